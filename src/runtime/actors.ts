@@ -1,0 +1,81 @@
+// The runtime as the front door sees it: everything the server may ask, and nothing of how it is done.
+
+import type { ChainEntry, ActorSummary, Answer, EventRef, IdempotencyKey, MessageInput } from "./protocol.ts";
+import type { Report } from "../chain/verify.ts";
+
+export interface StartInput {
+  /** TOML text, or the same as a JSON object. */
+  manifest: string | Record<string, unknown>;
+  /** Overrides the manifest's `init_state`. */
+  initState: Uint8Array | null;
+  parent: string | null;
+  principal: string;
+  idempotency?: IdempotencyKey;
+}
+
+export interface ComponentSummary {
+  component: string;
+  bytes: number;
+  imports: string[];
+  exports: string[];
+  /** Whether it can run as an actor, and if not, what it lacks: full sentences. */
+  actor: { ready: boolean; lacks: string[] };
+  /** CID-free name of the transpiled form: "sha256:<hex>". */
+  modules: string;
+}
+
+export interface ChainQuery {
+  from: number;
+  /** Inclusive; null = to the head. */
+  to: number | null;
+  /** Event types to keep; empty = all. */
+  types: string[];
+  limit: number;
+}
+
+export interface Actors {
+  upload(bytes: Uint8Array): Promise<Answer<ComponentSummary>>;
+  component(digest: string): Promise<Answer<ComponentSummary>>;
+  componentWasm(digest: string): Promise<Answer<Uint8Array>>;
+  componentWit(digest: string): Promise<Answer<string>>;
+
+  start(input: StartInput): Promise<Answer<{ id: string; name: string; component: string; head: EventRef }>>;
+  list(query: { status: string | null; parent: string | null; cursor: string | null; limit: number }): Promise<
+    Answer<{ actors: ActorListing[]; cursor: string | null }>
+  >;
+  inspect(id: string): Promise<Answer<ActorSummary>>;
+  manifest(id: string): Promise<Answer<string>>;
+  state(id: string): Promise<Answer<Uint8Array | null>>;
+
+  send(id: string, message: MessageInput): Promise<Answer<{ event: EventRef }>>;
+  request(id: string, message: MessageInput): Promise<Answer<{ reply: Uint8Array | null; event: EventRef }>>;
+  lifecycle(
+    id: string,
+    change: "stop" | "terminate" | "restart" | "pause" | "resume",
+    principal: string,
+  ): Promise<Answer<{ status: string; event: EventRef }>>;
+
+  head(id: string): Promise<Answer<EventRef>>;
+  /** Pages oldest first; includes everything acknowledged at the time of the call. `next` = seq to go on from. */
+  chain(id: string, query: ChainQuery): Promise<Answer<{ entries: ChainEntry[]; next: number | null }>>;
+  /** Checks what the ledger holds (not the journal), from genesis to head. */
+  verify(id: string): Promise<Answer<Report>>;
+
+  /** A block or raw content by its CID. */
+  content(cid: string): Promise<Answer<Uint8Array>>;
+  putContent(store: string, bytes: Uint8Array, label: string | null): Promise<Answer<{ cid: string; digest: string }>>;
+  label(store: string, label: string): Promise<Answer<{ cid: string; digest: string } | null>>;
+  setLabel(store: string, label: string, digest: string): Promise<Answer<null>>;
+  labels(store: string): Promise<Answer<string[]>>;
+
+  health(): Promise<{ ok: boolean; ledger: boolean; content: boolean; loader: boolean }>;
+}
+
+export interface ActorListing {
+  id: string;
+  name: string;
+  component: string;
+  status: string;
+  parent: string | null;
+  createdMs: number;
+}
