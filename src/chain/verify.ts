@@ -1,0 +1,331 @@
+// The verifier: reads a chain entry by entry, in constant memory but for the lists of missing payloads,
+// and trusts nobody. Shares only the format with the writer. Invariants:
+// - What is hashed are the received bytes, never a re-encoding.
+// - An event counts only once another voice confirms its hash: the listed CID, the successor's parent
+//   link or the expected head. So an altered event is named itself, and not the innocent one after it.
+// - Bad bytes never throw: they become the report. After the first bad event nothing more is read.
+
+import { equalBytes } from "../lib/bytes.ts";
+import { TheaterError } from "../lib/errors.ts";
+import { actorId } from "./actor-id.ts";
+import { cidText } from "./cid.ts";
+import { isErasable } from "./event-types.ts";
+import { decodeEvent, type Event } from "./event.ts";
+import { sha256 } from "./hash.ts";
+import { decodePayload } from "./payload.ts";
+import { Link } from "./value.ts";
+
+/** What is wrong with the first bad event. */
+export type Problem =
+  | "not-an-event" // the block is not a canonical event of this version
+  | "not-a-payload" // the payload is not a canonical payload of the event's type, or contradicts it
+  | "event-hash" // the block's hash is not the one that the listing, the next event or the head names
+  | "payload-hash" // the payload's hash is not the one that the event names
+  | "missing" // another event stands where this one should
+  | "twice" // two events claim this position
+  | "wrong-parent" // its parent link does not name the event before it
+  | "wrong-actor" // the event belongs to another actor, or the id is not derived from the genesis
+  | "time-backwards" // its time is less than its parent's
+  | "cut-off" // the chain ends before the expected head
+  | "beyond-head"; // the chain goes on after the expected head
+
+export interface BadEvent {
+  readonly seq: number;
+  readonly problem: Problem;
+  /** One sentence for people. */
+  readonly sentence: string;
+  readonly expected: string | null;
+  readonly found: string | null;
+}
+
+export interface Report {
+  /** `verified` says nothing about missing payloads: look at `erased` and `withheld`. */
+  readonly verdict: "verified" | "broken";
+  /** Null when not even one event could be read. */
+  readonly actor: string | null;
+  /** How many events, from the first given one, are good. */
+  readonly events: number;
+  /** The last good event. */
+  readonly head: { readonly seq: number; readonly cid: string } | null;
+  /** Positions whose payload is missing, and a `payload.erased` event says so. */
+  readonly erased: readonly number[];
+  /** Positions whose payload is missing without such an event. */
+  readonly withheld: readonly number[];
+  readonly firstBad: BadEvent | null;
+}
+
+/** One event as a listing gives it. `payload` is null where erased or withheld; `cid` where not listed is absent. */
+export interface Entry {
+  readonly seq: number;
+  readonly block: Uint8Array;
+  readonly payload: Uint8Array | null;
+  readonly cid?: string | undefined;
+}
+
+/** What is known beforehand. `from`: begin in the middle, at `seq`, whose parent has this digest. */
+export interface Expectation {
+  readonly actor?: string | undefined;
+  readonly from?: { readonly seq: number; readonly parent: Uint8Array } | undefined;
+}
+
+/** An event whose block is sound in itself. */
+interface Sound {
+  readonly event: Event;
+  readonly digest: Uint8Array;
+  /** Whether the listing gave its CID, and gave the right one. */
+  readonly listed: boolean;
+  readonly payload: Uint8Array | null;
+}
+
+/** An event that is good as far as anything before it can tell. Its hash awaits another voice. */
+interface Held {
+  readonly event: Event;
+  readonly digest: Uint8Array;
+  readonly listed: boolean;
+  readonly hasPayload: boolean;
+  readonly erases: readonly number[];
+}
+
+export class ChainVerifier {
+  readonly #first: number;
+  readonly #parent: Uint8Array | undefined;
+  readonly #expectedActor: string | undefined;
+  #actor: string | null;
+  #held: Held | undefined;
+  /** An event that contradicts `#held`: one of the two is bad, and the next voice says which. */
+  #rival: Sound | undefined;
+  #good: Held | undefined;
+  #events = 0;
+  readonly #missing = new Set<number>();
+  readonly #erased = new Set<number>();
+  readonly #withheld = new Set<number>();
+  #firstBad: BadEvent | null = null;
+
+  constructor(expect: Expectation = {}) {
+    this.#first = expect.from?.seq ?? 0;
+    this.#parent = expect.from?.parent;
+    this.#expectedActor = expect.actor;
+    this.#actor = expect.actor ?? null;
+  }
+
+  /** Takes the next entry, oldest first. Never throws on bad bytes. */
+  next(entry: Entry): void {
+    if (this.#firstBad !== null) return;
+    const [held, rival] = [this.#held, this.#rival];
+    if (held !== undefined && rival !== undefined) {
+      const event = attempt(() => decodeEvent(entry.block));
+      const confirmed = typeof event !== "string" && names(event.parent, rival.digest);
+      this.#decide({ held, rival, confirmed });
+      return;
+    }
+    const current = this.#readBlock(entry);
+    if (current === undefined) return;
+    if (held === undefined) {
+      this.#begin(current);
+    } else if (names(current.event.parent, held.digest)) {
+      this.#confirm(held);
+      this.#follow(held.event, current);
+    } else {
+      this.#rival = current;
+    }
+  }
+
+  /** The verdict. `head` is the last event as known from elsewhere (a receipt, an earlier visit). */
+  finish(head?: { readonly seq: number; readonly cid: string }): Report {
+    if (this.#firstBad === null) this.#finish(head);
+    const ascending = (a: number, b: number): number => a - b;
+    const good = this.#good;
+    return {
+      verdict: this.#firstBad === null ? "verified" : "broken",
+      actor: this.#actor,
+      events: this.#events,
+      head: good ? { seq: good.event.seq, cid: eventCid(good.digest) } : null,
+      erased: [...this.#erased].toSorted(ascending),
+      withheld: [...this.#withheld, ...this.#missing].toSorted(ascending),
+      firstBad: this.#firstBad,
+    };
+  }
+
+  #finish(head: { readonly seq: number; readonly cid: string } | undefined): void {
+    const [held, rival] = [this.#held, this.#rival];
+    if (held !== undefined && rival !== undefined) {
+      // Where nobody speaks for either, the link counts: most bytes of a block are not its link.
+      const silent = head?.seq !== rival.event.seq;
+      this.#decide({ held, rival, confirmed: silent || head.cid === eventCid(rival.digest) });
+      return;
+    }
+    const seq = held?.event.seq ?? this.#first - 1;
+    const cid = held ? eventCid(held.digest) : null;
+    if (head !== undefined && head.seq > seq) {
+      const sentence = "The chain ends before the expected head.";
+      this.#fail(seq + 1, "cut-off", sentence, `${head.seq}:${head.cid}`, cid && `${seq}:${cid}`);
+    } else if (head !== undefined && head.seq < seq) {
+      const sentence = "The chain goes on after the expected head.";
+      this.#fail(head.seq + 1, "beyond-head", sentence, `${head.seq}:${head.cid}`, `${seq}:${cid}`);
+    } else if (head !== undefined && head.cid !== cid) {
+      const sentence = "The event's bytes do not have the hash of the expected head.";
+      this.#fail(seq, "event-hash", sentence, head.cid, cid);
+    } else if (held !== undefined) {
+      this.#confirm(held);
+    }
+  }
+
+  /** What can be said about a block by itself, by its position and by what was expected. */
+  #readBlock(entry: Entry): Sound | undefined {
+    const seq = this.#held ? this.#held.event.seq + 1 : this.#first;
+    if (entry.seq !== seq) return this.#misplaced(seq, entry.seq);
+    const digest = sha256(entry.block);
+    const cid = entry.cid === undefined ? undefined : eventCid(digest);
+    if (cid !== undefined && cid !== entry.cid) {
+      const sentence = "The event's bytes do not have the hash that the listing gives.";
+      return this.#fail(seq, "event-hash", sentence, entry.cid ?? null, cid);
+    }
+    const event = attempt(() => decodeEvent(entry.block));
+    if (typeof event === "string") return this.#fail(seq, "not-an-event", event, null, null);
+    if (event.seq !== seq) return this.#misplaced(seq, event.seq);
+    if (this.#expectedActor !== undefined && event.actor !== this.#expectedActor) {
+      return this.#wrongActor(event, this.#expectedActor);
+    }
+    return { event, digest, listed: cid !== undefined, payload: entry.payload };
+  }
+
+  #begin(current: Sound): void {
+    const { event } = current;
+    if (this.#parent !== undefined && !names(event.parent, this.#parent)) {
+      const sentence = "The event's parent is not the event that was verified before.";
+      const found = event.parent && cidText(event.parent);
+      this.#fail(event.seq, "wrong-parent", sentence, eventCid(this.#parent), found);
+      return;
+    }
+    this.#actor ??= event.actor;
+    this.#readPayload(current);
+  }
+
+  /** The checks that need the predecessor. */
+  #follow(before: Event, current: Sound): void {
+    const { event } = current;
+    if (event.actor !== before.actor) {
+      this.#wrongActor(event, before.actor);
+    } else if (event.time < before.time) {
+      const sentence = "The event's time is less than its parent's.";
+      this.#fail(event.seq, "time-backwards", sentence, `≥ ${before.time}`, String(event.time));
+    } else {
+      this.#readPayload(current);
+    }
+  }
+
+  #readPayload({ event, digest, listed, payload }: Sound): void {
+    let erases: readonly number[] | string = [];
+    if (payload !== null) {
+      const found = sha256(payload);
+      if (!names(event.payload, found)) {
+        const sentence = "The payload's bytes do not have the hash that the event gives.";
+        this.#fail(event.seq, "payload-hash", sentence, cidText(event.payload), eventCid(found));
+        return;
+      }
+      erases = attempt(() => checkPayload(event, payload));
+      if (typeof erases === "string") {
+        this.#fail(event.seq, "not-a-payload", erases, null, null);
+        return;
+      }
+      if (event.seq === 0 && actorId(payload) !== event.actor) {
+        this.#wrongActor(event, actorId(payload));
+        return;
+      }
+    }
+    this.#held = { event, digest, listed, hasPayload: payload !== null, erases };
+  }
+
+  /**
+   * `rival` names another parent than `held`. Where the rival's own hash is confirmed its link is
+   * authentic, and the block before it is not what it was appended to. Else the rival was altered.
+   */
+  #decide(between: { held: Held; rival: Sound; confirmed: boolean }): void {
+    const { held, rival, confirmed } = between;
+    const found = eventCid(held.digest);
+    const link = rival.event.parent && cidText(rival.event.parent);
+    if (confirmed) {
+      const sentence =
+        "The event's bytes do not have the hash that the next event names as its parent.";
+      this.#fail(held.event.seq, "event-hash", sentence, link, found);
+    } else {
+      const sentence =
+        "The event names another parent than the event before it, and nothing confirms it.";
+      this.#fail(rival.event.seq, "wrong-parent", sentence, found, link);
+    }
+  }
+
+  #confirm(held: Held): void {
+    const { seq, type } = held.event;
+    this.#held = undefined;
+    this.#good = held;
+    this.#events++;
+    if (!held.hasPayload) (isErasable(type) ? this.#missing : this.#withheld).add(seq);
+    for (const position of held.erases) {
+      if (this.#missing.delete(position)) this.#erased.add(position);
+    }
+  }
+
+  #misplaced(expected: number, found: number): undefined {
+    const twice = found === this.#held?.event.seq;
+    const sentence = twice ? "Two events claim this position." : "The event is missing.";
+    const seq = twice ? found : expected;
+    return this.#fail(seq, twice ? "twice" : "missing", sentence, String(expected), String(found));
+  }
+
+  #wrongActor(event: Event, expected: string): undefined {
+    const sentence = "The event belongs to another actor than this chain.";
+    return this.#fail(event.seq, "wrong-actor", sentence, expected, event.actor);
+  }
+
+  #fail(
+    seq: number,
+    problem: Problem,
+    sentence: string,
+    expected: string | null,
+    found: string | null,
+  ): undefined {
+    this.#firstBad ??= { seq, problem, sentence, expected, found };
+    // What stood before the bad event and has the hash that the listing gave is still good.
+    if (this.#held?.listed && this.#held.event.seq < seq) this.#confirm(this.#held);
+  }
+}
+
+/** Decodes the payload strictly and checks it against its event; returns the positions that it erases. */
+function checkPayload(event: Event, block: Uint8Array): readonly number[] {
+  const { type, seq, about } = event;
+  if (type === "payload.erased") {
+    const { seqs } = decodePayload(type, block);
+    return seqs.every((position) => position < seq) ? seqs : refuse(REFERS_AHEAD);
+  }
+  const fields: Readonly<Record<string, unknown>> = decodePayload(type, block);
+  if (type === "message.received" && fields.kind !== about) {
+    return refuse("The payload's kind is not the one that the event is about.");
+  }
+  const refersAhead = [fields.message, fields.intent].some((position) => Number(position) >= seq);
+  return refersAhead ? refuse(REFERS_AHEAD) : [];
+}
+
+const REFERS_AHEAD = "The payload refers to an event that is not before it.";
+
+function refuse(sentence: string): never {
+  throw new TheaterError("bad-block", sentence);
+}
+
+/** The result, or the sentence of the refusal. */
+function attempt<X>(read: () => X): X | string {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof TheaterError) return error.message;
+    throw error;
+  }
+}
+
+function names(link: Link | null, digest: Uint8Array): boolean {
+  return link !== null && equalBytes(link.digest, digest);
+}
+
+function eventCid(digest: Uint8Array): string {
+  return cidText(new Link("dag-cbor", digest));
+}
