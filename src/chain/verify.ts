@@ -23,6 +23,7 @@ export type Problem =
   | "payload-hash" // the payload's hash is not the one that the event names
   | "missing" // another event stands where this one should
   | "twice" // two events claim this position
+  | "wrong-seq" // the block claims another position than the listing
   | "wrong-parent" // its parent link does not name the event before it
   | "wrong-actor" // the event belongs to another actor, or the id is not derived from the genesis
   | "time-backwards" // its time is less than its parent's
@@ -54,11 +55,14 @@ export interface Report {
   readonly firstBad: BadEvent | null;
 }
 
-/** One event as a listing gives it. `payload` is null where erased or withheld; `cid` where not listed is absent. */
+/** One event as a listing gives it. */
 export interface Entry {
+  /** The position in the listing, not what the block claims. */
   readonly seq: number;
   readonly block: Uint8Array;
+  /** Null where erased or withheld. */
   readonly payload: Uint8Array | null;
+  /** The event's CID, where the listing gives one. */
   readonly cid?: string | undefined;
 }
 
@@ -182,7 +186,10 @@ export class ChainVerifier {
     }
     const event = attempt(() => decodeEvent(entry.block));
     if (typeof event === "string") return this.#fail(seq, "not-an-event", event, null, null);
-    if (event.seq !== seq) return this.#misplaced(seq, event.seq);
+    if (event.seq !== seq) {
+      const sentence = "The event claims another position than the one where it stands.";
+      return this.#fail(seq, "wrong-seq", sentence, String(seq), String(event.seq));
+    }
     if (this.#expectedActor !== undefined && event.actor !== this.#expectedActor) {
       return this.#wrongActor(event, this.#expectedActor);
     }
