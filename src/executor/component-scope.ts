@@ -222,7 +222,9 @@ class Scope {
   }
 
   #outward(levels: number): Scope | undefined {
-    return levels === 0 ? this : this.#around.parent?.#outward(levels - 1);
+    if (levels === 0) return this;
+    const { parent } = this.#around;
+    return parent === null ? undefined : parent.#outward(levels - 1);
   }
 
   #instantiate(component: ComponentNode, given: ReadonlyMap<string, Entity>, at: number): Entity {

@@ -4,7 +4,7 @@
 import { malformed, unsupported } from "./binary-reader.ts";
 import { readComponent } from "./component-binary.ts";
 import { type Entity, evaluateComponent, type InstanceNode } from "./component-scope.ts";
-import { isLabel } from "./type-binary.ts";
+import { isLabel, requireDistinct } from "./type-binary.ts";
 import { type FunctionNode, resourceName } from "./type-node.ts";
 import type { ComponentDescription, ComponentInterface, WitFunction, WitType } from "./wit-type.ts";
 
@@ -67,7 +67,9 @@ function describeInterface(
       throw unsupported(0, `imports or exports of another kind ("${own}" of ${where})`);
     }
   }
-  for (const own of Object.keys(functions)) requireName(own, isFunctionName(own, resources));
+  const names = Object.keys(functions);
+  for (const own of names) requireName(own, isFunctionName(own, resources));
+  requireDistinct(0, names.filter(isLabel));
   return { name, functions, types };
 }
 

@@ -11,6 +11,7 @@ import type {
   TypeRef,
 } from "./component-syntax.ts";
 import type { Primitive } from "./wit-type.ts";
+import { camelCase } from "./wit-value.ts";
 
 /** Types inside types inside types; what wit-component emits needs two. */
 export const NESTING_MAX = 32;
@@ -160,10 +161,11 @@ function readNames(reader: BinaryReader, what: string, max: number): string[] {
   return names;
 }
 
-/** Names that differ only in case count as the same, as in the component model. */
-function requireDistinct(at: number, names: readonly string[]): void {
-  if (new Set(names.map((name) => name.toLowerCase())).size < names.length) {
-    throw malformed(at, "a type has two parts of the same name");
+/** Names that differ only in case count as the same, as in the component model. Names that JavaScript
+ * could not tell apart (`x1`, `x-1`) count as the same too: jco would give one the other's value. */
+export function requireDistinct(at: number, names: readonly string[]): void {
+  if (new Set(names.map(camelCase)).size < names.length) {
+    throw malformed(at, "two of its parts have the same name");
   }
 }
 
