@@ -105,13 +105,13 @@ test("an event that names another parent than the head is a fork at the head's p
   });
 });
 
-test("another payload for an event that is there is refused", async () => {
+test("another payload for an event that is there is refused, and nothing of its group is written", async () => {
   const actor = newActor();
-  const [entry] = await run(actor, 1);
-  if (entry === undefined) throw new Error("a run of one has an entry");
+  const [entry, next] = await run(actor, 2);
+  if (entry === undefined || next === undefined) throw new Error("a run of two has two entries");
   await ledger.append([entry]);
   const changed = { ...entry, payload: { digest: randomBytes(32), block: randomBytes(10) } };
-  await expect(ledger.append([changed])).rejects.toMatchObject({ code: "chain-fork" });
+  await expect(ledger.append([changed, next])).rejects.toMatchObject({ code: "chain-fork" });
   expect(shown(await readAll(actor))).toEqual(shown([entry]));
 });
 
