@@ -14,7 +14,7 @@ export const BLOCK_BYTES_MAX = 1024 * 1024;
 /** Arrays and maps inside each other; keeps recursion far from the stack's end on every platform. */
 export const DEPTH_MAX = 64;
 /** UTF-8 bytes of a map key. Keys come from the format and from WIT, never from data. */
-export const KEY_BYTES_MAX = 255;
+const KEY_BYTES_MAX = 255;
 
 /** Where bytes and texts of more than `above` bytes go instead of into the block. */
 export interface Spill {

@@ -10,7 +10,7 @@ import { isMap } from "./payload-fields.ts";
 import { Link, type Value } from "./value.ts";
 
 export const EVENT_BYTES_MAX = 512;
-export const ABOUT_BYTES_MAX = 128;
+const ABOUT_BYTES_MAX = 128;
 
 export interface Event {
   readonly v: 1;
