@@ -1,0 +1,173 @@
+// `theater dev`: the whole system on this machine. workerd runs the same Worker that is deployed, with
+// D1, R2 and Durable Objects on disk in one folder, and listens on the loopback address only.
+
+import { createHash, randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { parse } from "smol-toml";
+import { TheaterError } from "../lib/errors.ts";
+import { bundleWorker } from "./bundle.ts";
+import { lockFolder, type FolderLock } from "./dev-lock.ts";
+import { migrate } from "./dev-migrations.ts";
+import { childrenNamed } from "./dev-process.ts";
+
+export interface DevOptions {
+  /** 0 = any free one. */
+  port: number;
+  /** Folder of everything that must outlive the process; made if missing. */
+  data: string;
+  /** The bearer token that may do everything; a random one if not given. */
+  token?: string | undefined;
+  /** Gets each line that a person should see, console output of the Worker included. */
+  note?: (line: string) => void;
+}
+
+export interface DevServer {
+  url: string;
+  token: string;
+  /** Ends workerd and gives the folder back. */
+  dispose(): Promise<void>;
+}
+
+const HOST = "127.0.0.1";
+const ROOT = join(import.meta.dirname, "../..");
+const WORKERD_POLL_MS = 10;
+
+/** Resolves when the server answers. Throws `wrong-state` if the folder or the port is taken. */
+export async function startDevServer(options: DevOptions): Promise<DevServer> {
+  const token = options.token ?? randomBytes(24).toString("base64url");
+  const folder = resolve(options.data);
+  const note = options.note ?? (() => undefined);
+  const { lock, orphan } = await lockFolder(folder);
+  if (orphan !== undefined) note(`ended workerd ${orphan}, which a killed server had left running`);
+  try {
+    await requireFreePort(options.port);
+    const platform = await readPlatform();
+    const [modules] = await Promise.all([bundleWorker(), migrateLedger(folder, platform, lock)]);
+    const miniflare = new Miniflare(
+      convertV4MiniflareOptions({
+        ...common(folder, platform, note),
+        modules,
+        // A socket of the Worker's own. Miniflare's entry socket would also answer
+        // /cdn-cgi/local/r2/public/…, which shows every R2 object without a token, and takes twice as
+        // long for each request (both measured with miniflare 5.20261102.0).
+        unsafeDirectSockets: [{ host: HOST, port: options.port }],
+        durableObjects: { ACTOR: { className: "Actor", useSQLite: true } },
+        workerLoaders: { LOADER: {} },
+        bindings: {
+          LOG_NAME: "theater.local",
+          THEATER_TOKEN_SHA256: createHash("sha256").update(token).digest("hex"),
+        },
+        unsafeHandleRuntimeRestart: async () => {
+          note("workerd ended unexpectedly and was started again");
+          await recordWorkerd(lock);
+        },
+      }),
+    );
+    await ready(miniflare, lock);
+    const url = (await miniflare.unsafeGetDirectURL()).origin;
+    await lock.update({ url });
+    const dispose = async (): Promise<void> => {
+      await miniflare.dispose();
+      await lock.release();
+    };
+    return { url, token, dispose };
+  } catch (thrown) {
+    await lock.release();
+    throw thrown;
+  }
+}
+
+interface Platform {
+  compatibilityDate: string;
+  compatibilityFlags: string[];
+}
+
+/** What wrangler.toml says, so that the Worker runs here as it does deployed. */
+async function readPlatform(): Promise<Platform> {
+  const config = parse(await readFile(join(ROOT, "wrangler.toml"), "utf8"));
+  const { compatibility_date: date, compatibility_flags: flags } = config;
+  if (typeof date !== "string" || !Array.isArray(flags)) {
+    throw new TheaterError("internal", "wrangler.toml lacks compatibility_date or its flags");
+  }
+  return { compatibilityDate: date, compatibilityFlags: flags.map(String) };
+}
+
+function common(folder: string, platform: Platform, note: (line: string) => void) {
+  return {
+    ...platform,
+    host: HOST,
+    port: 0,
+    cf: false,
+    log: new Log(LogLevel.NONE),
+    handleStructuredLogs: ({ message }: { message: string }) => note(message),
+    d1Databases: ["LEDGER"],
+    r2Buckets: ["CONTENT"],
+    resourcePersistencePath: join(folder, "workerd"),
+  };
+}
+
+/** In a runtime of its own, because the real one fires alarms as soon as it runs. */
+async function migrateLedger(folder: string, platform: Platform, lock: FolderLock): Promise<void> {
+  const contents = "export default { fetch: () => new Response(null, { status: 404 }) };";
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      ...common(folder, platform, () => undefined),
+      modules: [{ type: "ESModule", path: "migrate.js", contents }],
+    }),
+  );
+  try {
+    await ready(miniflare, lock);
+    await migrate(await miniflare.getD1Database("LEDGER"), join(ROOT, "migrations"));
+  } finally {
+    await miniflare.dispose();
+  }
+}
+
+/** Waits for workerd, and writes its pid down as soon as it exists: node may be killed any time. */
+async function ready(miniflare: Miniflare, lock: FolderLock): Promise<void> {
+  const stop = new AbortController();
+  const recording = recordWorkerd(lock, stop.signal);
+  try {
+    await miniflare.ready;
+    await recording;
+  } catch (thrown) {
+    await miniflare.dispose();
+    throw thrown;
+  } finally {
+    stop.abort();
+  }
+}
+
+/** Workerds of this process that stand in a lock already: with several servers, each has its own. */
+const recorded = new Set<number>();
+
+async function recordWorkerd(lock: FolderLock, stop?: AbortSignal): Promise<void> {
+  while (stop?.aborted !== true) {
+    const workerds = await childrenNamed(process.pid, "workerd");
+    const workerd = workerds.find(({ pid }) => !recorded.has(pid));
+    if (workerd !== undefined) {
+      recorded.add(workerd.pid);
+      return await lock.update({ workerd });
+    }
+    await sleep(WORKERD_POLL_MS);
+  }
+}
+
+/** workerd's own message for a taken port names no remedy, and comes only after a second. */
+async function requireFreePort(port: number): Promise<void> {
+  const probe = createServer();
+  const taken = await new Promise<boolean>((settle) => {
+    probe.once("error", () => settle(true));
+    probe.listen({ host: HOST, port }, () => settle(false));
+  });
+  if (taken) {
+    throw new TheaterError("wrong-state", `port ${port} is taken; choose another with --port`, {
+      port,
+    });
+  }
+  await new Promise((closed) => probe.close(closed));
+}
