@@ -1,0 +1,97 @@
+// One event as one line for people. It is decoded here, from the bytes that are hashed, and not taken from
+// the server's own rendering.
+
+import { cidText } from "../chain/cid.ts";
+import { decodeEvent } from "../chain/event.ts";
+import type { Line } from "../chain/ndjson.ts";
+import { decodePayload } from "../chain/payload.ts";
+import { Link, type Value } from "../chain/value.ts";
+import { toUtf8 } from "../lib/bytes.ts";
+import { TheaterError } from "../lib/errors.ts";
+import { printable, shortCid, tableLines, timeText } from "./output.ts";
+
+const COLUMNS = [
+  { title: "seq", align: "right", width: 5 },
+  { title: "time", width: 19 },
+  { title: "turn", align: "right", width: 4 },
+  { title: "type", width: 16 },
+  { title: "about", width: 28 },
+  { title: "cid", width: 8 },
+  { title: "payload", width: 0 },
+] as const;
+const WIDTHS = COLUMNS.map(({ width }) => width);
+
+/** Of the payload; what is longer is for `--json`. */
+const SUMMARY_CHARS_MAX = 72;
+/** Of one value in it, so that the first does not hide the others. */
+const VALUE_CHARS_MAX = 32;
+const BYTES_SHOWN_MAX = 64;
+const DEPTH_MAX = 4;
+
+export function eventColumns(): string {
+  return tableLines(COLUMNS, [], WIDTHS).join("");
+}
+
+export function eventRow(line: Line): string {
+  const cells = eventCells(line);
+  return tableLines(COLUMNS, [cells], WIDTHS).at(-1) ?? "";
+}
+
+function eventCells({ seq, cid, block, payload }: Line): string[] {
+  try {
+    const { time, turn, type, about } = decodeEvent(block);
+    const summary = payload === null ? "(no payload)" : summaryOf(decodePayload(type, payload));
+    return [
+      String(seq),
+      timeText(time),
+      String(turn),
+      type,
+      about,
+      shortCid(printable(cid)),
+      summary,
+    ];
+  } catch (thrown) {
+    if (!(thrown instanceof TheaterError)) throw thrown;
+    return [String(seq), "", "", "(not an event)", "", shortCid(printable(cid)), thrown.message];
+  }
+}
+
+/** Random bytes, and what the columns say already. */
+const HIDDEN: ReadonlySet<string> = new Set(["salt", "seed", "kind"]);
+
+/** "key=value" for each other field that is not null. */
+export function summaryOf(payload: { readonly [field: string]: Value }): string {
+  const parts = Object.entries(payload)
+    .filter(([name, value]) => !HIDDEN.has(name) && value !== null)
+    .map(([name, value]) => `${name}=${cut(preview(value, DEPTH_MAX), VALUE_CHARS_MAX)}`);
+  return cut(parts.join(" "), SUMMARY_CHARS_MAX);
+}
+
+function preview(value: Value, depth: number): string {
+  if (value === null || typeof value !== "object") {
+    return printable(typeof value === "string" ? JSON.stringify(value) : String(value));
+  }
+  if (value instanceof Uint8Array) return previewBytes(value);
+  if (value instanceof Link) return `→${shortCid(cidText(value))}`;
+  if (depth === 0) return "…";
+  if (Array.isArray(value)) {
+    return `[${value.map((item: Value) => preview(item, depth - 1)).join(", ")}]`;
+  }
+  const fields = Object.entries(value).map(
+    ([name, field]) => `${printable(name)}: ${preview(field, depth - 1)}`,
+  );
+  return `{${fields.join(", ")}}`;
+}
+
+function previewBytes(bytes: Uint8Array): string {
+  try {
+    // A cut in the middle of a character shows as the length only.
+    return printable(JSON.stringify(toUtf8(bytes.subarray(0, BYTES_SHOWN_MAX))));
+  } catch {
+    return `<${bytes.length} bytes>`;
+  }
+}
+
+function cut(text: string, charsMax: number): string {
+  return text.length <= charsMax ? text : `${text.slice(0, charsMax - 1)}…`;
+}
