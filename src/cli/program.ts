@@ -1,0 +1,257 @@
+// Every command, its arguments and its options, on one page. What a command does is loaded only when it
+// runs, so that `theater --help` does not wait for a bundler and a runtime.
+
+import { Command, InvalidArgumentError } from "commander";
+import type { Connection } from "./client.ts";
+import { makeOutput, type Output } from "./output.ts";
+
+/** What every command gets: whom to ask, and how to say the answer. */
+export interface Context {
+  connection: Connection;
+  output: Output;
+}
+
+const DEFAULT_URL = "http://127.0.0.1:8787";
+const BODY = "the message; @file sends a file, @- standard input";
+
+export function makeProgram(): Command {
+  const program = new Command("theater")
+    .description("WebAssembly actors whose whole history can be replayed and proved.")
+    .option("--url <url>", "the server (THEATER_URL)", process.env["THEATER_URL"] ?? DEFAULT_URL)
+    .option("--token <token>", "the bearer token (THEATER_TOKEN)")
+    .option("--json", "print one JSON value, for programs")
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 ok, 1 refused or failed, 2 wrong usage, 3 a difference found.",
+    )
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError("(theater --help lists all commands)")
+    .exitOverride();
+  addLocalCommands(program);
+  addActorCommands(program);
+  addMessageCommands(program);
+  addChainCommands(program);
+  addStoreCommands(program);
+  return program;
+}
+
+function contextOf(command: Command): Context {
+  const { url, token, json } = command.optsWithGlobals<{
+    url: string;
+    token?: string;
+    json?: true;
+  }>();
+  if (!URL.canParse(url) || !/^https?:/.test(url)) {
+    command.error(`error: --url or THEATER_URL must be an http address, not '${url}'`);
+  }
+  const connection = { url, token: token ?? process.env["THEATER_TOKEN"] };
+  return { connection, output: makeOutput(json === true) };
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It must be a whole number.");
+}
+
+function port(text: string): number {
+  const number = wholeNumber(text);
+  if (number <= 65_535) return number;
+  throw new InvalidArgumentError("A port is at most 65535.");
+}
+
+function eventRef(text: string): { seq: number; cid: string } {
+  const [, seq, cid] = /^(\d{1,15}):(b[a-z2-7]{58})$/.exec(text) ?? [];
+  if (seq !== undefined && cid !== undefined) return { seq: Number(seq), cid };
+  throw new InvalidArgumentError("It must be <seq>:<cid>, as in the header Theater-Event.");
+}
+
+function addLocalCommands(program: Command): void {
+  program
+    .command("dev")
+    .description("run a server on this machine, with everything on disk in one folder")
+    .option("--port <port>", "0 takes any free one", port, 8787)
+    .option("--data <folder>", "where everything is kept", ".theater")
+    .action(async (options: { port: number; data: string }, command: Command) => {
+      const { dev } = await import("./dev-command.ts");
+      await dev(contextOf(command), options);
+    });
+
+  const build = program
+    .command("build")
+    .description("build a TypeScript actor: component and manifest")
+    .argument("[dir]", "the actor's folder", ".")
+    .action(async (dir: string, _options: object, command: Command) => {
+      const { build: buildFolder } = await import("./build.ts");
+      await buildFolder(contextOf(command), dir);
+    });
+  build
+    .command("new <dir>")
+    .description("write a new actor to begin with")
+    .option("--name <name>", "the actor's name; by default the folder's")
+    .action(async (dir: string, options: { name?: string }, command: Command) => {
+      const { create } = await import("./build.ts");
+      await create(contextOf(command), dir, options.name);
+    });
+  build
+    .command("validate [dir]")
+    .description("check everything that building checks, and write nothing")
+    .action(async (dir: string | undefined, _options: object, command: Command) => {
+      const { validate } = await import("./build.ts");
+      await validate(contextOf(command), dir ?? ".");
+    });
+}
+
+function addActorCommands(program: Command): void {
+  program
+    .command("start <manifest>")
+    .description("start an actor; uploads its component if the manifest names a file")
+    .option("--init-state <state>", "a literal, or @file; instead of the manifest's")
+    .option("--parent <id>", "the actor that supervises it")
+    .action(
+      async (path: string, options: { initState?: string; parent?: string }, command: Command) => {
+        const { start } = await import("./start.ts");
+        await start(contextOf(command), path, options);
+      },
+    );
+  program
+    .command("list")
+    .description("list actors")
+    .option("--status <status>", "running, paused, stopped or failed")
+    .option("--parent <id>", "only the children of this actor")
+    .action(async (options: { status?: string; parent?: string }, command: Command) => {
+      const { list } = await import("./actors.ts");
+      await list(contextOf(command), options);
+    });
+  program
+    .command("inspect <id>")
+    .description("show an actor")
+    .action(async (id: string, _options: object, command: Command) => {
+      const { inspect } = await import("./actors.ts");
+      await inspect(contextOf(command), id);
+    });
+  program
+    .command("state <id>")
+    .description("print an actor's state")
+    .action(async (id: string, _options: object, command: Command) => {
+      const { state } = await import("./actors.ts");
+      await state(contextOf(command), id);
+    });
+  const changes = [
+    ["stop", "stop an actor after its running turn"],
+    ["terminate", "stop an actor at once, cutting its running turn"],
+    ["restart", "start an actor again from its last state"],
+    ["pause", "let an actor take messages but run none"],
+    ["resume", "let a paused actor run again"],
+  ] as const;
+  for (const [name, description] of changes) {
+    program
+      .command(`${name} <id>`)
+      .description(description)
+      .action(async (id: string, _options: object, command: Command) => {
+        const { change } = await import("./actors.ts");
+        await change(contextOf(command), id, name);
+      });
+  }
+}
+
+function addMessageCommands(program: Command): void {
+  const key = ["--key <key>", "Idempotency-Key: the same key never runs twice"] as const;
+  program
+    .command("send")
+    .description("send a message and do not wait for its turn")
+    .argument("<id>")
+    .argument("<body>", BODY)
+    .option(...key)
+    .action(async (id: string, body: string, options: { key?: string }, command: Command) => {
+      const { send } = await import("./messages.ts");
+      await send(contextOf(command), id, body, options.key);
+    });
+  program
+    .command("request")
+    .description("send a message and print the reply")
+    .argument("<id>")
+    .argument("<body>", BODY)
+    .option(...key)
+    .action(async (id: string, body: string, options: { key?: string }, command: Command) => {
+      const { request } = await import("./messages.ts");
+      await request(contextOf(command), id, body, options.key);
+    });
+}
+
+function addChainCommands(program: Command): void {
+  program
+    .command("events <id>")
+    .description("print an actor's events, oldest first")
+    .option("--from <seq>", "first position", wholeNumber, 0)
+    .option("--to <seq>", "last position", wholeNumber)
+    .option("--type <type...>", "only events of these types")
+    .option("--follow", "go on with each event that comes; with --json, one object per line")
+    .action(
+      async (
+        id: string,
+        options: { from: number; to?: number; type?: string[]; follow?: true },
+        command: Command,
+      ) => {
+        const { events } = await import("./events.ts");
+        await events(contextOf(command), id, options);
+      },
+    );
+  program
+    .command("verify")
+    .description("check a whole chain on this machine, trusting no server")
+    .argument("<chain>", "an actor's id, or an exported .ndjson file")
+    .option(
+      "--head <seq:cid>",
+      "an event that is known for sure; the chain is checked up to it",
+      eventRef,
+    )
+    .action(
+      async (chain: string, options: { head?: { seq: number; cid: string } }, command: Command) => {
+        const { verify } = await import("./verify.ts");
+        process.exitCode = await verify(contextOf(command), chain, options.head);
+      },
+    );
+}
+
+function addStoreCommands(program: Command): void {
+  const store = program.command("store").description("content by its address, and labels on it");
+  store
+    .command("put <store> <file>")
+    .description("store a file (- is standard input); prints its names")
+    .option("--label <label>", "point this label at it")
+    .action(async (name: string, file: string, options: { label?: string }, command: Command) => {
+      const { put } = await import("./store.ts");
+      await put(contextOf(command), name, file, options.label);
+    });
+  store
+    .command("get")
+    .description("print content, after checking its hash")
+    .argument("<content>", "a CID, sha256:<hex>, or <store>/<label>")
+    .option("-o, --output <file>", "write it to a file instead")
+    .action(async (content: string, options: { output?: string }, command: Command) => {
+      const { get } = await import("./store.ts");
+      await get(contextOf(command), content, options.output);
+    });
+  store
+    .command("label <store> <label> [digest]")
+    .description("show what a label points at, or point it at sha256:<hex>")
+    .action(
+      async (
+        name: string,
+        label: string,
+        digest: string | undefined,
+        _options: object,
+        command: Command,
+      ) => {
+        const store = await import("./store.ts");
+        await store.label(contextOf(command), name, label, digest);
+      },
+    );
+  store
+    .command("ls <store>")
+    .description("list a store's labels")
+    .action(async (name: string, _options: object, command: Command) => {
+      const { ls } = await import("./store.ts");
+      await ls(contextOf(command), name);
+    });
+}

@@ -1,0 +1,97 @@
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { serve, type CannedServer } from "./canned-server.ts";
+import { theater } from "./run-theater.ts";
+
+const ID = "a".repeat(32);
+const DIGEST = `sha256:${"0".repeat(64)}`;
+const WASM = Uint8Array.of(0, 97, 115, 109);
+
+/** A server that takes every component and every manifest. */
+function willing(): Promise<CannedServer> {
+  return serve(({ method }) =>
+    method === "PUT"
+      ? { status: 201, json: { component: DIGEST } }
+      : { status: 201, json: { id: ID, name: "chess" } },
+  );
+}
+
+async function folderWith(files: Record<string, string | Uint8Array>): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), "theater-cli-"));
+  await mkdir(join(dir, "actor"));
+  for (const [name, bytes] of Object.entries(files)) await writeFile(join(dir, name), bytes);
+  return dir;
+}
+
+function posted({ received }: CannedServer): unknown {
+  const post = received.find(({ method }) => method === "POST");
+  return JSON.parse(post?.body.toString() ?? "null");
+}
+
+test("start uploads the component beside the manifest and keeps the author's text", async () => {
+  const text = `# The author's comment\nname = "chess"\ncomponent = "./chess.wasm" # mine\n\n[limits]\nfuel = 5\n`;
+  const cwd = await folderWith({ "actor/manifest.toml": text, "actor/chess.wasm": WASM });
+  await using server = await willing();
+  const { code, stdout } = await theater(["start", "actor/manifest.toml"], { ...server, cwd });
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${ID}\n` });
+  expect(server.received[0]).toMatchObject({ method: "PUT", path: "/v1/components" });
+  expect([...(server.received[0]?.body ?? [])]).toEqual([...WASM]);
+  expect(posted(server)).toEqual({ manifest: text.replace("./chess.wasm", DIGEST) });
+});
+
+test("a key of the same name elsewhere in the manifest is left alone", async () => {
+  const text = `name = "x"\n"component" = "./chess.wasm"\n[[handler]]\ntype = "a"\ncomponent = "./chess.wasm"\n`;
+  const cwd = await folderWith({ "manifest.toml": text, "chess.wasm": WASM });
+  await using server = await willing();
+  await theater(["start", "manifest.toml"], { ...server, cwd });
+  const { manifest } = posted(server) as { manifest: string };
+  expect(manifest).toContain(`component = "${DIGEST}"\n`);
+  expect(manifest.match(/component = "\.\/chess\.wasm"/g)).toHaveLength(1);
+});
+
+test.for([DIGEST, "store://shared/chess", "https://example.com/chess.wasm"])(
+  "a component that the server finds itself is not uploaded: %s",
+  async (component) => {
+    const text = `name = "x"\ncomponent = "${component}"\n`;
+    const cwd = await folderWith({ "manifest.toml": text });
+    await using server = await willing();
+    await theater(["start", "manifest.toml"], { ...server, cwd });
+    expect(server.received.map(({ method }) => method)).toEqual(["POST"]);
+    expect(posted(server)).toEqual({ manifest: text });
+  },
+);
+
+test("the first state is the option's, else the file that the manifest names", async () => {
+  const text = `name = "x"\ncomponent = "${DIGEST}"\ninit_state = "./state.bin"\n`;
+  const cwd = await folderWith({ "actor/m.toml": text, "actor/state.bin": "from file" });
+  const base64 = (state: string): string => Buffer.from(state).toString("base64");
+  for (const [args, initState] of [
+    [[], "from file"],
+    [["--init-state", "{}"], "{}"],
+    [["--init-state", "@actor/m.toml"], text],
+  ] as const) {
+    await using server = await willing();
+    await theater(["start", "actor/m.toml", ...args], { ...server, cwd });
+    expect(posted(server)).toMatchObject({ initState: base64(initState) });
+  }
+});
+
+test("a parent is passed on, and --json gives the server's whole answer", async () => {
+  const cwd = await folderWith({ "m.toml": `name = "x"\ncomponent = "${DIGEST}"\n` });
+  await using server = await willing();
+  const args = ["start", "m.toml", "--parent", "p", "--json"];
+  const { stdout } = await theater(args, { ...server, cwd });
+  expect(JSON.parse(stdout)).toEqual({ id: ID, name: "chess" });
+  expect(posted(server)).toMatchObject({ parent: "p" });
+});
+
+test("a manifest that is not TOML is refused before anything is sent", async () => {
+  const cwd = await folderWith({ "m.toml": "name = " });
+  await using server = await willing();
+  const { code, stderr } = await theater(["start", "m.toml"], { ...server, cwd });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^bad-manifest: m\.toml is not valid TOML/);
+  expect(server.received).toEqual([]);
+});
