@@ -29,7 +29,7 @@ export type TypeNode = ValueNode | ResourceNode | FunctionNode | BodyNode;
 
 export interface InstanceNode {
   readonly owner: Owner;
-  readonly exports: ReadonlyMap<string, Entity>;
+  readonly exports: ReadonlyMap<string, Located>;
 }
 
 interface ComponentNode {
@@ -44,10 +44,13 @@ export type Entity =
   | { readonly sort: "component"; readonly component: ComponentNode }
   | { readonly sort: "core" };
 
+/** An import or export, and where it is declared. */
+export type Located = Entity & { readonly at: number };
+
 /** Evaluates the outermost component. Throws `bad-component`. */
 export function evaluateComponent(body: readonly Declaration[]): {
-  imports: ReadonlyMap<string, Entity>;
-  exports: ReadonlyMap<string, Entity>;
+  imports: ReadonlyMap<string, Located>;
+  exports: ReadonlyMap<string, Located>;
 } {
   const scope = new Scope({
     parent: null,
@@ -72,8 +75,8 @@ interface Surroundings {
 
 /** The index spaces of one component, or of one instance type. */
 class Scope {
-  readonly imports = new Map<string, Entity>();
-  readonly exports = new Map<string, Entity>();
+  readonly imports = new Map<string, Located>();
+  readonly exports = new Map<string, Located>();
   readonly #around: Surroundings;
   readonly #spaces: Record<Exclude<Sort, "core">, Entity[]> = {
     type: [],
@@ -125,9 +128,9 @@ class Scope {
       }
       case "bundle": {
         const owner: Owner = { name: undefined, final: false };
-        const exports = new Map<string, Entity>();
+        const exports = new Map<string, Located>();
         for (const [name, entity] of this.#items(declaration.items, at)) {
-          exports.set(name, named(entity, name, owner, at));
+          exports.set(name, { ...named(entity, name, owner, at), at });
         }
         return { sort: "instance", instance: { owner, exports } };
       }
@@ -152,7 +155,7 @@ class Scope {
     if (given === null) {
       if (this.imports.has(name)) throw malformed(at, `"${name}" is imported twice`);
       const entity = this.#declared({ name, extern }, at);
-      this.imports.set(name, entity);
+      this.imports.set(name, { ...entity, at });
       return entity;
     }
     const entity = given.get(name);
@@ -208,7 +211,7 @@ class Scope {
 
   #add(name: string, entity: Entity, at: number): Entity {
     if (this.exports.has(name)) throw malformed(at, `"${name}" is exported twice`);
-    this.exports.set(name, entity);
+    this.exports.set(name, { ...entity, at });
     return entity;
   }
 

@@ -3,13 +3,18 @@
 
 import { malformed, unsupported } from "./binary-reader.ts";
 import { readComponent } from "./component-binary.ts";
-import { type Entity, evaluateComponent, type InstanceNode } from "./component-scope.ts";
+import {
+  evaluateComponent,
+  type InstanceNode,
+  type Located,
+  type TypeNode,
+} from "./component-scope.ts";
 import { isLabel, requireDistinct } from "./type-binary.ts";
 import { type FunctionNode, resourceName } from "./type-node.ts";
 import type { ComponentDescription, ComponentInterface, WitFunction, WitType } from "./wit-type.ts";
 
-/** All signatures written out in full: about 4 MB of JSON. WASI's command world has some 3,000. */
-const DESCRIPTION_SIZE_MAX = 100_000;
+/** Bytes of all signatures written out in full, roughly. All of WASI 0.2 has 117,044 (measured). */
+const DESCRIPTION_SIZE_MAX = 4 * 1024 * 1024;
 
 /** `namespace:package/interface` with an optional version. */
 const INTERFACE = /^[a-z][a-z0-9-]*:[a-z][a-z0-9-]*\/[a-zA-Z][a-zA-Z0-9-]*(?:@[0-9a-zA-Z.+-]+)?$/;
@@ -30,14 +35,12 @@ interface Budget {
   left: number;
 }
 
-function interfaces(entities: ReadonlyMap<string, Entity>, budget: Budget): ComponentInterface[] {
+function interfaces(entities: ReadonlyMap<string, Located>, budget: Budget): ComponentInterface[] {
   const found: ComponentInterface[] = [];
-  const bare = new Map<string, Entity>();
+  const bare = new Map<string, Located>();
   for (const [name, entity] of entities) {
     if (entity.sort === "instance") {
-      if (!isLabel(name) && !INTERFACE.test(name)) {
-        throw malformed(0, `${JSON.stringify(name)} is not the name of an interface`);
-      }
+      requireName(name, isLabel(name) || INTERFACE.test(name), entity.at);
       found.push(describeInterface(name, entity.instance.exports, budget));
     } else {
       bare.set(name, entity);
@@ -55,26 +58,26 @@ function describeInterface(
   const functions: Record<string, WitFunction> = {};
   const types: [string, WitType][] = [];
   const resources = new Set<string>();
-  for (const [own, entity] of entities) {
+  for (const [own, { at, ...entity }] of entities) {
     if (entity.sort === "func") {
       functions[own] = describeFunction(entity.func, budget);
     } else if (entity.sort === "type") {
-      requireName(own, isLabel(own));
-      types.push([own, describeType(entity.type, budget)]);
+      requireName(own, isLabel(own), at);
+      types.push([own, describeType(entity.type, at, budget)]);
       if (entity.type.is === "resource") resources.add(own);
     } else {
-      const where = name === "" ? "the component" : name;
-      throw unsupported(0, `imports or exports of another kind ("${own}" of ${where})`);
+      throw unsupported(at, "imports and exports that WIT cannot describe");
     }
   }
-  const names = Object.keys(functions);
-  for (const own of names) requireName(own, isFunctionName(own, resources));
-  requireDistinct(0, names.filter(isLabel));
+  for (const [own, { sort, at }] of entities) {
+    if (sort === "func") requireName(own, isFunctionName(own, resources), at);
+  }
+  requireDistinct(entities.values().next().value?.at ?? 0, Object.keys(functions).filter(isLabel));
   return { name, functions, types };
 }
 
-function requireName(name: string, holds: boolean): void {
-  if (!holds) throw malformed(0, `${JSON.stringify(name)} is not the name of an import or export`);
+function requireName(name: string, holds: boolean, at: number): void {
+  if (!holds) throw malformed(at, `${JSON.stringify(name)} is not a name for an import or export`);
 }
 
 function isFunctionName(text: string, resources: ReadonlySet<string>): boolean {
@@ -95,16 +98,16 @@ function describeFunction({ params, result, at }: FunctionNode, budget: Budget):
   };
 }
 
-function describeType(type: Extract<Entity, { sort: "type" }>["type"], budget: Budget): WitType {
-  if (type.is === "resource") return { resource: resourceName(type, 0) };
-  if (type.is !== "value") throw unsupported(0, "exports of function or instance types");
-  spend(budget, type.size, 0);
+function describeType(type: TypeNode, at: number, budget: Budget): WitType {
+  if (type.is === "resource") return { resource: resourceName(type, at) };
+  if (type.is !== "value") throw unsupported(at, "imports and exports that WIT cannot describe");
+  spend(budget, type.size, at);
   return type.build();
 }
 
 function spend(budget: Budget, size: number, at: number): void {
   budget.left -= size;
   if (budget.left < 0) {
-    throw malformed(at, `its signatures have more than ${DESCRIPTION_SIZE_MAX} parts`);
+    throw malformed(at, `its signatures are longer than ${DESCRIPTION_SIZE_MAX} bytes`);
   }
 }

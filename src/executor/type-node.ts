@@ -7,8 +7,11 @@ import type { CompoundType, WitType } from "./wit-type.ts";
 
 /** A recorded value is at most as deep as its type, and a block of the chain at most 64 deep. */
 export const TYPE_DEPTH_MAX = 48;
-/** Nodes of one type written out in full: sharing in the file could otherwise make it 2^n. */
-const TYPE_SIZE_MAX = 20_000;
+/** Bytes of one type written out in full: sharing in the file could otherwise make it 2^n. The largest
+ * of WASI 0.2 has 2,265 (measured). */
+const TYPE_SIZE_MAX = 256 * 1024;
+/** About what the JSON of one type has around its names and parts. */
+const TYPE_OVERHEAD = 32;
 
 /** The interface that a type belongs to; `final` once the outermost component has named it. */
 export interface Owner {
@@ -19,6 +22,7 @@ export interface Owner {
 export interface ValueNode {
   readonly is: "value";
   readonly depth: number;
+  /** Bytes as JSON, roughly. */
   readonly size: number;
   readonly named: boolean;
   /** A record, variant, enum or flags: WIT cannot write one down without a name. */
@@ -77,7 +81,8 @@ export function defineType(
       const fields = definition.fields.map(([name, ref]) => [name, value(ref)] as const);
       const parts = fields.map(([, node]) => node);
       const build = () => ({ record: fields.map(([name, node]) => [name, node.build()] as const) });
-      return nominal(compound(parts, at, build), at);
+      const names = fields.map(([name]) => name);
+      return nominal(compound(parts, at, build, names), at);
     }
     case "variant": {
       const cases = definition.cases.map(([name, ref]) => [name, optional(ref)] as const);
@@ -85,7 +90,8 @@ export function defineType(
       const build = () => ({
         variant: cases.map(([name, node]) => [name, node?.build() ?? null] as const),
       });
-      return nominal(compound(parts, at, build), at);
+      const names = cases.map(([name]) => name);
+      return nominal(compound(parts, at, build, names), at);
     }
     case "enum":
     case "flags": {
@@ -135,7 +141,15 @@ function functionNode(
 function valueNode(ref: TypeRef, at: number, lookup: Lookup): ValueNode {
   if (typeof ref === "string") {
     const build = (): WitType => ref;
-    return { is: "value", depth: 1, size: 1, named: false, nominal: false, shape: build, build };
+    return {
+      is: "value",
+      depth: 1,
+      size: ref.length,
+      named: false,
+      nominal: false,
+      shape: build,
+      build,
+    };
   }
   const node = lookup(ref);
   if (isValue(node)) return node;
@@ -154,16 +168,17 @@ function compound(
   parts: readonly (ValueNode | null)[],
   at: number,
   make: () => CompoundType,
+  names: readonly string[] = [],
 ): ValueNode {
   let depth = 1;
-  let size = 1;
+  let size = names.reduce((sum, { length }) => sum + length, TYPE_OVERHEAD);
   for (const part of parts) {
     if (part === null) continue;
     depth = Math.max(depth, part.depth + 1);
     size += part.size;
   }
   if (depth > TYPE_DEPTH_MAX) throw malformed(at, `a type is deeper than ${TYPE_DEPTH_MAX} levels`);
-  if (size > TYPE_SIZE_MAX) throw malformed(at, `a type has more than ${TYPE_SIZE_MAX} parts`);
+  if (size > TYPE_SIZE_MAX) throw malformed(at, `a type is longer than ${TYPE_SIZE_MAX} bytes`);
   let made: CompoundType | undefined;
   const shape = (): CompoundType => (made ??= make());
   return { is: "value", depth, size, named: false, nominal: false, shape, build: shape };
@@ -184,7 +199,7 @@ export function nameType(
   if (node.named) return node;
   let built: WitType | undefined;
   const build = (): WitType => (built ??= withName(node, { name, owner, at }));
-  return { ...node, named: true, build };
+  return { ...node, size: node.size + TYPE_OVERHEAD + name.length, named: true, build };
 }
 
 function withName(
