@@ -1,0 +1,128 @@
+// `theater/guest`: an actor as functions from state and message to the next state. Handlers are plain,
+// synchronous functions: host calls return their results, so there is nothing to await.
+//
+// Every turn may run in a fresh instance: what is not in the state is gone. A handler that throws refuses
+// the turn: the sender gets the error's message, the state stays, the actor lives on.
+
+import { type Body, Message, toBytes } from "./message.ts";
+import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
+
+/** An actor whose state is a JSON value. A state of null is no state. */
+export interface JsonActor<State> {
+  readonly state?: "json";
+  /** Called once, before any message. Without it the initial state stays as it was given. */
+  readonly init?: (state: State | null, id: string) => State;
+  /** A message whose sender does not wait. Returns the next state. */
+  readonly onSend?: (state: State, message: Message) => State;
+  /**
+   * A message whose sender waits. Returns the next state and the answer. A null answer leaves the request
+   * open until `respondToRequest` or `cancelRequest` is called with its id.
+   */
+  readonly onRequest?: (
+    state: State,
+    message: Message,
+    requestId: string,
+  ) => readonly [State, Body | null];
+}
+
+/** An actor whose state is bytes of its own making, or null for none. */
+export interface BytesActor extends Omit<JsonActor<Uint8Array | null>, "state"> {
+  readonly state: "bytes";
+}
+
+type Bytes = Uint8Array | null;
+
+/** The exports of the component, by their names in WIT. */
+export interface ActorExports {
+  readonly actor: {
+    init(state: Bytes, params: readonly [string]): [Bytes];
+  };
+  readonly messageServerClient: {
+    handleSend(state: Bytes, params: readonly [Uint8Array]): [Bytes];
+    handleRequest(state: Bytes, params: readonly [string, Uint8Array]): [Bytes, [Bytes]];
+    handleChannelOpen(): [Bytes, [{ accepted: boolean; message: Bytes }]];
+    handleChannelMessage(): [Bytes];
+    handleChannelClose(): [Bytes];
+  };
+}
+
+/**
+ * Makes the exports of an actor:
+ * `export const { actor, messageServerClient } = defineActor({ … })`, without `messageServerClient`
+ * where the manifest does not grant `message-server`.
+ */
+export function defineActor(definition: BytesActor): ActorExports;
+export function defineActor<State>(definition: JsonActor<State>): ActorExports;
+export function defineActor(definition: BytesActor | JsonActor<unknown>): ActorExports {
+  return definition.state === "bytes"
+    ? makeExports(definition, { decode: (bytes) => bytes, encode: bytesOf })
+    : makeExports(definition, { decode: parseState, encode: formatState });
+}
+
+interface Codec<State> {
+  readonly decode: (bytes: Bytes) => State;
+  readonly encode: (state: State) => Bytes;
+}
+
+function makeExports<State>(
+  definition: Omit<JsonActor<State>, "state">,
+  { decode, encode }: Codec<State>,
+): ActorExports {
+  const { init, onSend, onRequest } = definition;
+  return {
+    actor: {
+      init: (state, [id]) => [init === undefined ? state : encode(init(decode(state), id))],
+    },
+    messageServerClient: {
+      handleSend(state, [message]) {
+        if (onSend === undefined) throw new Error("this actor takes requests, no sends");
+        return [encode(onSend(decode(state), new Message(message)))];
+      },
+      handleRequest(state, [requestId, message]) {
+        if (onRequest === undefined) throw new Error("this actor takes sends, no requests");
+        const result = onRequest(decode(state), new Message(message), requestId);
+        if (!Array.isArray(result)) throw new Error(`onRequest ${wrongResult(result)}`);
+        const [next, reply] = result as readonly [State, Body | null];
+        return [encode(next), [reply === null ? null : toBytes(reply)]];
+      },
+      handleChannelOpen: refuseChannel,
+      handleChannelMessage: refuseChannel,
+      handleChannelClose: refuseChannel,
+    },
+  };
+}
+
+function parseState(bytes: Bytes): unknown {
+  if (bytes === null) return null;
+  try {
+    return JSON.parse(decodeUtf8(bytes, true));
+  } catch {
+    throw new Error(
+      "the state is not JSON: mend init_state, or define the actor with state: bytes",
+    );
+  }
+}
+
+function formatState(state: unknown): Bytes {
+  if (state === undefined || isPromise(state)) throw new Error(`the handler ${wrongResult(state)}`);
+  return state === null ? null : encodeUtf8(JSON.stringify(state));
+}
+
+function bytesOf(state: Bytes): Bytes {
+  if (state === null || state instanceof Uint8Array) return state;
+  throw new Error(`the handler ${wrongResult(state)}`);
+}
+
+function wrongResult(result: unknown): string {
+  return isPromise(result)
+    ? "is async: handlers are synchronous, and so are host calls"
+    : "returned no state: return the next state, or for a request [state, reply]";
+}
+
+function isPromise(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "then" in value;
+}
+
+function refuseChannel(): never {
+  throw new Error("this actor takes no channels");
+}

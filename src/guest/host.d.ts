@@ -1,0 +1,61 @@
+// The interfaces of wit/ as the component sees them: names in camel case, u64 as a number, none as
+// null, an err as a thrown Error whose message is its text.
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+declare module "theater:simple/runtime" {
+  interface ChainEvent {
+    readonly eventType: string;
+    readonly parent: number | null;
+    readonly data: Bytes;
+  }
+  interface Chain {
+    readonly events: readonly { readonly hash: number; readonly event: ChainEvent }[];
+  }
+  export function log(message: string): void;
+  export function getChain(): Chain;
+  export function shutdown(data: Uint8Array | null): void;
+}
+
+declare module "theater:simple/message-server-host" {
+  export function send(actorId: string, message: Uint8Array): void;
+  export function request(actorId: string, message: Uint8Array): Bytes;
+  export function respondToRequest(requestId: string, response: Uint8Array): void;
+  export function cancelRequest(requestId: string): void;
+}
+
+declare module "theater:simple/store" {
+  interface ContentRef {
+    readonly hash: string;
+  }
+  export { newStore as new };
+  function newStore(): string;
+  export function store(storeId: string, content: Uint8Array): ContentRef;
+  export function get(storeId: string, ref: ContentRef): Bytes;
+  export function exists(storeId: string, ref: ContentRef): boolean;
+  export function label(storeId: string, label: string, ref: ContentRef): void;
+  export function getByLabel(storeId: string, label: string): ContentRef | null;
+  export function removeLabel(storeId: string, label: string): void;
+  export function removeFromLabel(storeId: string, label: string, ref: ContentRef): void;
+  export function storeAtLabel(storeId: string, label: string, content: Uint8Array): ContentRef;
+  export function replaceContentAtLabel(
+    storeId: string,
+    label: string,
+    content: Uint8Array,
+  ): ContentRef;
+  export function replaceAtLabel(storeId: string, label: string, ref: ContentRef): void;
+  export function listLabels(storeId: string): string[];
+  export function listAllContent(storeId: string): ContentRef[];
+  export function calculateTotalSize(storeId: string): number;
+}
+
+declare module "theater:simple/timing" {
+  export function now(): number;
+}
+
+declare module "theater:simple/random" {
+  export function randomBytes(length: number): Bytes;
+  export function randomRange(min: number, max: number): number;
+  export function randomFloat(): number;
+  export function generateUuid(): string;
+}
