@@ -1,0 +1,111 @@
+// From granted handlers to a WIT world. A component imports an interface only if its code uses it and its
+// manifest grants it; a world of the actor's own (`world.wit`) is taken as it is, and checked afterwards.
+
+import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { TheaterError } from "../lib/errors.ts";
+
+/** The interfaces of `theater:simple`. */
+export const WIT = join(import.meta.dirname, "../../wit");
+
+/** What each handler lets a component import, and what the component may export for it. */
+const GRANTS: Readonly<Record<string, { imports: readonly string[]; exports: readonly string[] }>> =
+  {
+    runtime: { imports: ["runtime"], exports: [] },
+    "message-server": { imports: ["message-server-host"], exports: ["message-server-client"] },
+    store: { imports: ["store"], exports: [] },
+    timing: { imports: ["timing"], exports: [] },
+    random: { imports: ["random"], exports: [] },
+    environment: { imports: ["environment"], exports: [] },
+    supervisor: { imports: ["supervisor"], exports: ["supervisor-handlers"] },
+    filesystem: { imports: ["filesystem"], exports: [] },
+    process: { imports: ["process"], exports: ["process-handlers"] },
+    "http-client": { imports: ["http-client"], exports: [] },
+    "http-framework": { imports: ["http-framework"], exports: ["http-handlers"] },
+  };
+
+/** Interfaces without functions; importing them needs no grant. */
+const TYPES_ONLY: readonly string[] = ["types", "http-types", "websocket-types"];
+
+/** What a bundle asks of its host and offers to it, in JavaScript's names. */
+export interface BundleSurface {
+  /** Specifiers such as `theater:simple/runtime`. */
+  readonly imports: readonly string[];
+  readonly exports: readonly string[];
+}
+
+/** The text of the world. Throws unknown-import, missing-handler and not-an-actor. */
+export function composeWorld(surface: BundleSurface, handlers: readonly string[]): string {
+  checkGrants(surface.imports, handlers);
+  const driven = ["actor", ...handlers.flatMap((type) => GRANTS[type]?.exports ?? [])];
+  const exported = new Set(surface.exports);
+  if (!exported.has("actor")) {
+    throw new TheaterError(
+      "not-an-actor",
+      "the code does not export an actor: " +
+        "write export const { actor, messageServerClient } = defineActor({ … })",
+    );
+  }
+  if (driven.includes("message-server-client") && !exported.has("messageServerClient")) {
+    throw new TheaterError(
+      "not-an-actor",
+      "the manifest grants message-server, so the code must export messageServerClient too",
+    );
+  }
+  for (const [type, { exports }] of Object.entries(GRANTS)) {
+    const idle = exports.find((name) => exported.has(camelCase(name)) && !driven.includes(name));
+    if (idle !== undefined) {
+      throw new TheaterError(
+        "missing-handler",
+        `the code exports ${camelCase(idle)}, but nobody would call it: ` +
+          `grant [[handler]] type = "${type}"`,
+      );
+    }
+  }
+  const lines = [
+    ...[...new Set(surface.imports)].sort().map((name) => `  import ${name};`),
+    ...driven
+      .filter((name) => exported.has(camelCase(name)))
+      .map((name) => `  export theater:simple/${name};`),
+  ];
+  return `package theater:built;\nworld built {\n${lines.join("\n")}\n}\n`;
+}
+
+/** Every import must be an interface of `theater:simple` that some handler of the manifest grants. */
+export function checkGrants(imports: readonly string[], handlers: readonly string[]): void {
+  for (const specifier of imports) {
+    const name = /^theater:simple\/([a-z0-9-]+)$/.exec(specifier)?.[1];
+    const type = Object.keys(GRANTS).find((key) => GRANTS[key]?.imports.includes(name ?? ""));
+    if (name !== undefined && TYPES_ONLY.includes(name)) continue;
+    if (type === undefined) {
+      throw new TheaterError(
+        "unknown-import",
+        `the code imports ${specifier}, which is not in theater:simple: ` +
+          "mend the name, or describe the interface in a world.wit beside manifest.toml",
+        { interface: specifier },
+      );
+    }
+    if (!handlers.includes(type)) {
+      throw new TheaterError(
+        "missing-handler",
+        `the code imports ${specifier}, but the manifest does not grant it: ` +
+          `add [[handler]] type = "${type}"`,
+        { interface: specifier, handler: type },
+      );
+    }
+  }
+}
+
+/** Writes the world and the packages that it uses into `dir`, in the layout of WIT tools. */
+export async function writeWorld(dir: string, world: string): Promise<void> {
+  const simple = join(dir, "deps", "theater-simple");
+  await mkdir(simple, { recursive: true });
+  await writeFile(join(dir, "world.wit"), world);
+  for (const file of await readdir(WIT)) {
+    if (file.endsWith(".wit")) await cp(join(WIT, file), join(simple, file));
+  }
+}
+
+function camelCase(name: string): string {
+  return name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
