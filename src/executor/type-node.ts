@@ -6,7 +6,7 @@ import type { FunctionDefinition, TypeDefinition, TypeRef } from "./component-sy
 import type { CompoundType, WitType } from "./wit-type.ts";
 
 /** A recorded value is at most as deep as its type, and a block of the chain at most 64 deep. */
-export const TYPE_DEPTH_MAX = 48;
+const TYPE_DEPTH_MAX = 48;
 /** Bytes of one type written out in full: sharing in the file could otherwise make it 2^n. The largest
  * of WASI 0.2 has 2,265 (measured). */
 const TYPE_SIZE_MAX = 256 * 1024;

@@ -27,7 +27,7 @@ export interface Dialect {
   readonly isListLike: (outside: unknown) => outside is ArrayLike<unknown>;
 }
 
-export type Compiler = (type: WitType) => Codec;
+type Compiler = (type: WitType) => Codec;
 
 export function compilerFor(dialect: Dialect): Compiler {
   // Keyed by the object that stands in the description; an entry lives as long as that does.

@@ -4,7 +4,7 @@
 import type { Value } from "../chain/value.ts";
 import { Misfit } from "./wit-codec.ts";
 
-export type Integer = "u8" | "s8" | "u16" | "s16" | "u32" | "s32" | "u64" | "s64";
+type Integer = "u8" | "s8" | "u16" | "s16" | "u32" | "s32" | "u64" | "s64";
 
 interface Range {
   readonly type: Integer;
