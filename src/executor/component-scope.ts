@@ -37,7 +37,7 @@ interface ComponentNode {
   readonly scope: Scope;
 }
 
-export type Entity =
+type Entity =
   | { readonly sort: "type"; readonly type: TypeNode }
   | { readonly sort: "func"; readonly func: FunctionNode }
   | { readonly sort: "instance"; readonly instance: InstanceNode }
