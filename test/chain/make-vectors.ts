@@ -51,6 +51,7 @@ const VALUES: readonly [name: string, value: Value][] = [
   ["empty array", []],
   ["empty map", {}],
   ["keys in order", { b: 1, a: 2, aa: 3, é: 4, z: 5, "\uffff": 6, "😀": 7, "\ue000": 8, 𐀀: 9 }],
+  ["keys that UTF-16 would order otherwise", { "😀": 2, "\uffffa": 1 }],
   ["nested to the limit", nested(63)],
   ["link to a block", new Link("dag-cbor", digestOf("block"))],
   ["link to content", rawLink("content")],

@@ -132,6 +132,13 @@ test("a dropped event is missing at its own position", () => {
   );
 });
 
+test("what nobody confirmed does not count as good", () => {
+  const gap = [...lines.slice(0, 4), ...lines.slice(5)];
+  expect(verify(gap, { listed: true })).toMatchObject({ events: 4, head: { seq: 3 } });
+  // Without listed CIDs only the lost event could have vouched for the one before it.
+  expect(verify(gap)).toMatchObject({ events: 3, head: { seq: 2 } });
+});
+
 test("an inserted event, a repeated one and two in the wrong order are named", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: lines.length - 2 }), fc.boolean(), (seq, listed) => {
