@@ -1,6 +1,13 @@
 // The runtime as the front door sees it: everything the server may ask, and nothing of how it is done.
 
-import type { ChainEntry, ActorSummary, Answer, EventRef, IdempotencyKey, MessageInput } from "./protocol.ts";
+import type {
+  ChainEntry,
+  ActorSummary,
+  Answer,
+  EventRef,
+  IdempotencyKey,
+  MessageInput,
+} from "./protocol.ts";
 import type { Report } from "../chain/verify.ts";
 
 export interface StartInput {
@@ -39,16 +46,24 @@ export interface Actors {
   componentWasm(digest: string): Promise<Answer<Uint8Array>>;
   componentWit(digest: string): Promise<Answer<string>>;
 
-  start(input: StartInput): Promise<Answer<{ id: string; name: string; component: string; head: EventRef }>>;
-  list(query: { status: string | null; parent: string | null; cursor: string | null; limit: number }): Promise<
-    Answer<{ actors: ActorListing[]; cursor: string | null }>
-  >;
+  start(
+    input: StartInput,
+  ): Promise<Answer<{ id: string; name: string; component: string; head: EventRef }>>;
+  list(query: {
+    status: string | null;
+    parent: string | null;
+    cursor: string | null;
+    limit: number;
+  }): Promise<Answer<{ actors: ActorListing[]; cursor: string | null }>>;
   inspect(id: string): Promise<Answer<ActorSummary>>;
   manifest(id: string): Promise<Answer<string>>;
   state(id: string): Promise<Answer<Uint8Array | null>>;
 
   send(id: string, message: MessageInput): Promise<Answer<{ event: EventRef }>>;
-  request(id: string, message: MessageInput): Promise<Answer<{ reply: Uint8Array | null; event: EventRef }>>;
+  request(
+    id: string,
+    message: MessageInput,
+  ): Promise<Answer<{ reply: Uint8Array | null; event: EventRef }>>;
   lifecycle(
     id: string,
     change: "stop" | "terminate" | "restart" | "pause" | "resume",
@@ -57,13 +72,20 @@ export interface Actors {
 
   head(id: string): Promise<Answer<EventRef>>;
   /** Pages oldest first; includes everything acknowledged at the time of the call. `next` = seq to go on from. */
-  chain(id: string, query: ChainQuery): Promise<Answer<{ entries: ChainEntry[]; next: number | null }>>;
+  chain(
+    id: string,
+    query: ChainQuery,
+  ): Promise<Answer<{ entries: ChainEntry[]; next: number | null }>>;
   /** Checks what the ledger holds (not the journal), from genesis to head. */
   verify(id: string): Promise<Answer<Report>>;
 
   /** A block or raw content by its CID. */
   content(cid: string): Promise<Answer<Uint8Array>>;
-  putContent(store: string, bytes: Uint8Array, label: string | null): Promise<Answer<{ cid: string; digest: string }>>;
+  putContent(
+    store: string,
+    bytes: Uint8Array,
+    label: string | null,
+  ): Promise<Answer<{ cid: string; digest: string }>>;
   label(store: string, label: string): Promise<Answer<{ cid: string; digest: string } | null>>;
   setLabel(store: string, label: string, digest: string): Promise<Answer<null>>;
   labels(store: string): Promise<Answer<string[]>>;

@@ -61,3 +61,41 @@ export interface ChainEntry {
   block: Uint8Array;
   payload: Uint8Array | null;
 }
+
+/** What the object needs to be born. The id is derived from `genesis`, so a repetition is harmless. */
+export interface BirthInput {
+  /** The block of the `actor.created` payload. */
+  genesis: Uint8Array;
+  initState: Uint8Array | null;
+  createdMs: number;
+  parent: string | null;
+}
+
+/** A send as it travels between actors: `n` counts the messages of this pair, from 1. */
+export interface Delivery {
+  from: string;
+  n: number;
+  /** The event of the sender's chain that this message comes from. */
+  cause: { seq: number; event: Uint8Array };
+  body: Uint8Array;
+}
+
+/** The RPC methods of an actor's object. `not-found` where there was no birth. */
+export interface ActorRpc {
+  create(input: BirthInput): Promise<Answer<{ head: EventRef }>>;
+  send(message: MessageInput): Promise<Answer<{ event: EventRef }>>;
+  request(message: MessageInput): Promise<Answer<{ reply: Uint8Array | null; event: EventRef }>>;
+  deliver(delivery: Delivery): Promise<Answer<null>>;
+  change(
+    change: LifecycleChange,
+    principal: string,
+  ): Promise<Answer<{ status: ActorStatus; event: EventRef }>>;
+  inspect(): Promise<Answer<ActorSummary>>;
+  state(): Promise<Answer<Uint8Array | null>>;
+  /** Feeds the ledger up to the head, if it can, and says where head and ledger are. */
+  settle(): Promise<Answer<{ head: EventRef; ledgerSeq: number }>>;
+  /** Events from the journal, oldest first. */
+  journal(from: number, limit: number): Promise<Answer<ChainEntry[]>>;
+}
+
+export type LifecycleChange = "stop" | "terminate" | "restart" | "pause" | "resume";

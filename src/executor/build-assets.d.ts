@@ -1,0 +1,30 @@
+// The outputs of src/cli/bundle.ts, as the Worker imports them.
+
+declare module "*.txt" {
+  const source: string;
+  export default source;
+}
+
+declare module "*.wasm" {
+  const module: WebAssembly.Module;
+  export default module;
+}
+
+// The modules of a component's own module set, as its isolate imports them.
+
+declare module "component:component.js" {
+  export function instantiate(
+    getCoreModule: (name: string) => WebAssembly.Module,
+    imports: Record<string, Record<string, (...args: unknown[]) => unknown>>,
+  ): Record<string, unknown>;
+}
+
+declare module "component:cores.js" {
+  export const cores: Record<string, WebAssembly.Module>;
+}
+
+declare module "component:description.json" {
+  import type { ComponentDescription } from "./wit-type.ts";
+  const description: ComponentDescription;
+  export default description;
+}

@@ -1,0 +1,105 @@
+// What it takes to run a component: bytes become a module set once, and a module set runs turns.
+//
+// Invariant: an executor carries no meaning between turns. Everything a turn depends on is in its
+// TurnInput and in the answers of its TurnHost; everything it did is in its TurnOutput.
+
+import type { Value } from "../chain/value.ts";
+import type { ComponentDescription } from "./wit-type.ts";
+
+/** One answered host call, as the guest saw it. Goes into the chain as `host.called`. */
+export interface HostCall {
+  /** `interface#function`. */
+  about: string;
+  args: readonly Value[];
+  outcome: "returned" | "denied" | "failed";
+  /** By the function's WIT type; null for a function without result. */
+  result: Value;
+}
+
+/** What the host says to a call that the isolate could not answer itself. */
+export type HostAnswer =
+  | {
+      outcome: HostCall["outcome"];
+      result: Value;
+      /** The turn's clock after an effect. */ time?: number;
+    }
+  /** The host failed, or the turn is over: the guest is not continued. */
+  | { abort: TurnAbort };
+
+/** Why a turn ends although the guest did nothing wrong. */
+export interface TurnAbort {
+  kind: "host" | "limit" | "cut";
+  code: string;
+  message: string;
+}
+
+/**
+ * The turn's own door to the host. `answered` are the calls that the isolate answered since the last
+ * one, in order, so that the journal has them before the effect happens.
+ */
+export interface TurnHost {
+  call(about: string, args: readonly Value[], answered: readonly HostCall[]): Promise<HostAnswer>;
+}
+
+export interface TurnInput {
+  /** The export to call, `interface#function`. */
+  about: string;
+  params: readonly Value[];
+  /** The guest's clock, ms since the epoch. */
+  time: number;
+  /** 32 bytes: all randomness of the turn comes from here. */
+  seed: Uint8Array;
+  /** Configuration by handler type, for the handlers that answer inside the isolate. */
+  grants: Readonly<Record<string, Value>>;
+  hostCallsMax: number;
+}
+
+export type TurnOutcome =
+  /** The function returned; for a `result` type this is its ok value. */
+  | { kind: "returned"; value: Value }
+  /** The function returned the err of its `result` type: an error of the guest's own, not a failure. */
+  | { kind: "refused"; error: Value }
+  /** `code` is ours and stable (it is recorded); `message` is the engine's (it is not). */
+  | { kind: "failed"; failure: "trap" | TurnAbort["kind"]; code: string; message: string };
+
+export interface TurnOutput {
+  outcome: TurnOutcome;
+  /** Calls answered in the isolate since the last hop to the host. */
+  answered: readonly HostCall[];
+}
+
+/** The transpiled form of one component, content-addressed file by file. */
+export interface ModuleSet {
+  /** sha256 of the component, hex. */
+  component: string;
+  /** Name and version of what made it: part of every key, because other code may behave differently. */
+  transpiler: string;
+  description: ComponentDescription;
+  files: readonly { name: string; digest: string; bytes: number }[];
+}
+
+/** Fetches one file of a module set, verified against its digest (hex). */
+export type FileReader = (digest: string) => Promise<Uint8Array>;
+
+export interface Executor {
+  /**
+   * Validates and transpiles. Errors: not-wasm, core-module, truncated-component, bad-component,
+   * unknown-import, transpile-failed, too-large.
+   */
+  transpile(component: Uint8Array, description: ComponentDescription): Promise<TranspiledFile[]>;
+
+  /** One turn in a fresh instance. Throws only when the isolate itself cannot be had or breaks. */
+  run(modules: ModuleSetRef, input: TurnInput, host: TurnHost): Promise<TurnOutput>;
+}
+
+export interface TranspiledFile {
+  name: string;
+  bytes: Uint8Array;
+}
+
+/** A module set by name, with the way to its bytes; they are read only when no isolate holds it. */
+export interface ModuleSetRef {
+  /** Digest of the module set's index, hex: names exactly these bytes. */
+  digest: string;
+  load(): Promise<{ set: ModuleSet; read: FileReader }>;
+}

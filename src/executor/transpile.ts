@@ -1,0 +1,126 @@
+// Component bytes → the files of a module set. The parsing of untrusted bytes happens in a throw-away
+// isolate (src/transpiler.ts); here the result is checked and made fit for workerd.
+
+import transpilerCore from "../../build/transpiler-core.wasm";
+import transpilerCore2 from "../../build/transpiler-core2.wasm";
+import transpilerCore3 from "../../build/transpiler-core3.wasm";
+import transpilerCore4 from "../../build/transpiler-core4.wasm";
+import transpilerSource from "../../build/transpiler.txt";
+import { fromUtf8, toHex, toUtf8 } from "../lib/bytes.ts";
+import { TheaterError } from "../lib/errors.ts";
+import type { TranspiledFile } from "./executor.ts";
+import { ISOLATE_BASE } from "./isolate-options.ts";
+import type { ComponentDescription } from "./wit-type.ts";
+
+/**
+ * Part of every module set's key and of every genesis. Move it whenever jco's version, its options or
+ * the lifting below change, because the same component may then behave differently.
+ */
+export const TRANSPILER = "jco-transpile 0.15.0 / theater 1";
+
+/** Transpiling takes five to ten times the component's size in a 128 MB isolate (measured, 2026-11). */
+export const COMPONENT_BYTES_MAX = 8 * 1024 * 1024;
+
+interface TranspilerEntrypoint {
+  transpile(input: {
+    component: Uint8Array;
+    asyncImports: string[];
+    asyncExports: string[];
+  }): Promise<{ files: [string, Uint8Array][] } | { error: string }>;
+}
+
+export interface TranspileOptions {
+  /** sha256 of the component, hex. Names the throw-away isolate, so that a retry costs no second one. */
+  digest: string;
+  description: ComponentDescription;
+  /** Whether the isolate answers this import itself, without waiting for the host. */
+  isPure(about: string): boolean;
+}
+
+export async function transpile(
+  loader: WorkerLoader,
+  component: Uint8Array,
+  options: TranspileOptions,
+): Promise<TranspiledFile[]> {
+  const { imports, exports } = options.description;
+  const isolate = loader.get(`transpile ${options.digest} ${TRANSPILER}`, () => ({
+    ...ISOLATE_BASE,
+    mainModule: "transpiler.js",
+    modules: {
+      "transpiler.js": { js: transpilerSource },
+      "transpiler-core.wasm": { wasm: transpilerCore },
+      "transpiler-core2.wasm": { wasm: transpilerCore2 },
+      "transpiler-core3.wasm": { wasm: transpilerCore3 },
+      "transpiler-core4.wasm": { wasm: transpilerCore4 },
+    },
+  }));
+  const entrypoint = isolate.getEntrypoint() as unknown as TranspilerEntrypoint;
+  const answer = await entrypoint.transpile({
+    component,
+    asyncImports: functionNames(imports).filter((about) => !options.isPure(about)),
+    asyncExports: functionNames(exports),
+  });
+  if ("error" in answer) {
+    throw new TheaterError(
+      "transpile-failed",
+      `jco could not transpile the component; check it with \`wasm-tools validate\`: ${answer.error}`,
+    );
+  }
+  return fitForWorkerd(answer.files.map(([name, bytes]) => ({ name, bytes })));
+}
+
+function functionNames(interfaces: ComponentDescription["imports"]): string[] {
+  return interfaces.flatMap(({ name, functions }) =>
+    Object.keys(functions).map((fn) => (name === "" ? fn : `${name}#${fn}`)),
+  );
+}
+
+/** jco's decoder drops a leading U+FEFF from a guest's text; what is recorded is what the guest said. */
+const DROPS_BOM = "new TextDecoder()";
+const COMPILES = /new WebAssembly\.Module\(/;
+const INLINE_MODULE = /new WebAssembly\.Module\(new Uint8Array\(\[([\d,\s]*)\]\)\)/g;
+
+/**
+ * Adds `cores.js`, which imports each core module by name, and lifts modules that jco wrote inline:
+ * workerd refuses to compile wasm at run time. Any other compilation in the output is an error now
+ * rather than a surprise in the first turn.
+ */
+function fitForWorkerd(files: TranspiledFile[]): TranspiledFile[] {
+  const main = files.find(({ name }) => name === "component.js");
+  if (main === undefined) throw new TheaterError("transpile-failed", "jco made no component.js");
+  const lifted: TranspiledFile[] = [];
+  const source = toUtf8(main.bytes).replace(INLINE_MODULE, (_, list: string) => {
+    const name = `inline${lifted.length}.core.wasm`;
+    lifted.push({ name, bytes: Uint8Array.from(list.split(","), Number) });
+    return `getCoreModule("${name}")`;
+  });
+  if (COMPILES.test(source)) {
+    throw new TheaterError(
+      "transpile-failed",
+      "jco's output compiles wasm in a way that is not known here",
+    );
+  }
+  if (source.split(DROPS_BOM).length !== 2) {
+    throw new TheaterError(
+      "transpile-failed",
+      "jco's output decodes text in a way that is not known here",
+    );
+  }
+  const exact = source.replace(DROPS_BOM, "new TextDecoder('utf-8', { ignoreBOM: true })");
+  const cores = [...files.filter(({ name }) => name.endsWith(".wasm")), ...lifted];
+  return [
+    { name: "component.js", bytes: fromUtf8(exact) },
+    { name: "cores.js", bytes: fromUtf8(coresSource(cores)) },
+    ...cores,
+  ];
+}
+
+function coresSource(cores: readonly TranspiledFile[]): string {
+  const imports = cores.map(({ name }, index) => `import m${index} from "component:${name}";`);
+  const entries = cores.map(({ name }, index) => `  ${JSON.stringify(name)}: m${index},`);
+  return `${imports.join("\n")}\nexport const cores = {\n${entries.join("\n")}\n};\n`;
+}
+
+export async function sha256Hex(bytes: Uint8Array): Promise<string> {
+  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
+}

@@ -1,0 +1,95 @@
+// A handler is one value: what it is called in the manifest, which WIT interfaces it provides and drives,
+// how it may be configured, and the functions themselves. Built-ins and plug-ins have the same shape.
+//
+// Rule: a handler never records. The recorder does, from the function's WIT types.
+
+import type { z } from "zod";
+import type { Value } from "../chain/value.ts";
+import type { HostCall } from "../executor/executor.ts";
+import type { PureFunctions } from "../executor/recorder.ts";
+import type { LabelledStores } from "../store/labels.ts";
+
+/**
+ * What a call does to the world, and so what may be done about it after a crash.
+ * `local`: reads, or writes that only the commit makes real; nothing is journalled before it.
+ * The others are journalled before they happen. Cut off in between, a `safe` call may run again, a
+ * `by-id` call may run again under the same id, and an `unsafe` one is reported as of unknown outcome.
+ */
+export type Effect = "local" | "safe" | "by-id" | "unsafe";
+
+export interface HandlerAnswer {
+  outcome: HostCall["outcome"];
+  /** By the function's WIT type: what the guest sees. */
+  result: Value;
+  /** What the chain keeps instead, where it must not hold the result by value. */
+  recorded?: Value;
+}
+
+export interface HostFunction {
+  effect: Effect;
+  call(context: CallContext, args: readonly Value[]): Promise<HandlerAnswer>;
+}
+
+/** What a function gets besides its arguments. */
+export interface CallContext {
+  actor: string;
+  /** `<actor>/<turn>/<call>`: the same for a repetition of the same call. */
+  callId: string;
+  /** The effective configuration of the handler, from genesis. */
+  grant: Value;
+  services: Services;
+}
+
+/** What the runtime does for handlers. */
+export interface Services {
+  stores: LabelledStores;
+  /** Leaves with the commit. */
+  send(to: string, body: Uint8Array): HandlerAnswer;
+  /** Waits for the answer of another actor's turn. */
+  request(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
+  /** The chain up to now, oldest first, at most `limit` events. */
+  chain(limit: number): ChainView;
+}
+
+export interface ChainView {
+  /** Position and digest of the newest event that is shown, with the first seq shown. */
+  recorded: Value;
+  events: readonly {
+    digest: Uint8Array;
+    parent: Uint8Array | null;
+    type: string;
+    payload: Uint8Array;
+  }[];
+}
+
+export interface Handler {
+  /** `[[handler]] type = "…"`. */
+  type: string;
+  /** Interfaces it provides to the guest. */
+  imports: readonly string[];
+  /** Interfaces through which it calls the guest. */
+  exports: readonly string[];
+  /** Keys of its `[[handler]]` table besides `type`, in snake_case; the parsed form is the grant. */
+  config: z.ZodType<Value>;
+  /** Functions that the isolate answers. */
+  pure: PureFunctions;
+  /** Functions that the host answers, by `interface#function`. */
+  functions: Readonly<Record<string, HostFunction>>;
+}
+
+export const returned = (result: Value): HandlerAnswer => ({ outcome: "returned", result });
+export const ok = (value: Value): HandlerAnswer => ({ outcome: "returned", result: { ok: value } });
+/** An error that the function itself gives: the call did happen. */
+export const err = (reason: string): HandlerAnswer => ({
+  outcome: "returned",
+  result: { err: reason },
+});
+export const denied = (reason: string): HandlerAnswer => ({
+  outcome: "denied",
+  result: { err: `Permission denied: ${reason}` },
+});
+/** The call did not come to an end of its own. */
+export const failed = (reason: string): HandlerAnswer => ({
+  outcome: "failed",
+  result: { err: reason },
+});

@@ -1,0 +1,42 @@
+// `theater:simple/message-server-host`: messages to other actors. A send leaves when the turn commits; a
+// request is answered within the turn, so it is journalled before it goes out.
+
+import { z } from "zod";
+import { isActorId } from "../chain/actor-id.ts";
+import type { Value } from "../chain/value.ts";
+import { err, type Handler } from "./handler.ts";
+
+const HOST = "theater:simple/message-server-host";
+
+function target(args: readonly Value[]): { to: string; body: Uint8Array } | undefined {
+  const [to, body] = args;
+  if (typeof to !== "string" || !isActorId(to) || !(body instanceof Uint8Array)) return undefined;
+  return { to, body };
+}
+
+const NOT_AN_ID = "not an actor id: ids have 32 characters of a-z and 2-7";
+
+export const messageServer: Handler = {
+  type: "message-server",
+  imports: [HOST],
+  exports: ["theater:simple/message-server-client"],
+  config: z.strictObject({}),
+  pure: {},
+  functions: {
+    [`${HOST}#send`]: {
+      effect: "local",
+      call: async ({ services }, args) => {
+        const message = target(args);
+        return message === undefined ? err(NOT_AN_ID) : services.send(message.to, message.body);
+      },
+    },
+    [`${HOST}#request`]: {
+      effect: "by-id",
+      call: async ({ services, callId }, args) => {
+        const message = target(args);
+        if (message === undefined) return err(NOT_AN_ID);
+        return await services.request(message.to, message.body, callId);
+      },
+    },
+  },
+};

@@ -1,0 +1,66 @@
+// All handlers of this deployment. A plug-in is one more entry.
+
+import { TheaterError } from "../lib/errors.ts";
+import type { ComponentDescription } from "../executor/wit-type.ts";
+import type { Handler, HostFunction } from "./handler.ts";
+import { messageServer } from "./message-server.ts";
+import { random } from "./random.ts";
+import { runtime } from "./runtime.ts";
+import { store } from "./store.ts";
+import { timing } from "./timing.ts";
+
+export const HANDLERS: readonly Handler[] = [runtime, messageServer, timing, random, store];
+
+const byType = new Map(HANDLERS.map((handler) => [handler.type, handler]));
+const byInterface = new Map(
+  HANDLERS.flatMap((handler) => handler.imports.map((name) => [name, handler])),
+);
+const functions = new Map(
+  HANDLERS.flatMap((handler) =>
+    Object.entries(handler.functions).map(([about, fn]) => [about, { handler: handler.type, fn }]),
+  ),
+);
+const pure = new Set(HANDLERS.flatMap((handler) => Object.keys(handler.pure)));
+
+export function findHandler(type: string): Handler | undefined {
+  return byType.get(type);
+}
+
+/** The host's side of an import, with the handler type whose grant it needs. */
+export function findHostFunction(about: string): { handler: string; fn: HostFunction } | undefined {
+  return functions.get(about);
+}
+
+/** Whether the isolate answers this function itself. */
+export function isPure(about: string): boolean {
+  return pure.has(about);
+}
+
+/** The handler type whose grant a function needs, pure or not. */
+export function handlerOf(about: string): string | undefined {
+  return byInterface.get(about.slice(0, about.lastIndexOf("#")))?.type;
+}
+
+/** Throws `unknown-import` for the first function that nobody provides. */
+export function checkImports({ imports }: ComponentDescription): void {
+  for (const { name, functions: wanted } of imports) {
+    for (const fn of Object.keys(wanted)) {
+      const about = `${name}#${fn}`;
+      if (functions.has(about) || pure.has(about)) continue;
+      throw new TheaterError(
+        "unknown-import",
+        `The component imports ${about}, which no handler provides: build it against the interfaces ` +
+          `${[...byInterface.keys()].join(", ")}, or stub the import out when building.`,
+        { import: about },
+      );
+    }
+  }
+}
+
+/** The handler types that a component needs for its imports. Call after `checkImports`. */
+export function neededHandlers({ imports }: ComponentDescription): string[] {
+  const types = imports
+    .filter(({ functions: wanted }) => Object.keys(wanted).length > 0)
+    .map(({ name }) => byInterface.get(name)?.type ?? "");
+  return [...new Set(types)];
+}

@@ -1,0 +1,162 @@
+// The Durable Object of an actor: a façade. It holds no policy; it finds out whether the actor was born
+// and turns whatever happens inside into values.
+
+import { DurableObject } from "cloudflare:workers";
+import { actorId } from "../chain/actor-id.ts";
+import { D1Ledger } from "../chain/d1-ledger.ts";
+import { LoaderExecutor } from "../executor/loader-executor.ts";
+import { isPure } from "../handlers/registry.ts";
+import { ensureTheaterError, TheaterError } from "../lib/errors.ts";
+import { LabelledStores } from "../store/labels.ts";
+import { R2Store } from "../store/r2-store.ts";
+import { RecordedOutcome } from "./admission.ts";
+import { bear } from "./birth.ts";
+import { Directory } from "./directory.ts";
+import { actorStub, type Environment } from "./environment.ts";
+import { Life, type Surroundings } from "./life.ts";
+import type {
+  ActorRpc,
+  ActorStatus,
+  ActorSummary,
+  Answer,
+  BirthInput,
+  ChainEntry,
+  Delivery,
+  EventRef,
+  LifecycleChange,
+  MessageInput,
+} from "./protocol.ts";
+
+/** Events of one `journal` answer; RPC carries 32 MiB, and a payload is 1 MiB at most. */
+const JOURNAL_PAGE_MAX = 1_000;
+
+export class Actor extends DurableObject<Environment> implements ActorRpc {
+  readonly #around: Surroundings;
+  #life: Life | undefined;
+
+  constructor(state: DurableObjectState, environment: Environment) {
+    super(state, environment);
+    const content = new R2Store(environment.CONTENT);
+    this.#around = {
+      ledger: new D1Ledger(environment.LEDGER),
+      directory: new Directory(environment.LEDGER),
+      content,
+      stores: new LabelledStores(environment.LEDGER, content),
+      executor: new LoaderExecutor(environment.LOADER, isPure),
+      peer: (id) => actorStub(environment, id),
+    };
+    if (this.#isBorn()) this.#wake();
+  }
+
+  #isBorn(): boolean {
+    const { sql } = this.ctx.storage;
+    return sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'event'").toArray().length > 0;
+  }
+
+  #wake(): Life {
+    const id = this.ctx.id.name;
+    if (id === undefined) {
+      throw new TheaterError("internal", "an actor's object is found by its name");
+    }
+    this.#life = new Life(this.ctx.storage, id, this.#around);
+    return this.#life;
+  }
+
+  async create(input: BirthInput): Promise<Answer<{ head: EventRef }>> {
+    return await answer(async () => {
+      const id = actorId(input.genesis);
+      if (id !== this.ctx.id.name) {
+        throw new TheaterError("internal", "the id is made from the genesis");
+      }
+      if (this.#life === undefined) {
+        await bear(this.ctx.storage, id, input, this.#around.content);
+        if (this.#life === undefined) this.#wake();
+      }
+      const life = this.#alive();
+      await life.firstTurn();
+      await life.settle();
+      return { head: life.journal.headRef() };
+    });
+  }
+
+  async send(message: MessageInput): Promise<Answer<{ event: EventRef }>> {
+    return await answer(async () => ({ event: await this.#alive().admission.send(message) }));
+  }
+
+  async request(
+    message: MessageInput,
+  ): Promise<Answer<{ reply: Uint8Array | null; event: EventRef }>> {
+    return await answer(async () => await this.#alive().admission.request(message));
+  }
+
+  async deliver(delivery: Delivery): Promise<Answer<null>> {
+    return await answer(async () => {
+      await this.#alive().admission.deliver(delivery);
+      return null;
+    });
+  }
+
+  async change(
+    change: LifecycleChange,
+    principal: string,
+  ): Promise<Answer<{ status: ActorStatus; event: EventRef }>> {
+    return await answer(async () => {
+      const life = this.#alive();
+      const changed = await life.change(change, principal);
+      await life.settle();
+      return changed;
+    });
+  }
+
+  async inspect(): Promise<Answer<ActorSummary>> {
+    return await answer(async () => this.#alive().summary());
+  }
+
+  async state(): Promise<Answer<Uint8Array | null>> {
+    return await answer(async () => this.#alive().cell.state);
+  }
+
+  async settle(): Promise<Answer<{ head: EventRef; ledgerSeq: number }>> {
+    return await answer(async () => await this.#alive().settle());
+  }
+
+  async journal(from: number, limit: number): Promise<Answer<ChainEntry[]>> {
+    return await answer(async () => {
+      return this.#alive().journal.chainEntries(from, Math.min(limit, JOURNAL_PAGE_MAX));
+    });
+  }
+
+  /** Never throws: six failed tries, and the platform forgets the alarm. */
+  override async alarm(): Promise<void> {
+    try {
+      await this.#life?.onAlarm();
+    } catch (thrown) {
+      // oxlint-disable-next-line no-console -- the operator's log is all that is left
+      console.error("alarm", ensureTheaterError(thrown).message);
+    }
+  }
+
+  #alive(): Life {
+    if (this.#life !== undefined) return this.#life;
+    throw new TheaterError("not-found", "There is no actor with this id.");
+  }
+}
+
+/** Runs `work` and makes a value of however it ends: exceptions would pass the output gate. */
+async function answer<T>(work: () => Promise<T>): Promise<Answer<T>> {
+  try {
+    return { ok: true, value: await work() };
+  } catch (thrown) {
+    const error = ensureTheaterError(thrown);
+    const { code, message, evidence } = error;
+    return {
+      ok: false,
+      error: {
+        code,
+        message,
+        ...(evidence === undefined ? {} : { evidence: { ...evidence } }),
+        ...(error instanceof RecordedOutcome ? { event: error.event } : {}),
+      },
+    };
+  }
+}

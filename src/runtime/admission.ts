@@ -1,0 +1,243 @@
+// Which messages an actor takes, and what their senders are told. A refusal here leaves no trace: the
+// message was not admitted. What is admitted is acknowledged only after its events are on disk.
+
+import { sha256 } from "../chain/hash.ts";
+import { Link, type Value } from "../chain/value.ts";
+import { toHex } from "../lib/bytes.ts";
+import { assert, TheaterError } from "../lib/errors.ts";
+import type { ContentStore } from "../store/store.ts";
+import type { Cell } from "./cell.ts";
+import { keepContent, resolveContent } from "./content.ts";
+import { BACKLOG_MAX, type Feeder } from "./feeder.ts";
+import type { Idempotency, Route } from "./idempotency.ts";
+import type { Journal } from "./journal.ts";
+import { HANDLE_REQUEST, HANDLE_SEND, type Mailbox, type Waiter } from "./mailbox.ts";
+import type { Limits } from "./manifest.ts";
+import type { Delivery, EventRef, MessageInput } from "./protocol.ts";
+import type { Message } from "./turn-parts.ts";
+import type { TurnEnd } from "./turn.ts";
+
+interface AdmissionParts {
+  journal: Journal;
+  cell: Cell;
+  mailbox: Mailbox;
+  idempotency: Idempotency;
+  content: ContentStore;
+  limits: Limits;
+  feeder: Feeder;
+  arm: () => void;
+  run: () => void;
+}
+
+export interface Reply {
+  reply: Uint8Array | null;
+  event: EventRef;
+}
+
+export class Admission {
+  readonly #parts: AdmissionParts;
+  /** Requests with a key that are on their way: a repetition waits for the same answer. */
+  readonly #attached = new Map<string, { digest: string; reply: Promise<Reply> }>();
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts;
+  }
+
+  /** Appends the message and returns where it stands; its turn comes later. */
+  async send(input: MessageInput): Promise<EventRef> {
+    const known = this.#known("send", input);
+    if (known !== undefined) return this.#parts.journal.ref(known);
+    this.#check(input.body);
+    const message = newMessage("send", HANDLE_SEND, input, [input.body]);
+    await keepContent(this.#parts.content, message.params);
+    this.#check(input.body); // again: the store took its time
+    return this.#admit(message, (seq) => {
+      const { idempotency } = input;
+      if (idempotency !== undefined) {
+        this.#parts.idempotency.keep("send", idempotency, sha256(input.body), seq);
+      }
+    });
+  }
+
+  /** A send of another actor. `n` up to the last one taken is a repetition and is acknowledged again. */
+  async deliver({ from, n, cause, body }: Delivery): Promise<void> {
+    const { mailbox, content } = this.#parts;
+    if (n <= mailbox.receivedFrom(from)) return;
+    this.#check(body);
+    const event = { actor: from, seq: cause.seq, event: new Link("dag-cbor", cause.event) };
+    const message = {
+      ...newMessage("send", HANDLE_SEND, { from, body }, [body]),
+      id: `${from}/${n}`,
+      cause: event,
+    };
+    await keepContent(content, message.params);
+    this.#check(body);
+    if (n <= mailbox.receivedFrom(from)) return; // it came twice while the store took its time
+    this.#admit(message, () => mailbox.noteReceived(from, n));
+  }
+
+  #admit(message: Message, record: (seq: number) => void): EventRef {
+    const { journal, mailbox, arm, run, feeder } = this.#parts;
+    const { id, kind, from, cause, params, seed } = message;
+    const event = journal.transaction(() => {
+      const fields = { id, kind, from, cause, params, seed };
+      const appended = journal.append({ type: "message.received", about: kind, turn: 0, fields });
+      mailbox.admit(appended.seq);
+      record(appended.seq);
+      arm();
+      return appended;
+    });
+    mailbox.put({ ...message, seq: event.seq });
+    run();
+    feeder.poke();
+    return { seq: event.seq, cid: event.cid };
+  }
+
+  /** Waits for the message's turn and returns the guest's answer, or throws what became of it. */
+  async request(input: MessageInput): Promise<Reply> {
+    const { idempotency } = input;
+    if (idempotency === undefined) return await this.#request(input);
+    const known = this.#known("request", input);
+    if (known !== undefined) return await this.outcomeOf(known);
+    const attached = `${idempotency.principal} ${idempotency.key}`;
+    const digest = toHex(sha256(input.body));
+    const running = this.#attached.get(attached);
+    if (running !== undefined) {
+      if (running.digest === digest) return await running.reply;
+      throw new TheaterError(
+        "key-reused",
+        "This Idempotency-Key is in use with another body: use a new key.",
+      );
+    }
+    const reply = this.#request(input).finally(() => this.#attached.delete(attached));
+    this.#attached.set(attached, { digest, reply });
+    return await reply;
+  }
+
+  async #request(input: MessageInput): Promise<Reply> {
+    this.#check(input.body);
+    const { mailbox, run, idempotency } = this.#parts;
+    const message = newMessage("request", HANDLE_REQUEST, input, []);
+    const waiting = Promise.withResolvers<TurnEnd>();
+    const waiter: Waiter = {
+      record: ({ seq }) => {
+        if (input.idempotency === undefined) return;
+        idempotency.keep("request", input.idempotency, sha256(input.body), seq);
+      },
+      done: waiting.resolve,
+      failed: waiting.reject,
+    };
+    mailbox.put({ ...message, params: [message.id, input.body] }, waiter);
+    run();
+    return replyOf(await waiting.promise);
+  }
+
+  #known(route: Route, { idempotency, body }: MessageInput): number | undefined {
+    if (idempotency === undefined) return undefined;
+    return this.#parts.idempotency.find(route, idempotency, sha256(body));
+  }
+
+  /** The answer that the chain records at `seq`, the end of a turn; its errors are thrown again. */
+  async outcomeOf(seq: number): Promise<Reply> {
+    const { journal, content } = this.#parts;
+    const event = journal.ref(seq);
+    const committed = journal.payload(seq, "turn.committed");
+    if (committed !== undefined) {
+      return replyOf({
+        kind: "committed",
+        event,
+        result: await resolveContent(content, committed.result),
+      });
+    }
+    const refused = journal.payload(seq, "turn.refused");
+    if (refused !== undefined) return replyOf({ kind: "refused", event, error: refused.error });
+    const failed = journal.payload(seq, "turn.failed");
+    assert(failed !== undefined, `event ${seq} is the end of a turn`);
+    const { kind: failure, code } = failed;
+    return replyOf({ kind: "failed", event, failure, code, message: code });
+  }
+
+  /** Throws `wrong-state`, `too-large`, `busy` or `unavailable`. */
+  #check(body: Uint8Array): void {
+    const { cell, limits, mailbox, feeder } = this.#parts;
+    const status = cell.get("status");
+    if (status === "stopped" || status === "failed") {
+      const reason = cell.get("reason");
+      throw new TheaterError(
+        "wrong-state",
+        `The actor is ${status} (${reason}): restart it first.`,
+        { status },
+      );
+    }
+    if (body.length > limits.messageBytes) {
+      const message = `The message has ${body.length} bytes; this actor takes ${limits.messageBytes} at most.`;
+      throw new TheaterError("too-large", message, { limit: limits.messageBytes });
+    }
+    if (mailbox.length >= limits.mailbox) {
+      throw new TheaterError("busy", `${mailbox.length} messages wait already: send again later.`);
+    }
+    if (feeder.backlog >= BACKLOG_MAX) {
+      throw new TheaterError("unavailable", "The ledger does not keep up: send again later.");
+    }
+  }
+
+  /** Tells waiting requests that they were not taken; sends keep their place. */
+  refuseRequests(): void {
+    for (const { failed } of this.#parts.mailbox.takeRequests()) {
+      failed(
+        new TheaterError("wrong-state", "The actor was stopped before the request's turn came."),
+      );
+    }
+  }
+}
+
+function newMessage(
+  kind: "send" | "request",
+  about: string,
+  { from, body }: Pick<MessageInput, "from" | "body">,
+  params: readonly Value[],
+): Message {
+  assert(body instanceof Uint8Array, "a message's body is bytes");
+  const random = crypto.getRandomValues(new Uint8Array(48));
+  const [id, seed] = [toHex(random.subarray(0, 16)), random.slice(16)];
+  return { id, kind, about, from, cause: null, params, seed, seq: null };
+}
+
+/** The guest's answer; its error and its failures are thrown with the event that records them. */
+function replyOf(end: TurnEnd): Reply {
+  switch (end.kind) {
+    case "committed": {
+      const [reply] = (end.result ?? []) as readonly (null | readonly [Uint8Array])[];
+      return { reply: reply?.[0] ?? null, event: end.event };
+    }
+    case "refused":
+      throw new RecordedOutcome("guest-error", textOf(end.error), end.event);
+    case "failed": {
+      const code = FAILURE_CODES[end.failure];
+      throw new RecordedOutcome(code, `${end.code}: ${end.message}`, end.event);
+    }
+  }
+}
+
+/** The err of every `theater:simple` export is a text. */
+function textOf(error: Value): string {
+  return typeof error === "string" ? error : "the guest gave an error that is not a text";
+}
+
+const FAILURE_CODES = {
+  trap: "guest-trap",
+  limit: "limit-exceeded",
+  cut: "too-slow",
+  host: "host-failure",
+  lost: "host-failure",
+} as const;
+
+/** An outcome that the chain records. It leaves the object as a value, never as an exception. */
+export class RecordedOutcome extends TheaterError {
+  readonly event: EventRef;
+
+  constructor(code: TheaterError["code"], message: string, event: EventRef) {
+    super(code, message);
+    this.event = event;
+  }
+}

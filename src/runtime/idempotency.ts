@@ -1,0 +1,74 @@
+// Idempotency keys: a repetition with the same key and body gets the recorded outcome of the first.
+//
+// A key is kept from the transaction that records its outcome. Refusals before that are not kept, so a
+// caller who was told "busy" may try again with the same key.
+
+import { equalBytes } from "../lib/bytes.ts";
+import { TheaterError } from "../lib/errors.ts";
+import type { IdempotencyKey } from "./protocol.ts";
+
+const KEPT_MS = 24 * 3_600_000;
+/** Keys of one actor; a full table refuses new keys rather than forgetting old ones early. */
+const KEYS_MAX = 10_000;
+
+export type Route = "send" | "request";
+
+export class Idempotency {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** The seq of the event that holds the outcome. Throws `key-reused` for another body, `busy` when full. */
+  find(route: Route, { principal, key }: IdempotencyKey, digest: Uint8Array): number | undefined {
+    const [row] = this.#sql
+      .exec<{ digest: ArrayBuffer; seq: number; expires: number }>(
+        "SELECT digest, seq, expires FROM idempotency WHERE principal = ? AND route = ? AND key = ?",
+        principal,
+        route,
+        key,
+      )
+      .toArray();
+    if (row === undefined || row.expires <= Date.now()) {
+      this.#refuseWhenFull();
+      return undefined;
+    }
+    if (!equalBytes(new Uint8Array(row.digest), digest)) {
+      throw new TheaterError(
+        "key-reused",
+        "This Idempotency-Key came with another body before: use a new key.",
+      );
+    }
+    return row.seq;
+  }
+
+  #refuseWhenFull(): void {
+    const [row] = this.#sql
+      .exec<{ kept: number }>(
+        "SELECT count(*) AS kept FROM idempotency WHERE expires > ?",
+        Date.now(),
+      )
+      .toArray();
+    if ((row?.kept ?? 0) < KEYS_MAX) return;
+    throw new TheaterError(
+      "busy",
+      `This actor holds ${KEYS_MAX} idempotency keys of the last 24 hours: try later.`,
+    );
+  }
+
+  /** In the transaction that records the outcome. */
+  keep(route: Route, { principal, key }: IdempotencyKey, digest: Uint8Array, seq: number): void {
+    const now = Date.now();
+    this.#sql.exec("DELETE FROM idempotency WHERE expires <= ?", now);
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)",
+      principal,
+      route,
+      key,
+      digest,
+      seq,
+      now + KEPT_MS,
+    );
+  }
+}

@@ -1,0 +1,224 @@
+// The journal: the actor's chain in its own SQLite. The only place that builds events.
+//
+// Invariants: the head in memory is the last row on disk; an event's time is never before its parent's;
+// rows are never rewritten. Until archives exist, the journal keeps every event, so that the ledger in
+// D1 can always be filled again from here.
+
+import { encodeEvent, type Event } from "../chain/event.ts";
+import type { EventType, Payloads } from "../chain/event-types.ts";
+import type { LedgerEntry } from "../chain/ledger.ts";
+import { decodePayload, encodePayload, type Payload } from "../chain/payload.ts";
+import { cidText } from "../chain/cid.ts";
+import { Link } from "../chain/value.ts";
+import { assert } from "../lib/errors.ts";
+import type { ChainEntry, EventRef } from "./protocol.ts";
+import { PART_BYTES_MAX } from "./tables.ts";
+
+/** An event that has no place in the chain yet. */
+export type Draft = { [T in EventType]: DraftOf<T> }[EventType];
+
+interface DraftOf<T extends EventType> {
+  type: T;
+  /** See `isAbout`. */
+  about: string;
+  /** 0 outside turns. */
+  turn: number;
+  fields: Payloads[T];
+}
+
+/** The newest event. */
+export interface Head {
+  seq: number;
+  digest: Uint8Array;
+  /** Its time, ms since the epoch. */
+  time: number;
+}
+
+interface Row extends Record<string, SqlStorageValue> {
+  seq: number;
+  cid: ArrayBuffer;
+  parent: ArrayBuffer | null;
+  turn: number;
+  type: string;
+  about: string;
+  time: number;
+  block: ArrayBuffer;
+  payload_digest: ArrayBuffer;
+  payload: ArrayBuffer | null;
+}
+
+export class Journal {
+  readonly actor: string;
+  readonly #storage: DurableObjectStorage;
+  #head: Head | undefined;
+  /** The clock of the turn that is running: it stands still for every event written meanwhile. */
+  frozenMs: number | undefined;
+
+  constructor(storage: DurableObjectStorage, actor: string) {
+    this.#storage = storage;
+    this.actor = actor;
+  }
+
+  /** Reads the head from disk: once, when the object wakes up. */
+  open(): void {
+    const [row] = this.#rows("SELECT * FROM event ORDER BY seq DESC LIMIT 1");
+    assert(row !== undefined, "an actor has at least its genesis event");
+    this.#head = { seq: row.seq, digest: new Uint8Array(row.cid), time: row.time };
+  }
+
+  get head(): Head {
+    assert(this.#head !== undefined, "the journal is open");
+    return this.#head;
+  }
+
+  get nextSeq(): number {
+    return this.#head === undefined ? 0 : this.#head.seq + 1;
+  }
+
+  /** Now, but never before the newest event. */
+  nowMs(): number {
+    return this.frozenMs ?? Math.max(this.#head?.time ?? 0, Date.now());
+  }
+
+  /**
+   * Runs `write` as one synchronous transaction: all of it is on disk or none. Whatever leaves the object
+   * afterwards waits for the disk (output gate), so nothing is seen outside that is not recorded.
+   */
+  transaction<T>(write: () => T): T {
+    const before = this.#head;
+    try {
+      return this.#storage.transactionSync(write);
+    } catch (thrown) {
+      this.#head = before;
+      throw thrown;
+    }
+  }
+
+  /** Appends one event. Only inside `transaction`. Large content must already be in the store. */
+  append(draft: Draft): EventRef & { digest: Uint8Array } {
+    const seq = this.nextSeq;
+    const time = this.nowMs();
+    const salt = crypto.getRandomValues(new Uint8Array(16));
+    const payload = encodePayload(draft.type, draft.fields as Payloads[typeof draft.type], salt);
+    assert(payload.block.length <= PART_BYTES_MAX, "a payload fits in a row");
+    const event: Event = {
+      v: 1,
+      seq,
+      time,
+      turn: draft.turn,
+      type: draft.type,
+      about: draft.about,
+      actor: this.actor,
+      parent: this.#head === undefined ? null : new Link("dag-cbor", this.#head.digest),
+      payload: new Link("dag-cbor", payload.digest),
+    };
+    return this.#insert(event, payload);
+  }
+
+  /** The genesis event: its payload exists before the actor does, because the id is made from it. */
+  appendGenesis(payload: { block: Uint8Array; digest: Uint8Array }): EventRef {
+    assert(this.#head === undefined, "a chain has one genesis");
+    return this.#insert(
+      {
+        v: 1,
+        seq: 0,
+        time: this.nowMs(),
+        turn: 0,
+        type: "actor.created",
+        about: "",
+        actor: this.actor,
+        parent: null,
+        payload: new Link("dag-cbor", payload.digest),
+      },
+      payload,
+    );
+  }
+
+  #insert(
+    event: Event,
+    payload: { block: Uint8Array; digest: Uint8Array },
+  ): EventRef & { digest: Uint8Array } {
+    const { block, digest } = encodeEvent(event);
+    this.#storage.sql.exec(
+      "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      event.seq,
+      digest,
+      event.parent === null ? null : event.parent.digest,
+      event.turn,
+      event.type,
+      event.about,
+      event.time,
+      block,
+      payload.digest,
+      payload.block,
+    );
+    this.#head = { seq: event.seq, digest, time: event.time };
+    return { seq: event.seq, cid: cidText(new Link("dag-cbor", digest)), digest };
+  }
+
+  headRef(): EventRef {
+    return { seq: this.head.seq, cid: cidText(new Link("dag-cbor", this.head.digest)) };
+  }
+
+  entries(from: number, limit: number): LedgerEntry[] {
+    return this.#rows("SELECT * FROM event WHERE seq >= ? ORDER BY seq LIMIT ?", from, limit).map(
+      (row) => ({
+        actor: this.actor,
+        seq: row.seq,
+        cid: new Uint8Array(row.cid),
+        parent: row.parent === null ? null : new Uint8Array(row.parent),
+        turn: row.turn,
+        type: row.type,
+        about: row.about,
+        time: row.time,
+        block: new Uint8Array(row.block),
+        payload: {
+          digest: new Uint8Array(row.payload_digest),
+          block: row.payload === null ? null : new Uint8Array(row.payload),
+        },
+      }),
+    );
+  }
+
+  chainEntries(from: number, limit: number): ChainEntry[] {
+    return this.entries(from, limit).map(({ seq, cid, block, payload }) => ({
+      seq,
+      cid: cidText(new Link("dag-cbor", cid)),
+      block,
+      payload: payload.block,
+    }));
+  }
+
+  ref(seq: number): EventRef {
+    const [row] = this.#rows("SELECT * FROM event WHERE seq = ?", seq);
+    assert(row !== undefined, `event ${seq} is in the journal`);
+    return { seq, cid: cidText(new Link("dag-cbor", new Uint8Array(row.cid))) };
+  }
+
+  /** The event of that type at `seq`, or undefined if it has another type. */
+  payload<T extends EventType>(seq: number, type: T): Payload<T> | undefined {
+    const [row] = this.#rows("SELECT * FROM event WHERE seq = ?", seq);
+    if (row === undefined || row.type !== type || row.payload === null) return undefined;
+    return decodePayload(type, new Uint8Array(row.payload));
+  }
+
+  /** The number of the newest turn, 0 before the first. Reads back from the head: turns are never far. */
+  lastTurn(): number {
+    const [row] = this.#rows("SELECT * FROM event WHERE turn > 0 ORDER BY seq DESC LIMIT 1");
+    return row?.turn ?? 0;
+  }
+
+  /** The seq of the event that ended a turn; undefined while it has not ended. */
+  endOfTurn(turn: number): number | undefined {
+    const [row] = this.#rows(
+      `SELECT * FROM event WHERE turn = ? AND type IN ('turn.committed', 'turn.refused', 'turn.failed')
+       ORDER BY seq LIMIT 1`,
+      turn,
+    );
+    return row?.seq;
+  }
+
+  #rows(query: string, ...bindings: SqlStorageValue[]): Row[] {
+    return this.#storage.sql.exec<Row>(query, ...bindings).toArray();
+  }
+}

@@ -1,0 +1,249 @@
+// A born actor: its parts, wired together at every wake-up of its object. It admits messages, answers
+// questions and repairs what the last life left open; the turns themselves are the runner's.
+
+import { digestText } from "../chain/cid.ts";
+import type { Ledger } from "../chain/ledger.ts";
+import type { Executor } from "../executor/executor.ts";
+import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
+import type { LabelledStores } from "../store/labels.ts";
+import type { ContentStore } from "../store/store.ts";
+import { Admission } from "./admission.ts";
+import { Cell } from "./cell.ts";
+import type { Directory } from "./directory.ts";
+import { Feeder } from "./feeder.ts";
+import { readGenesis, type Genesis } from "./genesis.ts";
+import { Idempotency } from "./idempotency.ts";
+import { Journal } from "./journal.ts";
+import { lifecycleEvent, statusAfter } from "./lifecycle.ts";
+import { Mailbox } from "./mailbox.ts";
+import { moduleSetRef } from "./module-sets.ts";
+import { Outbox } from "./outbox.ts";
+import type { ActorRpc, ActorStatus, ActorSummary, EventRef, LifecycleChange } from "./protocol.ts";
+import { Runner } from "./runner.ts";
+import { servicesFor } from "./services.ts";
+
+/** What an object is given by its Worker. */
+export interface Surroundings {
+  ledger: Ledger;
+  directory: Directory;
+  content: ContentStore;
+  stores: LabelledStores;
+  executor: Executor;
+  peer: (id: string) => ActorRpc;
+}
+
+/** How long after unfinished work the alarm looks again. Ordinary work never waits for it. */
+const ALARM_MS = 5_000;
+
+export class Life {
+  readonly id: string;
+  readonly journal: Journal;
+  readonly cell: Cell;
+  readonly admission: Admission;
+  readonly genesis: Genesis;
+  readonly #storage: DurableObjectStorage;
+  readonly #around: Surroundings;
+  readonly #mailbox: Mailbox;
+  readonly #outbox: Outbox;
+  readonly #feeder: Feeder;
+  readonly #runner: Runner;
+  #alarmSet = false;
+  #listed: string | undefined;
+
+  constructor(storage: DurableObjectStorage, id: string, around: Surroundings) {
+    const { sql } = storage;
+    this.id = id;
+    this.#storage = storage;
+    this.#around = around;
+    this.journal = new Journal(storage, id);
+    this.journal.open();
+    this.cell = new Cell(sql);
+    const [entry] = this.journal.entries(0, 1);
+    assert(entry?.payload.block != null, "a genesis payload is never erased");
+    this.genesis = readGenesis(entry.payload.block);
+    this.#mailbox = new Mailbox(sql);
+    this.#outbox = new Outbox(sql, this.journal, around.peer);
+    const acknowledged = this.cell.get("acknowledged") ?? -1;
+    this.#feeder = new Feeder(this.journal, around.ledger, acknowledged, (error) =>
+      this.#onFork(error),
+    );
+    this.#runner = this.#makeRunner();
+    this.admission = new Admission({
+      journal: this.journal,
+      cell: this.cell,
+      mailbox: this.#mailbox,
+      idempotency: new Idempotency(sql),
+      content: around.content,
+      limits: this.genesis.limits,
+      feeder: this.#feeder,
+      arm: () => this.#arm(),
+      run: () => this.#run(),
+    });
+    this.#closeOpenTurn();
+    this.#mailbox.open(this.journal);
+    this.#run();
+    this.#feeder.poke();
+  }
+
+  #makeRunner(): Runner {
+    const { around, parts } = {
+      around: this.#around,
+      parts: {
+        journal: this.journal,
+        cell: this.cell,
+        mailbox: this.#mailbox,
+        outbox: this.#outbox,
+      },
+    };
+    return new Runner({
+      ...parts,
+      executor: around.executor,
+      content: around.content,
+      modules: moduleSetRef(around.content, this.genesis.modules),
+      limits: this.genesis.limits,
+      grants: this.genesis.grants,
+      services: (turn) => servicesFor({ ...around, journal: this.journal }, turn),
+      arm: () => this.#arm(),
+      settled: () => {
+        this.#feeder.poke();
+        if (this.#outbox.nextDueMs() !== undefined) {
+          void this.#outbox.deliver().catch(() => undefined);
+        }
+      },
+    });
+  }
+
+  /**
+   * A turn that had acted on the outside and was cut off by the end of the last life. Re-running it up to
+   * where it was needs replay; until then it is closed and said to be lost, never silently forgotten.
+   */
+  #closeOpenTurn(): void {
+    const open = this.cell.get("openTurn");
+    if (open == null) return;
+    this.journal.transaction(() => {
+      const fields = { message: open.message, kind: "lost", code: "unresumable" } as const;
+      this.journal.append({ type: "turn.failed", about: "", turn: open.turn, fields });
+      this.cell.set("openTurn", null);
+      this.#mailbox.settle(open.message);
+      this.#arm();
+    });
+  }
+
+  /** Waits for init and throws what became of it, if it did not succeed. */
+  async firstTurn(): Promise<void> {
+    await this.#runner.run();
+    const end = this.journal.endOfTurn(1);
+    if (end === undefined) {
+      throw new TheaterError("unavailable", "The first turn could not be run: try again.");
+    }
+    await this.admission.outcomeOf(end);
+  }
+
+  #onFork(error: TheaterError): void {
+    this.journal.transaction(() => {
+      this.cell.set("status", "failed");
+      this.cell.set("reason", `forked: ${error.message}`);
+    });
+  }
+
+  #run(): void {
+    void this.#runner.run().catch(() => undefined);
+  }
+
+  /** In every transaction that leaves work behind: if this object dies now, the alarm wakes it. */
+  #arm(): void {
+    const acknowledged = this.#feeder.acknowledged;
+    if (this.cell.get("acknowledged") !== acknowledged) this.cell.set("acknowledged", acknowledged);
+    if (this.#alarmSet) return;
+    this.#alarmSet = true;
+    void this.#storage.setAlarm(Date.now() + ALARM_MS);
+  }
+
+  /** The alarm is one slot and is used up when it fires; it is set again while anything is pending. */
+  async onAlarm(): Promise<void> {
+    this.#alarmSet = false;
+    const tries = [this.#runner.run(), this.#outbox.deliver(), this.feed()];
+    await Promise.allSettled(tries);
+    const waiting = this.status === "running" && this.#mailbox.length > 0;
+    if (!waiting && this.#feeder.backlog === 0 && this.#outbox.nextDueMs() === undefined) return;
+    if (this.#alarmSet) return;
+    this.#alarmSet = true;
+    await this.#storage.setAlarm(Date.now() + ALARM_MS);
+  }
+
+  get status(): ActorStatus {
+    return this.cell.get("status") ?? "failed";
+  }
+
+  async change(
+    change: LifecycleChange,
+    principal: string,
+  ): Promise<{ status: ActorStatus; event: EventRef }> {
+    statusAfter(change, this.status);
+    if (change === "terminate") this.#runner.cut("terminated");
+    if (change === "stop" || change === "terminate") await this.#runner.idle();
+    const status = statusAfter(change, this.status);
+    const event = this.journal.transaction(() => {
+      const appended = this.journal.append(lifecycleEvent(change, principal, 1));
+      this.cell.set("status", status);
+      this.cell.set("reason", status === "stopped" ? change : "");
+      this.#arm();
+      return { seq: appended.seq, cid: appended.cid };
+    });
+    if (status === "stopped") this.admission.refuseRequests();
+    this.#run();
+    this.#feeder.poke();
+    return { status, event };
+  }
+
+  summary(): ActorSummary {
+    const { name, component, manifest } = this.genesis;
+    return {
+      id: this.id,
+      name,
+      component: digestText(component),
+      manifest: digestText(manifest),
+      status: this.status,
+      parent: this.cell.get("parent") ?? null,
+      head: this.journal.headRef(),
+      ledgerSeq: this.#feeder.acknowledged,
+      turns: this.journal.lastTurn(),
+      mailbox: this.#mailbox.length,
+      stateBytes: this.cell.state?.length ?? null,
+      createdMs: this.cell.get("createdMs") ?? 0,
+    };
+  }
+
+  /** Brings the ledger, and the directory's line on this actor, up to the present. */
+  async feed(): Promise<void> {
+    await this.#feeder.feed();
+    if (this.#listed === this.status) return;
+    const { name, component, manifest } = this.genesis;
+    const { status } = this;
+    await this.#around.directory.record({
+      id: this.id,
+      name,
+      component,
+      manifest,
+      parent: this.cell.get("parent") ?? null,
+      status,
+      createdMs: this.cell.get("createdMs") ?? 0,
+      headSeq: this.journal.head.seq,
+      nextDueMs: null,
+      updatedMs: Date.now(),
+    });
+    this.#listed = status;
+  }
+
+  /** As `feed`, but a ledger that does not answer is no error: the journal still has everything. */
+  async settle(): Promise<{ head: EventRef; ledgerSeq: number }> {
+    const head = this.journal.headRef();
+    try {
+      await this.feed();
+    } catch (thrown) {
+      const { code } = ensureTheaterError(thrown);
+      if (code === "chain-fork") throw thrown;
+    }
+    return { head, ledgerSeq: this.#feeder.acknowledged };
+  }
+}

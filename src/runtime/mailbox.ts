@@ -1,0 +1,100 @@
+// What waits for a turn. Sends are on disk: the mailbox is the message events that have no turn yet.
+// Requests wait in memory: they are not acknowledged, and the caller sees it if they are lost.
+
+import { assert } from "../lib/errors.ts";
+import type { Journal } from "./journal.ts";
+import type { Message } from "./turn-parts.ts";
+import { INIT, type TurnEnd } from "./turn.ts";
+
+/** One message in line, and who wants to know how its turn ended. */
+export interface Waiting extends Waiter {
+  message: Message;
+}
+
+export interface Waiter {
+  /** In the transaction that ends the turn; `seq` is the event of the end. */
+  record: (end: { seq: number; committed: boolean }) => void;
+  done: (end: TurnEnd) => void;
+  failed: (thrown: unknown) => void;
+}
+
+export const HANDLE_SEND = "theater:simple/message-server-client#handle-send";
+export const HANDLE_REQUEST = "theater:simple/message-server-client#handle-request";
+
+export class Mailbox {
+  readonly #sql: SqlStorage;
+  readonly #queue: Waiting[] = [];
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  get length(): number {
+    return this.#queue.length;
+  }
+
+  /** Puts the sends that an earlier life of the object left behind back in line. */
+  open(journal: Journal): void {
+    const rows = this.#sql.exec<{ seq: number }>("SELECT seq FROM mailbox ORDER BY seq").toArray();
+    for (const { seq } of rows) this.put(this.#fromJournal(journal, seq));
+  }
+
+  #fromJournal(journal: Journal, seq: number): Message {
+    const fields = journal.payload(seq, "message.received");
+    // Its payload cannot be erased while it has no turn.
+    assert(fields !== undefined && fields.seed !== null, `message ${seq} is in the journal`);
+    const { id, kind, from, cause, params, seed } = fields;
+    const about = kind === "lifecycle" ? INIT : HANDLE_SEND;
+    return { id, kind, about, from, cause, params: params as Message["params"], seed, seq };
+  }
+
+  put(message: Message, waiter: Partial<Waiter> = {}): void {
+    this.#queue.push({ message, record: nobody, done: nobody, failed: nobody, ...waiter });
+  }
+
+  next(): Waiting | undefined {
+    return this.#queue.shift();
+  }
+
+  /** Puts a message back at the front: its turn could not be recorded. */
+  putBack(waiting: Waiting): void {
+    this.#queue.unshift(waiting);
+  }
+
+  /** Takes out the requests; sends stay. */
+  takeRequests(): Waiting[] {
+    const requests = this.#queue.filter(({ message }) => message.seq === null);
+    const rest = this.#queue.filter(({ message }) => message.seq !== null);
+    this.#queue.splice(0, this.#queue.length, ...rest);
+    return requests;
+  }
+
+  /** In the transaction that appends the message event. */
+  admit(seq: number): void {
+    this.#sql.exec("INSERT INTO mailbox VALUES (?)", seq);
+  }
+
+  /** In the transaction that ends its turn. */
+  settle(seq: number): void {
+    this.#sql.exec("DELETE FROM mailbox WHERE seq = ?", seq);
+  }
+
+  /** How far the messages of a peer have come; 0 before the first. */
+  receivedFrom(peer: string): number {
+    const [row] = this.#sql
+      .exec<{ received: number }>("SELECT received FROM peer WHERE actor = ?", peer)
+      .toArray();
+    return row?.received ?? 0;
+  }
+
+  /** In the transaction that appends the message event. */
+  noteReceived(peer: string, n: number): void {
+    this.#sql.exec(
+      "INSERT INTO peer (actor, received) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET received = excluded.received",
+      peer,
+      n,
+    );
+  }
+}
+
+const nobody = (): void => undefined;

@@ -1,0 +1,72 @@
+// What the runtime does for handlers during one turn.
+
+import { cidText } from "../chain/cid.ts";
+import { Link } from "../chain/value.ts";
+import {
+  err,
+  failed,
+  ok,
+  type ChainView,
+  type HandlerAnswer,
+  type Services,
+} from "../handlers/handler.ts";
+import type { LabelledStores } from "../store/labels.ts";
+import type { Journal } from "./journal.ts";
+import type { ActorRpc } from "./protocol.ts";
+import type { PendingSend } from "./turn-parts.ts";
+
+interface ServiceParts {
+  journal: Journal;
+  stores: LabelledStores;
+  peer: (id: string) => ActorRpc;
+}
+
+export function servicesFor(
+  parts: ServiceParts,
+  turn: { addSend(send: PendingSend): HandlerAnswer },
+): Services {
+  const { journal, stores } = parts;
+  return {
+    stores,
+    send: (to, body) => turn.addSend({ to, body }),
+    request: (to, body, callId) => request(parts, to, body, callId),
+    chain: (limit) => chainView(journal, limit),
+  };
+}
+
+/** The call id is the message's key at the other actor, so a repetition is answered once more, not run. */
+async function request(
+  { journal, peer }: ServiceParts,
+  to: string,
+  body: Uint8Array,
+  callId: string,
+) {
+  const from = journal.actor;
+  if (to === from) return err("request-cycle: an actor cannot wait for itself");
+  try {
+    const answer = await peer(to).request({
+      body,
+      from,
+      idempotency: { principal: from, key: callId },
+    });
+    if (answer.ok) return ok(answer.value.reply ?? new Uint8Array(0));
+    const { code, message } = answer.error;
+    return code === "guest-error" ? err(message) : failed(`${code}: ${message}`);
+  } catch {
+    return failed("outcome-unknown: the connection to the actor broke");
+  }
+}
+
+function chainView(journal: Journal, limit: number): ChainView {
+  const { head } = journal;
+  const from = Math.max(0, head.seq + 1 - limit);
+  return {
+    recorded: { from, to: head.seq, head: cidText(new Link("dag-cbor", head.digest)) },
+    events: journal.entries(from, limit).map(({ cid, parent, type, payload }) => ({
+      digest: cid,
+      parent,
+      type,
+      payload: payload.block ?? new Uint8Array(0),
+    })),
+  };
+}

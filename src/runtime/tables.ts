@@ -1,0 +1,59 @@
+// The tables of an actor's own SQLite. One writer each, named here. An object without a birth stores
+// nothing, so they are made together with the genesis event.
+
+/** SQLite in Durable Objects refuses values above 2 MiB, and only at commit (measured): keep far below. */
+export const PART_BYTES_MAX = 1024 * 1024;
+
+export const TABLES = `
+  -- Written by Journal. The chain itself; 'block' and 'payload' are the exact bytes that were hashed.
+  CREATE TABLE event (
+    seq INTEGER PRIMARY KEY,
+    cid BLOB NOT NULL,
+    parent BLOB,
+    turn INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    about TEXT NOT NULL,
+    time INTEGER NOT NULL, -- ms since the epoch
+    block BLOB NOT NULL,
+    payload_digest BLOB NOT NULL,
+    payload BLOB -- null once erased
+  ) STRICT;
+
+  -- Written by Cell. The newest committed state in parts of at most 1 MiB; no row: the state is none.
+  CREATE TABLE state (part INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+
+  -- Written by Cell. Single values by name; see the keys of CellValues.
+  CREATE TABLE cell (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- Written by Mailbox. The sends that have no turn yet, by the seq of their message event.
+  CREATE TABLE mailbox (seq INTEGER PRIMARY KEY) STRICT;
+
+  -- Written by Outbox. Sends that no receiver has acknowledged yet.
+  CREATE TABLE outbox (
+    recipient TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    turn INTEGER NOT NULL,
+    place INTEGER NOT NULL, -- among the sends of its turn
+    cause INTEGER NOT NULL, -- seq of the turn.committed
+    tries INTEGER NOT NULL DEFAULT 0,
+    due INTEGER NOT NULL, -- ms since the epoch
+    body BLOB NOT NULL,
+    PRIMARY KEY (recipient, n)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Written by Outbox and Mailbox, a column each. How far the pair with each peer has come.
+  CREATE TABLE peer (actor TEXT PRIMARY KEY, sent INTEGER NOT NULL DEFAULT 0, received INTEGER NOT NULL DEFAULT 0)
+    STRICT, WITHOUT ROWID;
+
+  -- Written by Idempotency. 'seq' is the event that holds the outcome.
+  CREATE TABLE idempotency (
+    principal TEXT NOT NULL,
+    route TEXT NOT NULL,
+    key TEXT NOT NULL,
+    digest BLOB NOT NULL, -- sha256 of the body
+    seq INTEGER NOT NULL,
+    expires INTEGER NOT NULL, -- ms since the epoch
+    PRIMARY KEY (principal, route, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX idempotency_expires ON idempotency (expires);
+`;

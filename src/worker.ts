@@ -1,0 +1,25 @@
+// The composition root of the Worker: the front door and the actors behind it.
+
+import { D1Ledger } from "./chain/d1-ledger.ts";
+import { LoaderExecutor } from "./executor/loader-executor.ts";
+import { isPure } from "./handlers/registry.ts";
+import type { Environment } from "./runtime/environment.ts";
+import { Theater } from "./runtime/theater.ts";
+import { createApp } from "./server/app.ts";
+import { R2Store } from "./store/r2-store.ts";
+
+export { Actor } from "./runtime/actor.ts";
+
+const app = createApp(
+  (environment: Environment) =>
+    new Theater({
+      environment,
+      ledger: new D1Ledger(environment.LEDGER),
+      content: new R2Store(environment.CONTENT),
+      executor: new LoaderExecutor(environment.LOADER, isPure),
+    }),
+  // A bug's text is for the operator's log; the client sees only its code.
+  (error) => console.error(error.stack ?? error.message),
+);
+
+export default app;
