@@ -4,6 +4,8 @@
 // Every turn may run in a fresh instance: what is not in the state is gone. A handler that throws refuses
 // the turn: the sender gets the error's message, the state stays, the actor lives on.
 
+// oxlint-disable-next-line typescript/triple-slash-reference -- an author's compiler finds it no other way
+/// <reference path="./host.d.ts" />
 import { type Body, Message, toBytes } from "./message.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 

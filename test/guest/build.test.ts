@@ -1,8 +1,9 @@
 // Building actors: what is refused, with which words, and what a component is made of.
 
+import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildActor, newActor } from "../../src/cli/build-actor.ts";
 import { TheaterError } from "../../src/lib/errors.ts";
@@ -10,13 +11,19 @@ import { TheaterError } from "../../src/lib/errors.ts";
 const BUILD_MS = 60_000; // about a second on a quiet machine
 
 let root: string;
+let inside: string; // within reach of the package's own name, as an author's folder is
 let count = 0;
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "theater-build-test-"));
+  await mkdir("build", { recursive: true });
+  inside = await mkdtemp(join("build", "new-"));
 });
 
-afterAll(() => rm(root, { recursive: true }));
+afterAll(async () => {
+  await rm(root, { recursive: true });
+  await rm(inside, { recursive: true });
+});
 
 function manifest(...handlers: string[]): string {
   const tables = handlers.map((type) => `[[handler]]\ntype = "${type}"\n`).join("");
@@ -127,11 +134,13 @@ test(
 );
 
 test(
-  "a new actor builds as it is, imports only what it uses, and keeps its component",
+  "a new actor type-checks and builds as it is, imports only what it uses, and keeps its component",
   async () => {
-    const dir = join(root, "fresh");
+    const dir = join(inside, "fresh");
     const files = await newActor(dir, "fresh");
-    expect(files).toContain(join(dir, "actor.ts"));
+    expect(files).toContain(resolve(dir, "actor.ts"));
+    const checked = spawnSync("node_modules/.bin/tsc", ["-p", dir], { encoding: "utf8" });
+    expect(checked.stdout).toBe("");
     const first = await buildActor(dir);
     expect(first).toMatchObject({ name: "fresh", rebuilt: true });
     expect(first.imports.toSorted()).toEqual(["theater:simple/runtime", "theater:simple/types"]);
