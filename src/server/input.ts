@@ -1,0 +1,131 @@
+// What comes in with a request: query, headers, body. Rule: nothing is buffered beyond its limit, and a
+// refusal names the part that is wrong.
+
+import { z } from "zod";
+import { concat, toUtf8 } from "../lib/bytes.ts";
+import { TheaterError } from "../lib/errors.ts";
+import type { IdempotencyKey } from "../runtime/protocol.ts";
+import { IDEMPOTENCY_KEY_CHARS_MAX } from "./limits.ts";
+import type { Call } from "./route.ts";
+
+export interface BodyLimit {
+  /** What the body is, as the refusal says it: "message", "component"… */
+  name: string;
+  bytesMax: number;
+}
+
+/** A query parameter that is a whole number in decimal digits. */
+export function wholeNumber(min: number, max: number): z.ZodType<number> {
+  const toNumber = (text: unknown): unknown =>
+    typeof text === "string" && /^[0-9]{1,16}$/.test(text) ? Number(text) : text;
+  return z.preprocess(
+    toNumber,
+    z
+      .int({ error: `expected a whole number from ${min} to ${max}` })
+      .min(min)
+      .max(max),
+  );
+}
+
+/** Reads the parameters that `schema` names, the first of each; arrays take all. Others are ignored. */
+export function readQuery<S extends z.ZodObject>(call: Call, schema: S): z.output<S> {
+  const { searchParams } = new URL(call.request.url);
+  const given: Record<string, unknown> = {};
+  for (const name of Object.keys(schema.shape)) {
+    const values = searchParams.getAll(name);
+    if (values.length > 0) given[name] = isList(schema.shape[name]) ? values : values[0];
+  }
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const parameter = String(parsed.error.issues[0]?.path[0]);
+  throw new TheaterError(
+    "bad-request",
+    `Query parameter \`${parameter}\`: ${reason(parsed.error)}.`,
+    { parameter },
+  );
+}
+
+export function isList(schema: unknown): boolean {
+  return (
+    schema instanceof z.ZodArray || (schema instanceof z.ZodDefault && isList(schema.unwrap()))
+  );
+}
+
+/** Reads a JSON body. Keys that `schema` does not have are errors where it is strict. */
+export async function readJson<S extends z.ZodType>(
+  call: Call,
+  schema: S,
+  limit: BodyLimit,
+): Promise<z.output<S>> {
+  const parsed = schema.safeParse(parseJson(await readBody(call.request, limit)));
+  if (parsed.success) return parsed.data;
+  const path = parsed.error.issues[0]?.path.join(".") ?? "";
+  throw new TheaterError(
+    "bad-request",
+    `The body${path === "" ? "" : `'s \`${path}\``}: ${reason(parsed.error)}.`,
+    { path },
+  );
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(toUtf8(bytes));
+  } catch {
+    throw new TheaterError("bad-request", "The body must be JSON in UTF-8.");
+  }
+}
+
+function reason(error: z.ZodError): string {
+  return error.issues[0]?.message ?? "not valid";
+}
+
+/**
+ * The body, whole. A content-length above the limit is refused before the first byte; one that lies, or
+ * is absent, as soon as the bytes read pass the limit.
+ */
+export async function readBody(request: Request, limit: BodyLimit): Promise<Uint8Array> {
+  if (Number(request.headers.get("content-length") ?? 0) > limit.bytesMax) throw tooLarge(limit);
+  if (request.body === null) return new Uint8Array();
+  const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const { done, value } = await reader.read().catch(brokenOff);
+    if (done) return concat(parts);
+    length += value.length;
+    if (length > limit.bytesMax) {
+      await reader.cancel();
+      throw tooLarge(limit);
+    }
+    parts.push(value);
+  }
+}
+
+function brokenOff(): never {
+  throw new TheaterError("bad-request", "The body broke off before its end: send it again.");
+}
+
+export function tooLarge({ name, bytesMax }: BodyLimit): TheaterError {
+  return new TheaterError(
+    "too-large",
+    `The ${name} may have at most ${bytesMax} bytes: send less.`,
+    {
+      limit: name,
+      bytesMax,
+    },
+  );
+}
+
+/** Undefined without the header. Visible ASCII only, so that the key means the same on every hop. */
+export function idempotencyKey(call: Call): IdempotencyKey | undefined {
+  const key = call.request.headers.get("idempotency-key");
+  if (key === null) return undefined;
+  if (/^[\x21-\x7e]+$/.test(key) && key.length <= IDEMPOTENCY_KEY_CHARS_MAX) {
+    return { principal: call.principal, key };
+  }
+  throw new TheaterError(
+    "bad-request",
+    `Idempotency-Key must be 1 to ${IDEMPOTENCY_KEY_CHARS_MAX} visible ASCII characters.`,
+    { header: "idempotency-key" },
+  );
+}
