@@ -1,0 +1,195 @@
+// Routes of chains: read, look at one event, verify. Rule: a listing is cut only where the client can
+// see it, so a page has a cursor, and a stream that cannot go on breaks off instead of ending.
+
+import { parseAccept } from "hono/utils/accept";
+import { z } from "zod";
+import { EVENT_TYPES } from "../chain/event-types.ts";
+import { toLine } from "../chain/ndjson.ts";
+import { fromUtf8 } from "../lib/bytes.ts";
+import { TheaterError, assert } from "../lib/errors.ts";
+import type { Actors, ChainQuery } from "../runtime/actors.ts";
+import type { ChainEntry } from "../runtime/protocol.ts";
+import { readQuery, wholeNumber } from "./input.ts";
+import { CHAIN_PAGE_DEFAULT, CHAIN_PAGE_MAX, EVENT_TYPES_MAX } from "./limits.ts";
+import { eventHeader, problem, respond, valueOf } from "./problem.ts";
+import { json } from "./route.ts";
+import type { Call, Route } from "./route.ts";
+import { chainEvent, chainPage, eventRef, report } from "./schemas.ts";
+
+const JSON_TYPE = "application/json";
+const NDJSON_TYPE = "application/x-ndjson";
+const CAR_TYPE = "application/vnd.ipld.car";
+const MEDIA_TYPES = [JSON_TYPE, NDJSON_TYPE, CAR_TYPE] as const;
+
+interface Page {
+  entries: ChainEntry[];
+  next: number | null;
+}
+
+const position = wholeNumber(0, Number.MAX_SAFE_INTEGER);
+
+const chainQuery = z.object({
+  from: position.default(0).describe("The first seq wanted."),
+  to: position.optional().describe("The last seq wanted; the head by default."),
+  type: z
+    .array(z.enum(EVENT_TYPES))
+    .max(EVENT_TYPES_MAX)
+    .default([])
+    .describe("Types of events to keep; all by default."),
+  limit: wholeNumber(1, CHAIN_PAGE_MAX)
+    .optional()
+    .describe(`Events at most. By default ${CHAIN_PAGE_DEFAULT} as JSON; all as NDJSON.`),
+  cursor: position.optional().describe("From the page before; goes before `from`."),
+});
+
+const read: Route = {
+  method: "GET",
+  path: "/v1/actors/:id/chain",
+  summary: "Read a chain, oldest first",
+  query: chainQuery,
+  success: [
+    {
+      status: 200,
+      description: "A page as JSON; all of it as NDJSON, one event a line.",
+      content: { [JSON_TYPE]: chainPage, [NDJSON_TYPE]: chainEvent },
+    },
+  ],
+  refusals: ["unsupported", "unavailable", "outcome-unknown", "chain-gap", "chain-broken"],
+  async serve(call) {
+    const { from, to, type, limit, cursor } = readQuery(call, chainQuery);
+    const range = { from: cursor ?? from, to: to ?? null, types: type };
+    if (range.to !== null && range.to < range.from) {
+      throw new TheaterError("bad-request", "Query parameter `to`: must not be less than `from`.", {
+        parameter: "to",
+      });
+    }
+    switch (negotiate(call)) {
+      case CAR_TYPE:
+        throw new TheaterError(
+          "unsupported",
+          `This version exports no CAR: ask for ${NDJSON_TYPE}, which holds the same blocks.`,
+        );
+      case NDJSON_TYPE:
+        return stream(call, range, limit ?? Number.POSITIVE_INFINITY);
+      case JSON_TYPE:
+        return page(call, { ...range, limit: limit ?? CHAIN_PAGE_DEFAULT });
+    }
+  },
+};
+
+/** Of the types that the client accepts, the one it likes best; JSON where it does not say. */
+function negotiate({ request }: Call): (typeof MEDIA_TYPES)[number] {
+  const wanted = parseAccept(request.headers.get("accept") ?? "").filter(({ q }) => q > 0);
+  for (const { type } of wanted.sort((a, b) => b.q - a.q)) {
+    const known = MEDIA_TYPES.find((mediaType) => mediaType === type.toLowerCase());
+    if (known !== undefined) return known;
+  }
+  return JSON_TYPE;
+}
+
+async function page({ actors, param }: Call, query: ChainQuery): Promise<Response> {
+  return respond(await actors.chain(param("id"), query), ({ entries, next }) => {
+    const cursor = next === null ? null : String(next);
+    const text = `{"events":[${entries.map(toLine).join(",")}],"cursor":${JSON.stringify(cursor)}}`;
+    return new Response(text, { headers: { "content-type": JSON_TYPE } });
+  });
+}
+
+type Range = Omit<ChainQuery, "limit">;
+
+/** The first page is read before the status line leaves, so that a refusal is still an answer of its own. */
+async function stream({ actors, param }: Call, range: Range, limit: number): Promise<Response> {
+  const id = param("id");
+  const query = { ...range, limit: Math.min(limit, CHAIN_PAGE_DEFAULT) };
+  return respond(await actors.chain(id, query), (first) => {
+    const pages = pagesFrom({ actors, id, first, range, limit });
+    const body = new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          const { done, value } = await pages.next();
+          if (done) controller.close();
+          else controller.enqueue(fromUtf8(value.map((entry) => `${toLine(entry)}\n`).join("")));
+        },
+        async cancel() {
+          await pages.return(undefined);
+        },
+      },
+      { highWaterMark: 0 }, // Nothing is read before the client wants it: one page in memory.
+    );
+    return new Response(body, { headers: { "content-type": NDJSON_TYPE } });
+  });
+}
+
+async function* pagesFrom(reading: {
+  actors: Actors;
+  id: string;
+  first: Page;
+  range: Range;
+  limit: number;
+}): AsyncGenerator<ChainEntry[], undefined, undefined> {
+  const { actors, id, range } = reading;
+  let { first: current, limit } = reading;
+  let { from, to } = range;
+  // Ends: `from` grows with each page, up to a `to` that is fixed.
+  for (;;) {
+    if (current.entries.length > 0) yield current.entries;
+    limit -= current.entries.length;
+    if (current.next === null || limit <= 0) return;
+    assert(current.next > from, "a page of a chain goes on behind the one before");
+    from = current.next;
+    // Else an actor that writes faster than the client reads would keep the stream open for ever.
+    to ??= valueOf(await actors.head(id)).seq;
+    if (from > to) return;
+    const query = { from, to, types: range.types, limit: Math.min(limit, CHAIN_PAGE_DEFAULT) };
+    current = valueOf(await actors.chain(id, query));
+  }
+}
+
+const head: Route = {
+  method: "GET",
+  path: "/v1/actors/:id/chain/head",
+  summary: "Show the newest event's position and CID",
+  success: [{ status: 200, description: "The head.", content: json(eventRef), event: true }],
+  refusals: ["unavailable", "outcome-unknown"],
+  serve: async ({ actors, param }) =>
+    respond(await actors.head(param("id")), (event) =>
+      Response.json(event, { headers: eventHeader(event) }),
+    ),
+};
+
+const one: Route = {
+  method: "GET",
+  path: "/v1/actors/:id/chain/:seq{[0-9]+}",
+  summary: "Read one event",
+  success: [{ status: 200, description: "The event.", content: json(chainEvent), event: true }],
+  refusals: ["unavailable", "outcome-unknown", "chain-gap", "chain-broken"],
+  async serve({ actors, param }) {
+    const seq = Number(param("seq"));
+    const query = { from: seq, to: seq, types: [], limit: 1 };
+    return respond(await actors.chain(param("id"), query), ({ entries: [entry] }) =>
+      entry === undefined
+        ? problem({ code: "not-found", message: "The chain has no such event yet: see its head." })
+        : new Response(toLine(entry), {
+            headers: { "content-type": JSON_TYPE, ...eventHeader(entry) },
+          }),
+    );
+  },
+};
+
+const verify: Route = {
+  method: "POST",
+  path: "/v1/actors/:id/chain/verify",
+  summary: "Check what the ledger holds, from genesis to head",
+  success: [
+    {
+      status: 200,
+      description: "The report, also where the chain is broken.",
+      content: json(report),
+    },
+  ],
+  refusals: ["unavailable", "outcome-unknown", "too-slow"],
+  serve: async ({ actors, param }) =>
+    respond(await actors.verify(param("id")), (verdict) => Response.json(verdict)),
+};
+
+export const chainRoutes: readonly Route[] = [read, head, one, verify];

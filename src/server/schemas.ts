@@ -1,0 +1,145 @@
+// The shapes of JSON that cross HTTP. `satisfies` ties each to the runtime's type, so that the document
+// cannot promise what is not sent.
+
+import { z } from "zod";
+import { isActorId } from "../chain/actor-id.ts";
+import { parseDigest } from "../chain/cid.ts";
+import type { ErrorCode } from "../lib/errors.ts";
+import type { ActorListing, ComponentSummary } from "../runtime/actors.ts";
+import type { ActorStatus, ActorSummary, EventRef } from "../runtime/protocol.ts";
+import { MANIFEST_BYTES_MAX } from "./limits.ts";
+import { PROBLEM_KINDS } from "./problem.ts";
+
+const cid = z.string().describe("CIDv1 in base32.");
+const digest = z.string().describe("`sha256:` and 64 hex digits.");
+const count = z.int().min(0);
+const milliseconds = count.describe("Milliseconds since 1970.");
+const base64 = z.base64();
+
+export const actorId = z
+  .string()
+  .refine(isActorId, "expected an actor's id, 32 characters")
+  .describe("An actor's id.");
+
+export const actorStatus = z.enum([
+  "running",
+  "paused",
+  "stopped",
+  "failed",
+]) satisfies z.ZodType<ActorStatus>;
+
+export const eventRef = z.object({ seq: count, cid }) satisfies z.ZodType<EventRef>;
+
+export const problemBody = z.object({
+  type: z.string().describe("Where this document describes the code."),
+  title: z.string(),
+  status: count,
+  code: z.enum(Object.keys(PROBLEM_KINDS) as [ErrorCode, ...ErrorCode[]]),
+  detail: z.string().describe("What to do about it; for `guest-error`, what the actor said."),
+  evidence: z.record(z.string(), z.unknown()).optional(),
+  event: eventRef.optional().describe("Where the chain records it."),
+});
+
+export const component = z.object({
+  component: digest,
+  bytes: count,
+  imports: z.array(z.string()),
+  exports: z.array(z.string()),
+  actor: z.object({ ready: z.boolean(), lacks: z.array(z.string()) }),
+  modules: z.string(),
+}) satisfies z.ZodType<ComponentSummary>;
+
+export const startBody = z.strictObject({
+  manifest: z.union(
+    [z.string(), z.record(z.string(), z.unknown())],
+    `expected TOML text or an object, at most ${MANIFEST_BYTES_MAX} bytes`,
+  ),
+  initState: base64.nullish().describe("Overrides the manifest's `init_state`."),
+  parent: actorId.nullish(),
+});
+
+export const started = z.object({
+  id: actorId,
+  name: z.string(),
+  component: digest,
+  head: eventRef,
+});
+
+const actorListing = z.object({
+  id: actorId,
+  name: z.string(),
+  component: digest,
+  status: z.string(),
+  parent: actorId.nullable(),
+  createdMs: milliseconds,
+}) satisfies z.ZodType<ActorListing>;
+
+export const actorPage = z.object({
+  actors: z.array(actorListing),
+  cursor: z.string().nullable().describe("For the next page; null on the last."),
+});
+
+export const actorSummary = z.object({
+  id: actorId,
+  name: z.string(),
+  component: digest,
+  manifest: z.string(),
+  status: actorStatus,
+  parent: actorId.nullable(),
+  head: eventRef,
+  ledgerSeq: z.int().min(-1).describe("The highest seq in the ledger; -1 before the first."),
+  turns: count,
+  mailbox: count.describe("Messages that wait for their turn."),
+  stateBytes: count.nullable(),
+  createdMs: milliseconds,
+}) satisfies z.ZodType<ActorSummary>;
+
+export const changed = z.object({ status: z.string(), event: eventRef });
+export const accepted = z.object({ event: eventRef });
+
+export const chainEvent = z.object({
+  seq: count,
+  cid,
+  block: base64.describe("The event's DAG-CBOR bytes, exactly what was hashed."),
+  payload: base64.nullable().describe("The payload block; null where it was erased."),
+  event: z.unknown().describe("Decoded, for people; never needed to verify."),
+});
+
+export const chainPage = z.object({
+  events: z.array(chainEvent),
+  cursor: z.string().nullable().describe("For the next page; null at the head or at `to`."),
+});
+
+export const report = z.object({
+  verdict: z.enum(["verified", "broken"]),
+  actor: z.string().nullable(),
+  events: count.describe("How many events are good."),
+  head: eventRef.nullable().describe("The last good event."),
+  erased: z.array(count).describe("Positions without a payload, as a `payload.erased` event says."),
+  withheld: z.array(count).describe("Positions without a payload and without such an event."),
+  firstBad: z
+    .object({
+      seq: count,
+      problem: z.string(),
+      sentence: z.string(),
+      expected: z.string().nullable(),
+      found: z.string().nullable(),
+    })
+    .nullable(),
+});
+
+export const stored = z.object({ cid, digest });
+export const labelBody = z.strictObject({
+  digest: z
+    .string()
+    .refine((text) => parseDigest(text) !== undefined, "expected `sha256:` and 64 hex digits")
+    .describe("The content's digest."),
+});
+export const labels = z.object({ labels: z.array(z.string()) });
+
+export const health = z.object({
+  ok: z.boolean(),
+  ledger: z.boolean().describe("D1 answers."),
+  content: z.boolean().describe("R2 answers."),
+  loader: z.boolean().describe("The Worker Loader starts isolates with WebAssembly."),
+});
