@@ -78,10 +78,8 @@ export default class Guest extends WorkerEntrypoint {
       const failed = { kind: "failed", failure: "trap", code: "start", message } as const;
       return { outcome: failed, answered: turn.takeAnswered() };
     }
-    const [interfaceName, fn] = input.about.split("#");
-    const type = description.exports.find(({ name }) => name === interfaceName)?.functions[
-      fn ?? ""
-    ];
+    const [interfaceName = "", fn = ""] = input.about.split("#");
+    const type = findFunction(description.exports, { interface: interfaceName, function: fn });
     if (type === undefined) {
       const message = `the component does not export ${input.about}`;
       const failed = { kind: "failed", failure: "host", code: "no-export", message } as const;

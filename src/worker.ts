@@ -19,6 +19,7 @@ const app = createApp(
       executor: new LoaderExecutor(environment.LOADER, isPure),
     }),
   // A bug's text is for the operator's log; the client sees only its code.
+  // oxlint-disable-next-line no-console
   (error) => console.error(error.stack ?? error.message),
 );
 

@@ -24,7 +24,8 @@ declare module "component:cores.js" {
 }
 
 declare module "component:description.json" {
-  import type { ComponentDescription } from "./wit-type.ts";
-  const description: ComponentDescription;
+  // An ambient module may not import by a relative path in any other form.
+  // oxlint-disable-next-line typescript/consistent-type-imports
+  const description: import("./wit-type.ts").ComponentDescription;
   export default description;
 }

@@ -78,7 +78,8 @@ function functionNames(interfaces: ComponentDescription["imports"]): string[] {
 /** jco's decoder drops a leading U+FEFF from a guest's text; what is recorded is what the guest said. */
 const DROPS_BOM = "new TextDecoder()";
 const COMPILES = /new WebAssembly\.Module\(/;
-const INLINE_MODULE = /new WebAssembly\.Module\(new Uint8Array\(\[([\d,\s]*)\]\)\)/g;
+const INLINE_MODULE =
+  /new WebAssembly\.Module\(new Uint8Array\(\[((?:\s*0x[0-9a-f]{2}\s*,?)+)\s*\]\)\)/g;
 
 /**
  * Adds `cores.js`, which imports each core module by name, and lifts modules that jco wrote inline:
@@ -91,7 +92,7 @@ function fitForWorkerd(files: TranspiledFile[]): TranspiledFile[] {
   const lifted: TranspiledFile[] = [];
   const source = toUtf8(main.bytes).replace(INLINE_MODULE, (_, list: string) => {
     const name = `inline${lifted.length}.core.wasm`;
-    lifted.push({ name, bytes: Uint8Array.from(list.split(","), Number) });
+    lifted.push({ name, bytes: Uint8Array.from(list.match(/0x[0-9a-f]{2}/g) ?? [], Number) });
     return `getCoreModule("${name}")`;
   });
   if (COMPILES.test(source)) {

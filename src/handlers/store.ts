@@ -69,7 +69,7 @@ function digestOf(ref: Value | undefined): Uint8Array {
 }
 
 const refOf = (digest: Uint8Array): Value => ({ hash: toHex(digest) });
-const textOf = (value: Value | undefined): string => String(value);
+const textOf = (value: Value | undefined): string => value as string; // a string, by its WIT type
 const bytesOf = (value: Value | undefined): Uint8Array => value as Uint8Array;
 
 const reads: Record<string, Operation> = {
