@@ -60,9 +60,18 @@ async function startedInProc(pid: number): Promise<string | undefined> {
   // The second field is the program's name in brackets and may hold anything: count from the last one.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [state, ticks] = [fields[0], fields[19]];
-  if (stat === "" || ticks === undefined || state === "Z" || state === "X") return undefined;
+  if (ticks === undefined || state === "X") return undefined;
+  if (state === "Z" && !(await hasOtherThreads(pid))) return undefined;
   // Ticks count from boot; with the boot's own id they name one moment.
   return `${(await readOrEmpty("/proc/sys/kernel/random/boot_id")).trim()}/${ticks}`;
+}
+
+/**
+ * A killed process is a zombie as soon as its first thread has ended. While others are still in the
+ * kernel, its files and its port are still open (seen under load: the port was taken).
+ */
+async function hasOtherThreads(pid: number): Promise<boolean> {
+  return (await readdir(`/proc/${pid}/task`).catch(() => [])).length > 1;
 }
 
 async function startedInPs(pid: number): Promise<string | undefined> {

@@ -62,8 +62,8 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
           THEATER_TOKEN_SHA256: createHash("sha256").update(token).digest("hex"),
         },
         unsafeHandleRuntimeRestart: async () => {
-          note("workerd ended unexpectedly and was started again");
           await recordWorkerd(lock);
+          note("workerd ended unexpectedly and was started again");
         },
       }),
     );
