@@ -114,10 +114,13 @@ export interface Payloads {
   "host.intended": { readonly args: readonly Value[]; readonly key: string | null };
   /** `intent` is the seq of the `host.intended`; `result` is what the guest saw. */
   "host.returned": { readonly intent: number; readonly outcome: Outcome; readonly result: Value };
-  /** `message` is the seq of the `message.received`; `state` the new state's content (null: none). */
+  /**
+   * `message` is the seq of the `message.received`. `state` is the new state as a list of none or one,
+   * null where the turn left it as it was.
+   */
   "turn.committed": {
     readonly message: number;
-    readonly state: Link | null;
+    readonly state: readonly Value[] | null;
     readonly result: Value;
     readonly sends: readonly Value[];
   };

@@ -90,7 +90,7 @@ export const PAYLOAD_FIELDS: {
   "host.called": { args: list, outcome: oneOf(OUTCOMES), result: any },
   "host.intended": { args: list, key: nullOr(text) },
   "host.returned": { intent: count, outcome: oneOf(OUTCOMES), result: any },
-  "turn.committed": { message: count, state: nullOr(link), result: any, sends: list },
+  "turn.committed": { message: count, state: nullOr(list), result: any, sends: list },
   "turn.refused": { message: count, error: any },
   "turn.failed": { message: count, kind: oneOf(FAILURES), code: text },
   "send.failed": { turn: count, index: count, reason: text },

@@ -12,9 +12,11 @@ export function toUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
+const BYTE_HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 export function toHex(bytes: Uint8Array): string {
   let hex = "";
-  for (const byte of bytes) hex += byte.toString(16).padStart(2, "0");
+  for (const byte of bytes) hex += BYTE_HEX[byte];
   return hex;
 }
 
@@ -22,8 +24,9 @@ export function toHex(bytes: Uint8Array): string {
 export function fromHex(hex: string): Uint8Array | undefined {
   if (!/^(?:[0-9a-f]{2})*$/.test(hex)) return undefined;
   const bytes = new Uint8Array(hex.length / 2);
-  for (let i = 0; i < bytes.length; i++)
+  for (let i = 0; i < bytes.length; i++) {
     bytes[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);
+  }
   return bytes;
 }
 

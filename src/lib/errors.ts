@@ -5,6 +5,7 @@
 export type ErrorCode =
   // Input that the sender can mend.
   | "bad-request" // the request is not of the form the route takes
+  | "wrong-method" // the route does not take this HTTP method
   | "bad-manifest" // the manifest is not valid TOML, or a key or value in it is wrong
   | "bad-block" // bytes that are not a canonical block of the chain format
   | "not-wasm" // the bytes are not WebAssembly at all

@@ -73,9 +73,11 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
         if (this.#life === undefined) this.#wake();
       }
       const life = this.#alive();
-      await life.firstTurn();
-      await life.settle();
-      return { head: life.journal.headRef() };
+      try {
+        return { head: await life.firstTurn() };
+      } finally {
+        await life.settle(); // so that a listing that follows the answer shows the actor
+      }
     });
   }
 
@@ -99,10 +101,11 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
   async change(
     change: LifecycleChange,
     principal: string,
+    key: string | null,
   ): Promise<Answer<{ status: ActorStatus; event: EventRef }>> {
     return await answer(async () => {
       const life = this.#alive();
-      const changed = await life.change(change, principal);
+      const changed = await life.change(change, principal, key);
       await life.settle();
       return changed;
     });

@@ -6,6 +6,7 @@ import type {
   Answer,
   EventRef,
   IdempotencyKey,
+  LifecycleChange,
   MessageInput,
 } from "./protocol.ts";
 import type { Report } from "../chain/verify.ts";
@@ -66,8 +67,10 @@ export interface Actors {
   ): Promise<Answer<{ reply: Uint8Array | null; event: EventRef }>>;
   lifecycle(
     id: string,
-    change: "stop" | "terminate" | "restart" | "pause" | "resume",
+    change: LifecycleChange,
     principal: string,
+    /** Idempotency-Key: a repetition changes nothing and gets the same answer. */
+    key: string | null,
   ): Promise<Answer<{ status: string; event: EventRef }>>;
 
   head(id: string): Promise<Answer<EventRef>>;

@@ -5,13 +5,13 @@
 
 import { equalBytes } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
-import type { IdempotencyKey } from "./protocol.ts";
+import type { IdempotencyKey, LifecycleChange } from "./protocol.ts";
 
 const KEPT_MS = 24 * 3_600_000;
 /** Keys of one actor; a full table refuses new keys rather than forgetting old ones early. */
 const KEYS_MAX = 10_000;
 
-export type Route = "send" | "request";
+export type Route = "send" | "request" | LifecycleChange;
 
 export class Idempotency {
   readonly #sql: SqlStorage;

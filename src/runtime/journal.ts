@@ -6,7 +6,7 @@
 
 import { encodeEvent, type Event } from "../chain/event.ts";
 import type { EventType, Payloads } from "../chain/event-types.ts";
-import type { LedgerEntry } from "../chain/ledger.ts";
+import { READ_BYTES_MAX, type LedgerEntry } from "../chain/ledger.ts";
 import { decodePayload, encodePayload, type Payload } from "../chain/payload.ts";
 import { cidText } from "../chain/cid.ts";
 import { Link } from "../chain/value.ts";
@@ -160,9 +160,15 @@ export class Journal {
     return { seq: this.head.seq, cid: cidText(new Link("dag-cbor", this.head.digest)) };
   }
 
+  /** A page, oldest first: at most `limit` events and, unless the first is larger, READ_BYTES_MAX bytes. */
   entries(from: number, limit: number): LedgerEntry[] {
-    return this.#rows("SELECT * FROM event WHERE seq >= ? ORDER BY seq LIMIT ?", from, limit).map(
-      (row) => ({
+    const page: LedgerEntry[] = [];
+    let bytes = 0;
+    const query = "SELECT * FROM event WHERE seq >= ? ORDER BY seq LIMIT ?";
+    for (const row of this.#storage.sql.exec<Row>(query, from, limit)) {
+      bytes += row.block.byteLength + (row.payload?.byteLength ?? 0);
+      if (page.length > 0 && bytes > READ_BYTES_MAX) break;
+      page.push({
         actor: this.actor,
         seq: row.seq,
         cid: new Uint8Array(row.cid),
@@ -176,8 +182,9 @@ export class Journal {
           digest: new Uint8Array(row.payload_digest),
           block: row.payload === null ? null : new Uint8Array(row.payload),
         },
-      }),
-    );
+      });
+    }
+    return page;
   }
 
   chainEntries(from: number, limit: number): ChainEntry[] {

@@ -32,6 +32,9 @@ export interface Surroundings {
   peer: (id: string) => ActorRpc;
 }
 
+/** What a change of status has in place of a body. */
+const NO_BODY = new Uint8Array(0);
+
 /** How long after unfinished work the alarm looks again. Ordinary work never waits for it. */
 const ALARM_MS = 5_000;
 
@@ -46,6 +49,7 @@ export class Life {
   readonly #mailbox: Mailbox;
   readonly #outbox: Outbox;
   readonly #feeder: Feeder;
+  readonly #idempotency: Idempotency;
   readonly #runner: Runner;
   #alarmSet = false;
   #listed: string | undefined;
@@ -63,6 +67,7 @@ export class Life {
     this.genesis = readGenesis(entry.payload.block);
     this.#mailbox = new Mailbox(sql);
     this.#outbox = new Outbox(sql, this.journal, around.peer);
+    this.#idempotency = new Idempotency(sql);
     const acknowledged = this.cell.get("acknowledged") ?? -1;
     this.#feeder = new Feeder(this.journal, around.ledger, acknowledged, (error) =>
       this.#onFork(error),
@@ -72,7 +77,7 @@ export class Life {
       journal: this.journal,
       cell: this.cell,
       mailbox: this.#mailbox,
-      idempotency: new Idempotency(sql),
+      idempotency: this.#idempotency,
       content: around.content,
       limits: this.genesis.limits,
       feeder: this.#feeder,
@@ -129,14 +134,14 @@ export class Life {
     });
   }
 
-  /** Waits for init and throws what became of it, if it did not succeed. */
-  async firstTurn(): Promise<void> {
+  /** Waits for init and says which event ended it, or throws what became of it. */
+  async firstTurn(): Promise<EventRef> {
     await this.#runner.run();
     const end = this.journal.endOfTurn(1);
     if (end === undefined) {
       throw new TheaterError("unavailable", "The first turn could not be run: try again.");
     }
-    await this.admission.outcomeOf(end);
+    return (await this.admission.outcomeOf(end)).event;
   }
 
   #onFork(error: TheaterError): void {
@@ -178,7 +183,13 @@ export class Life {
   async change(
     change: LifecycleChange,
     principal: string,
+    key: string | null,
   ): Promise<{ status: ActorStatus; event: EventRef }> {
+    const idempotency = key === null ? undefined : { principal, key };
+    if (idempotency !== undefined) {
+      const seq = this.#idempotency.find(change, idempotency, NO_BODY);
+      if (seq !== undefined) return { status: this.status, event: this.journal.ref(seq) };
+    }
     statusAfter(change, this.status);
     if (change === "terminate") this.#runner.cut("terminated");
     if (change === "stop" || change === "terminate") await this.#runner.idle();
@@ -187,6 +198,9 @@ export class Life {
       const appended = this.journal.append(lifecycleEvent(change, principal, 1));
       this.cell.set("status", status);
       this.cell.set("reason", status === "stopped" ? change : "");
+      if (idempotency !== undefined) {
+        this.#idempotency.keep(change, idempotency, NO_BODY, appended.seq);
+      }
       this.#arm();
       return { seq: appended.seq, cid: appended.cid };
     });

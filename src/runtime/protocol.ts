@@ -41,7 +41,7 @@ export interface ActorSummary {
   createdMs: number;
 }
 
-/** Retry protection for one message. `digest` is sha256 of the body: the same key with another body is refused. */
+/** Retry protection for one message; the same key with another body is refused. */
 export interface IdempotencyKey {
   principal: string;
   key: string;
@@ -89,6 +89,7 @@ export interface ActorRpc {
   change(
     change: LifecycleChange,
     principal: string,
+    key: string | null,
   ): Promise<Answer<{ status: ActorStatus; event: EventRef }>>;
   inspect(): Promise<Answer<ActorSummary>>;
   state(): Promise<Answer<Uint8Array | null>>;

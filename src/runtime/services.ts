@@ -1,6 +1,7 @@
 // What the runtime does for handlers during one turn.
 
 import { cidText } from "../chain/cid.ts";
+import type { LedgerEntry } from "../chain/ledger.ts";
 import { Link } from "../chain/value.ts";
 import {
   err,
@@ -57,12 +58,28 @@ async function request(
   }
 }
 
+/** Payload bytes of one view: it is copied into the guest's memory. */
+const VIEW_BYTES_MAX = 4 * 1024 * 1024;
+
+/** The newest events that fit, oldest first. */
 function chainView(journal: Journal, limit: number): ChainView {
   const { head } = journal;
-  const from = Math.max(0, head.seq + 1 - limit);
+  const events: LedgerEntry[] = [];
+  let bytes = 0;
+  for (let seq = head.seq; seq >= 0 && events.length < limit; seq--) {
+    const [event] = journal.entries(seq, 1);
+    bytes += event?.payload.block?.length ?? 0;
+    if (event === undefined || bytes > VIEW_BYTES_MAX) break;
+    events.unshift(event);
+  }
+  const recorded = {
+    from: events[0]?.seq ?? head.seq + 1,
+    to: head.seq,
+    head: cidText(new Link("dag-cbor", head.digest)),
+  };
   return {
-    recorded: { from, to: head.seq, head: cidText(new Link("dag-cbor", head.digest)) },
-    events: journal.entries(from, limit).map(({ cid, parent, type, payload }) => ({
+    recorded,
+    events: events.map(({ cid, parent, type, payload }) => ({
       digest: cid,
       parent,
       type,

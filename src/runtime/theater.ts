@@ -5,7 +5,8 @@ import { actorId } from "../chain/actor-id.ts";
 import { cidText, digestText, parseCid, parseDigest } from "../chain/cid.ts";
 import { Link } from "../chain/value.ts";
 import type { Executor } from "../executor/executor.ts";
-import { fromUtf8 } from "../lib/bytes.ts";
+import { sha256 } from "../chain/hash.ts";
+import { concat, fromUtf8 } from "../lib/bytes.ts";
 import { ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import type { Ledger } from "../chain/ledger.ts";
 import { neededHandlers } from "../handlers/registry.ts";
@@ -20,6 +21,7 @@ import {
   summarize,
   type Component,
 } from "./components.ts";
+import { Births } from "./births.ts";
 import { Directory } from "./directory.ts";
 import { actorStub, type Environment } from "./environment.ts";
 import { composeGenesis } from "./genesis.ts";
@@ -49,6 +51,7 @@ export class Theater implements Actors {
   readonly #stores: LabelledStores;
   readonly #directory: Directory;
   readonly #components: Components;
+  readonly #births: Births;
   readonly #audit: AuditReader;
 
   constructor({ environment, ledger, content, executor }: TheaterParts) {
@@ -57,6 +60,7 @@ export class Theater implements Actors {
     this.#stores = new LabelledStores(environment.LEDGER, content);
     this.#directory = new Directory(environment.LEDGER);
     this.#components = new Components(environment.LEDGER, content, executor);
+    this.#births = new Births(environment.LEDGER);
     this.#audit = new AuditReader(ledger, (id) => this.#actor(id));
   }
 
@@ -90,7 +94,7 @@ export class Theater implements Actors {
       const component = await this.#resolve(manifest.component);
       checkFit(manifest, component);
       const source = resolvedManifest(input.manifest, digestText(component.digest));
-      const genesis = composeGenesis({
+      const composed = composeGenesis({
         log: this.#environment.LOG_NAME,
         name: manifest.name,
         manifest: await this.#content.put(fromUtf8(source)),
@@ -100,9 +104,17 @@ export class Theater implements Actors {
         limits: manifest.limits,
         parent: null,
       });
-      const id = actorId(genesis);
       const initState =
         input.initState ?? (manifest.initState === null ? null : fromUtf8(manifest.initState));
+      const asked = sha256(
+        concat([fromUtf8(source), Uint8Array.of(0), initState ?? Uint8Array.of(0)]),
+      );
+      const { idempotency } = input;
+      const genesis =
+        idempotency === undefined
+          ? composed
+          : await this.#births.claim(idempotency, asked, composed);
+      const id = actorId(genesis);
       const birth = { genesis, initState, createdMs: Date.now(), parent: null };
       const { head } = settled(await this.#actor(id).create(birth), { id });
       return { id, name: manifest.name, component: digestText(component.digest), head };
@@ -185,8 +197,9 @@ export class Theater implements Actors {
     id: string,
     change: LifecycleChange,
     principal: string,
+    key: string | null,
   ): Promise<Answer<{ status: string; event: EventRef }>> {
-    return reached(() => this.#actor(id).change(change, principal));
+    return reached(() => this.#actor(id).change(change, principal, key));
   }
 
   head(id: string): Promise<Answer<EventRef>> {

@@ -157,10 +157,13 @@ function change(name: keyof typeof CHANGES): Route {
     summary: CHANGES[name],
     success: [{ status: 200, description: "The new status.", content: json(changed), event: true }],
     refusals: ["wrong-state", "unavailable", "outcome-unknown", "too-slow"],
-    serve: async ({ actors, param, principal }) =>
-      respond(await actors.lifecycle(param("id"), name, principal), (now) =>
+    serve: async (call) => {
+      const { actors, param, principal } = call;
+      const key = idempotencyKey(call)?.key ?? null;
+      return respond(await actors.lifecycle(param("id"), name, principal, key), (now) =>
         Response.json(now, { headers: eventHeader(now.event) }),
-      ),
+      );
+    },
   };
 }
 

@@ -12,6 +12,7 @@ export interface ProblemKind {
 }
 
 export const PROBLEM_KINDS: Readonly<Record<ErrorCode, ProblemKind>> = {
+  "wrong-method": { status: 405, title: "The route does not take this method" },
   "bad-request": { status: 400, title: "The request is not of the form this route takes" },
   "bad-manifest": { status: 422, title: "The manifest is not valid" },
   "bad-block": { status: 422, title: "The bytes are not a block of the chain format" },
@@ -63,8 +64,8 @@ export function problem(refusal: Refusal): Response {
 export function wrongMethod(allow: readonly string[]): Response {
   const message = `This route takes ${allow.join(", ")}.`;
   return render(
-    { code: "bad-request", message, evidence: { allow } },
-    { status: 405, title: "Wrong method", headers: new Headers({ allow: allow.join(", ") }) },
+    { code: "wrong-method", message, evidence: { allow } },
+    { ...PROBLEM_KINDS["wrong-method"], headers: new Headers({ allow: allow.join(", ") }) },
   );
 }
 

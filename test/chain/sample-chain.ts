@@ -112,7 +112,7 @@ function addTurns(chain: ChainBuilder): void {
     )
     .add(
       "turn.committed",
-      { message: 2, state: rawLink("state 1"), result: { ok: "hi" }, sends: [["peer", 1]] },
+      { message: 2, state: [rawLink("state 1")], result: { ok: "hi" }, sends: [["peer", 1]] },
       { turn: 1 },
     )
     .add("send.failed", { turn: 1, index: 0, reason: "the peer is gone" })

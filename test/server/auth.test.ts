@@ -69,6 +69,6 @@ test("any of several tokens opens, and the principal names its digest", async ()
     const response = await ask(`/v1/actors/${"a".repeat(32)}/stop`, { method: "POST", headers });
     expect(response.status).toBe(200);
     const principal = `token:${sha256Hex(token).slice(0, 8)}`;
-    expect(actors.argsOf("lifecycle")).toEqual(["a".repeat(32), "stop", principal]);
+    expect(actors.argsOf("lifecycle")).toEqual(["a".repeat(32), "stop", principal, null]);
   }
 });

@@ -8,6 +8,7 @@ import { ID, refAt } from "./memory-actors.ts";
 /** The statuses that design and scripts rely on. The type demands a line for each new code. */
 const STATUS: Record<ErrorCode, number> = {
   "bad-request": 400,
+  "wrong-method": 405,
   "bad-manifest": 422,
   "bad-block": 422,
   "not-wasm": 422,

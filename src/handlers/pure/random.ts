@@ -51,16 +51,15 @@ export const randomPure: PureFunctions = {
       return ok(context.random(Number(length)));
     },
   },
-  // Both ends are included, as in the original.
+  // At least `min` and less than `max`.
   "theater:simple/random#random-range": {
     handler: "random",
     answer: (context, [min, max]) => {
       const [low, high] = [BigInt(min as number | bigint), BigInt(max as number | bigint)];
-      if (low > high) return failed(`the range is empty: ${low} is above ${high}`);
+      if (low >= high) return failed(`the range is empty: ${low} is not below ${high}`);
       const limit = grantOf(context).maxInt;
       if (limit !== undefined && high > BigInt(limit)) return denied(`numbers above ${limit}`);
-      const span = high - low + 1n;
-      return ok(integer(span === 1n << 64n ? randomU64(context) : low + uniform(context, span)));
+      return ok(integer(low + uniform(context, high - low)));
     },
   },
   // 53 random bits, in [0, 1).
