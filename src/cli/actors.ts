@@ -36,7 +36,7 @@ export async function inspect({ connection, output }: Context, id: string): Prom
   output.show(actor, () =>
     fields(
       Object.entries(actor).map(([name, value]) => [
-        printable(name),
+        printable(name.replace(/Ms$/, "")),
         printable(shown(name, value)),
       ]),
     ),

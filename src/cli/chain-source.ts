@@ -43,7 +43,7 @@ export async function* linesOfFile(path: string): AsyncGenerator<SourceLine> {
 }
 
 /** Throws `chain-broken` for a line that is none of a chain listing. */
-export async function* sourceLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<SourceLine> {
+async function* sourceLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<SourceLine> {
   let number = 0;
   for await (const text of splitLines(chunks)) {
     number++;

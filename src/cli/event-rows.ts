@@ -6,7 +6,7 @@ import { decodeEvent } from "../chain/event.ts";
 import type { Line } from "../chain/ndjson.ts";
 import { decodePayload } from "../chain/payload.ts";
 import { Link, type Value } from "../chain/value.ts";
-import { toUtf8 } from "../lib/bytes.ts";
+import { toHex, toUtf8 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { printable, shortCid, tableLines, timeText } from "./output.ts";
 
@@ -24,8 +24,9 @@ const WIDTHS = COLUMNS.map(({ width }) => width);
 /** Of the payload; what is longer is for `--json`. */
 const SUMMARY_CHARS_MAX = 72;
 /** Of one value in it, so that the first does not hide the others. */
-const VALUE_CHARS_MAX = 32;
-const BYTES_SHOWN_MAX = 64;
+const VALUE_CHARS_MAX = 28;
+const TEXT_BYTES_MAX = 64;
+const HEX_BYTES_MAX = 12;
 const DEPTH_MAX = 4;
 
 export function eventColumns(): string {
@@ -57,12 +58,12 @@ function eventCells({ seq, cid, block, payload }: Line): string[] {
 }
 
 /** Random bytes, and what the columns say already. */
-const HIDDEN: ReadonlySet<string> = new Set(["salt", "seed", "kind"]);
+const HIDDEN: ReadonlySet<string> = new Set(["salt", "seed", "kind", "id"]);
 
-/** "key=value" for each other field that is not null. */
-export function summaryOf(payload: { readonly [field: string]: Value }): string {
+/** "key=value" for each other field that says something. */
+function summaryOf(payload: { readonly [field: string]: Value }): string {
   const parts = Object.entries(payload)
-    .filter(([name, value]) => !HIDDEN.has(name) && value !== null)
+    .filter(([name, value]) => !HIDDEN.has(name) && !isEmpty(value))
     .map(([name, value]) => `${name}=${cut(preview(value, DEPTH_MAX), VALUE_CHARS_MAX)}`);
   return cut(parts.join(" "), SUMMARY_CHARS_MAX);
 }
@@ -83,13 +84,20 @@ function preview(value: Value, depth: number): string {
   return `{${fields.join(", ")}}`;
 }
 
+function isEmpty(value: Value): boolean {
+  return value === null || (Array.isArray(value) && value.length === 0);
+}
+
+/** Text as text; other bytes in hex while they are few. */
 function previewBytes(bytes: Uint8Array): string {
   try {
     // A cut in the middle of a character shows as the length only.
-    return printable(JSON.stringify(toUtf8(bytes.subarray(0, BYTES_SHOWN_MAX))));
+    const text = toUtf8(bytes.subarray(0, TEXT_BYTES_MAX));
+    if (!/\p{Cc}/u.test(text.replaceAll(/[\n\t]/g, ""))) return printable(JSON.stringify(text));
   } catch {
-    return `<${bytes.length} bytes>`;
+    // Not UTF-8.
   }
+  return bytes.length <= HEX_BYTES_MAX ? `0x${toHex(bytes)}` : `<${bytes.length} bytes>`;
 }
 
 function cut(text: string, charsMax: number): string {

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { lockFolder } from "../../src/cli/dev-lock.ts";
 import { endProcess, isRunning, processRef } from "../../src/cli/dev-process.ts";
 
-const HOLD = join(import.meta.dirname, "hold-folder.ts");
+const HOLD = new URL("./hold-folder.ts", import.meta.url).pathname;
 const STARTS = 6;
 
 let folder: string;

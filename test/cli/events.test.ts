@@ -28,7 +28,7 @@ test("people get a table: one line per event, the payload without its salt", asy
   expect(columns).toMatch(/^ +seq +time +turn +type +about +cid +payload$/);
   expect(rows).toHaveLength(3);
   expect(rows[0]).toMatch(
-    /^ +2 +2023-11-14 22:13:20 +1 +message\.received +request +\w{8} +id="n-2" from="ops" params=\{body: "hello"\}$/,
+    /^ +2 +2023-11-14 22:13:20 +1 +message\.received +request +\w{8} +from="ops" params=\{body: "hello"\}$/,
   );
   expect(rows[2]).toContain("theater:simple/store#get-by-label");
   expect(stdout).not.toContain("salt");
