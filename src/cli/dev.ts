@@ -28,6 +28,8 @@ export interface DevOptions {
 export interface DevServer {
   url: string;
   token: string;
+  /** Takes the actor's object out of memory, as the platform does after a while without work. */
+  evict(actor: string): Promise<void>;
   /** Ends workerd and gives the folder back. */
   dispose(): Promise<void>;
 }
@@ -74,7 +76,9 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
       await miniflare.dispose();
       await lock.release();
     };
-    return { url, token, dispose };
+    const evict = (actor: string): Promise<void> =>
+      miniflare.unsafeEvictDurableObject("", "Actor", { name: actor });
+    return { url, token, evict, dispose };
   } catch (thrown) {
     await lock.release();
     throw thrown;
