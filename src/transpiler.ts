@@ -18,9 +18,8 @@ export default class Transpiler extends WorkerEntrypoint {
     try {
       // Evaluated here and not at the top: it instantiates wasm asynchronously, and a promise that is
       // made outside of a request never settles inside one (measured on workerd 1.20261102).
-      const { $init, generate } = await import("@bytecodealliance/jco-transpile/component");
-      await $init;
-      const { files } = generate(input.component, {
+      const { generate } = await import("@bytecodealliance/jco/component");
+      const { files } = await generate(input.component, {
         name: "component",
         noTypescript: true,
         noNodejsCompat: true,

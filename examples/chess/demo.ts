@@ -85,10 +85,11 @@ async function play(server: DevServer, board: Board, moves: readonly string[]): 
     times.push(answer.ms);
     const number = `${Math.floor(index / 2) + 1}${index % 2 === 0 ? "." : "…"}`;
     const isShown = index < 3 || index === 46 || index >= moves.length - 3;
-    if (isShown)
+    if (isShown) {
       say(
         `${number.padEnd(4)} ${san.padEnd(6)} ${answer.text}   event ${answer.event.slice(0, 16)}…`,
       );
+    }
     if (index === 3) say("     …");
     if (index === 47) await interrupt(server, board);
   }

@@ -15,7 +15,7 @@ import type { Ledger, LedgerEntry, ReadRange } from "./ledger.ts";
  * Characters in one parameter, safely below D1's documented 2,000,000 bytes for a string, BLOB or row.
  * The local runtime takes more than 4,000,000, so nothing but this limit keeps a test honest.
  */
-export const PARAMETER_CHARS_MAX = 1_900_000;
+const PARAMETER_CHARS_MAX = 1_900_000;
 
 /** Bytes of a block that become hex in one piece, both ways. */
 const PIECE_BYTES = 900_000;

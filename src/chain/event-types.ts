@@ -48,7 +48,7 @@ export type MessageKind = (typeof MESSAGE_KINDS)[number];
 
 export const OUTCOMES = ["returned", "denied", "failed"] as const;
 /** How a host call ended: with a result of the function, with a refusal of the grant, or not at all. */
-export type Outcome = (typeof OUTCOMES)[number];
+type Outcome = (typeof OUTCOMES)[number];
 
 export const FAILURES = ["trap", "limit", "cut", "host", "lost"] as const;
 /** Why a turn failed: trap and limit are deterministic; cut, host and lost are not. */

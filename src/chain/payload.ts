@@ -14,7 +14,7 @@ import {
 } from "./payload-fields.ts";
 import { Link, type Value } from "./value.ts";
 
-export const SALT_BYTES = 16;
+const SALT_BYTES = 16;
 
 /** Content that was too long for the payload: a raw block, and the digest that the payload names. */
 export interface RawBlock {

@@ -11,6 +11,7 @@ export async function dev(
   { connection, output }: Context,
   options: { port: number; data: string },
 ): Promise<void> {
+  const signals = listenToSignals();
   const began = performance.now();
   output.note("starting workerd");
   const server = await startDevServer({
@@ -18,6 +19,7 @@ export async function dev(
     token: connection.token,
     note: (line) => void process.stderr.write(`${printableLines(line)}\n`),
   });
+  signals.keepForUs();
   const { url, token } = server;
   output.note(`ready after ${Math.round(performance.now() - began)} ms`);
   output.show({ url, token, data: options.data }, () =>
@@ -27,17 +29,30 @@ export async function dev(
       ["data", options.data],
     ]),
   );
-  await signalled();
+  await signals.first;
   output.note("stopping");
   await server.dispose();
 }
 
-/** Until here Miniflare's own listeners end workerd and the process, at once and with an error's code. */
-async function signalled(): Promise<void> {
-  await new Promise<void>((resolve) => {
+/**
+ * Our listener stays from the first to the last, because a signal that comes while the last listener is
+ * exchanged for another is lost (seen on Node 24). Miniflare's own listeners end workerd and the process
+ * at once, with an error's code: right until the server is up, and then no more.
+ */
+function listenToSignals(): { first: Promise<void>; keepForUs(): void } {
+  const { promise: first, resolve } = Promise.withResolvers<void>();
+  const ours = (): void => {
+    resolve();
+    // Whoever asks twice does not want to wait; the next start cleans up.
+    for (const signal of SIGNALS) process.removeListener(signal, ours);
+  };
+  for (const signal of SIGNALS) process.on(signal, ours);
+  const keepForUs = (): void => {
     for (const signal of SIGNALS) {
-      process.removeAllListeners(signal);
-      process.once(signal, () => resolve());
+      for (const listener of process.listeners(signal)) {
+        if (listener !== ours) process.removeListener(signal, listener);
+      }
     }
-  });
+  };
+  return { first, keepForUs };
 }

@@ -79,7 +79,7 @@ export interface ModuleSet {
 }
 
 /** Fetches one file of a module set, verified against its digest (hex). */
-export type FileReader = (digest: string) => Promise<Uint8Array>;
+type FileReader = (digest: string) => Promise<Uint8Array>;
 
 export interface Executor {
   /**

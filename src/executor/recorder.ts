@@ -26,7 +26,7 @@ export interface PureContext {
   grant: Value;
 }
 
-export interface PureFunction {
+interface PureFunction {
   /** The manifest's handler type whose grant it needs. */
   handler: string;
   answer(

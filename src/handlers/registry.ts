@@ -36,11 +36,6 @@ export function isPure(about: string): boolean {
   return pure.has(about);
 }
 
-/** The handler type whose grant a function needs, pure or not. */
-export function handlerOf(about: string): string | undefined {
-  return byInterface.get(about.slice(0, about.lastIndexOf("#")))?.type;
-}
-
 /** Throws `unknown-import` for the first function that nobody provides. */
 export function checkImports({ imports }: ComponentDescription): void {
   for (const { name, functions: wanted } of imports) {

@@ -5,7 +5,7 @@ import { fromBase64, fromUtf8, toBase64, toUtf8 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 
 /** Actors in one page of a listing. */
-export const DIRECTORY_PAGE_MAX = 200;
+const DIRECTORY_PAGE_MAX = 200;
 
 export interface DirectoryEntry {
   readonly id: string;

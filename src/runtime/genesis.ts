@@ -8,8 +8,8 @@ import { TRANSPILER } from "../executor/transpile.ts";
 import type { Limits } from "./manifest.ts";
 
 /** Versions of what a chain was made with. Part of genesis: other code may behave differently. */
-export const HOST_VERSION = "theater 0.1.0";
-export const WIT_VERSION = "theater:simple";
+const HOST_VERSION = "theater 0.1.0";
+const WIT_VERSION = "theater:simple";
 
 export interface GenesisInput {
   log: string;

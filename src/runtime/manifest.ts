@@ -7,8 +7,6 @@ import type { Value } from "../chain/value.ts";
 import { findHandler, HANDLERS } from "../handlers/registry.ts";
 import { TheaterError } from "../lib/errors.ts";
 
-export const MANIFEST_BYTES_MAX = 256 * 1024;
-
 /** Limits by name, with what holds where the manifest is silent. */
 export interface Limits {
   /** Bytes of a state that a turn may commit. */

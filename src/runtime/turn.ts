@@ -24,7 +24,7 @@ export type TurnEnd = { event: EventRef } & (
 /** Host calls of one turn; a guest that needs more is looping. */
 const HOST_CALLS_MAX = 10_000;
 
-export const SHUTDOWN = "theater:simple/runtime#shutdown";
+const SHUTDOWN = "theater:simple/runtime#shutdown";
 
 export class Turn {
   readonly #parts: TurnParts;

@@ -10,7 +10,7 @@ import type { ContentStore } from "./store.ts";
 export const LABEL_BYTES_MAX = 256;
 
 /** Labels or digests in one page of a listing. */
-export const LISTING_MAX = 1_000;
+const LISTING_MAX = 1_000;
 
 /** One word that is safe in a URL, a file name and a `store://` reference; a UUID is one. */
 const STORE_ID = /^[a-z0-9][a-z0-9-]{0,62}$/;
@@ -233,7 +233,7 @@ export class LabelledStores {
 }
 
 /** Throws `bad-request` unless it is a word of a-z, 0-9 and -, of 1 to 63 characters. */
-export function validateStore(store: string): void {
+function validateStore(store: string): void {
   if (STORE_ID.test(store)) return;
   throw new TheaterError(
     "bad-request",

@@ -62,7 +62,7 @@ export class ChainBuilder {
   }
 }
 
-export const RUNTIME = { host: "0.1.0", transpiler: "1.35.0", wit: "theater:simple@0.1.0" };
+const RUNTIME = { host: "0.1.0", transpiler: "1.35.0", wit: "theater:simple@0.1.0" };
 
 export function genesis(name: string): Payloads["actor.created"] {
   return {

@@ -21,6 +21,13 @@ interface Line {
   payload: string | null;
 }
 
+interface DecodedEvent {
+  seq: number;
+  actor: string;
+  parent: CID | null;
+  payload: CID;
+}
+
 let folder: string;
 let output: string;
 let lines: Line[];
@@ -49,21 +56,21 @@ test("the demo plays the whole game and names the forged event", () => {
 
 test("@ipld/dag-cbor and multiformats alone confirm the chain of the demo", async () => {
   expect(lines.length).toBeGreaterThan(87 * 3);
-  let parent: CID | null = null;
+  let parent: CID | undefined;
   let actor: unknown;
   for (const [seq, line] of lines.entries()) {
     const block = Buffer.from(line.block, "base64");
     const cid = CID.createV1(dagCbor.code, await sha256.digest(block));
     expect(cid.toString()).toBe(line.cid);
-    const event = dagCbor.decode<Record<string, unknown>>(block);
+    const event = dagCbor.decode<DecodedEvent>(block);
     expect(Buffer.from(dagCbor.encode(event)).equals(block)).toBe(true);
     expect(event.seq).toBe(seq);
-    expect(event.parent === null ? null : String(event.parent)).toBe(parent && String(parent));
+    expect(event.parent?.toString()).toBe(parent?.toString());
     actor ??= event.actor;
     expect(event.actor).toBe(actor);
     const payload = Buffer.from(line.payload ?? "", "base64");
     const named = CID.createV1(dagCbor.code, await sha256.digest(payload));
-    expect(String(event.payload)).toBe(named.toString());
+    expect(event.payload.toString()).toBe(named.toString());
     parent = cid;
   }
 });
