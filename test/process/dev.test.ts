@@ -42,6 +42,14 @@ test.for(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
   },
 );
 
+test("Ctrl-C, which reaches workerd at the same moment, ends it with 0 too", async () => {
+  const { node, workerd } = await startedDev(folder);
+  process.kill(-(node.pid ?? 0), "SIGINT");
+  await once(node, "close");
+  expect(node.exitCode).toBe(0);
+  await gone(workerd);
+});
+
 test("a second server on the same folder is refused, and the first goes on", async () => {
   const { url, node } = await startedDev(folder);
   const second = await startDev(folder);
