@@ -101,13 +101,7 @@ function fitForWorkerd(files: TranspiledFile[]): TranspiledFile[] {
       "jco's output compiles wasm in a way that is not known here",
     );
   }
-  if (source.split(DROPS_BOM).length !== 2) {
-    throw new TheaterError(
-      "transpile-failed",
-      "jco's output decodes text in a way that is not known here",
-    );
-  }
-  const exact = source.replace(DROPS_BOM, "new TextDecoder('utf-8', { ignoreBOM: true })");
+  const exact = source.replaceAll(DROPS_BOM, "new TextDecoder('utf-8', { ignoreBOM: true })");
   const cores = [...files.filter(({ name }) => name.endsWith(".wasm")), ...lifted];
   return [
     { name: "component.js", bytes: fromUtf8(exact) },

@@ -180,15 +180,6 @@ export class Admission {
       throw new TheaterError("unavailable", "The ledger does not keep up: send again later.");
     }
   }
-
-  /** Tells waiting requests that they were not taken; sends keep their place. */
-  refuseRequests(): void {
-    for (const { failed } of this.#parts.mailbox.takeRequests()) {
-      failed(
-        new TheaterError("wrong-state", "The actor was stopped before the request's turn came."),
-      );
-    }
-  }
 }
 
 function newMessage(

@@ -204,7 +204,6 @@ export class Life {
       this.#arm();
       return { seq: appended.seq, cid: appended.cid };
     });
-    if (status === "stopped") this.admission.refuseRequests();
     this.#run();
     this.#feeder.poke();
     return { status, event };

@@ -33,6 +33,8 @@ export class Outbox {
   readonly #journal: Journal;
   readonly #peer: (id: string) => ActorRpc;
   #delivering: Promise<void> | undefined;
+  /** Something was added since the present round looked. */
+  #isBehind = false;
 
   constructor(sql: SqlStorage, journal: Journal, peer: (id: string) => ActorRpc) {
     this.#sql = sql;
@@ -72,10 +74,19 @@ export class Outbox {
 
   /** Delivers what is due, in order for each recipient. Failures stay for a later round. */
   async deliver(): Promise<void> {
-    this.#delivering ??= this.#round().finally(() => {
+    this.#isBehind = true;
+    this.#delivering ??= this.#rounds().finally(() => {
       this.#delivering = undefined;
     });
     await this.#delivering;
+    if (this.#isBehind) await this.deliver();
+  }
+
+  async #rounds(): Promise<void> {
+    while (this.#isBehind) {
+      this.#isBehind = false;
+      await this.#round();
+    }
   }
 
   async #round(): Promise<void> {

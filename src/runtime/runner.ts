@@ -3,8 +3,9 @@
 // Never `blockConcurrencyWhile` around a turn: it deadlocks with host callbacks and resets the object
 // after 30 s (measured). The queue is ours, so chain reads and control do not stand in it.
 
-import { SHUTDOWN_REASON } from "./lifecycle.ts";
+import { TheaterError } from "../lib/errors.ts";
 import { resolveContent } from "./content.ts";
+import { SHUTDOWN_REASON } from "./lifecycle.ts";
 import type { Mailbox, Waiting } from "./mailbox.ts";
 import type { Outbox } from "./outbox.ts";
 import { INIT, Turn, type TurnEnd } from "./turn.ts";
@@ -23,18 +24,17 @@ export class Runner {
   readonly #parts: RunnerParts;
   #current: Turn | undefined;
   #turn: Promise<TurnEnd> | undefined;
-  #loop: Promise<void> | undefined;
+  #loop = Promise.resolve();
+  #isDraining = false;
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
   }
 
   /** Runs what waits, if nothing runs. Resolves when the line is empty or the actor is not running. */
-  async run(): Promise<void> {
-    this.#loop ??= this.#drain().finally(() => {
-      this.#loop = undefined;
-    });
-    await this.#loop;
+  run(): Promise<void> {
+    if (!this.#isDraining) this.#loop = this.#drain();
+    return this.#loop;
   }
 
   /** Resolves when no turn is running. */
@@ -49,17 +49,42 @@ export class Runner {
 
   async #drain(): Promise<void> {
     const { cell, mailbox } = this.#parts;
-    while (cell.get("status") === "running") {
-      const waiting = mailbox.next();
-      if (waiting === undefined) return;
-      try {
-        await this.#runOne(waiting);
-      } catch (thrown) {
-        waiting.failed(thrown);
-        // A send was acknowledged: it stays first in line, and the alarm tries again.
-        if (waiting.message.seq !== null) mailbox.putBack(waiting);
-        return;
+    // Set and cleared in the same step as the line is looked at: a message that is put in line afterwards
+    // finds nobody draining, and starts it again.
+    this.#isDraining = true;
+    try {
+      while (cell.get("status") === "running") {
+        const waiting = mailbox.next();
+        if (waiting === undefined) return;
+        if (!(await this.#tryOne(waiting))) return;
       }
+      this.#refuseRequests();
+    } finally {
+      this.#isDraining = false;
+    }
+  }
+
+  /** False if the line must wait: a send was acknowledged, so it stays first until its turn is recorded. */
+  async #tryOne(waiting: Waiting): Promise<boolean> {
+    try {
+      await this.#runOne(waiting);
+      return true;
+    } catch (thrown) {
+      waiting.failed(thrown);
+      if (waiting.message.seq === null) return true;
+      this.#parts.mailbox.putBack(waiting); // the alarm tries again
+      return false;
+    }
+  }
+
+  /** Nobody waits for an actor that does not run. Sends were acknowledged and keep their place. */
+  #refuseRequests(): void {
+    const { cell, mailbox } = this.#parts;
+    const status = cell.get("status") ?? "failed";
+    for (const { failed } of mailbox.takeRequests()) {
+      failed(
+        new TheaterError("wrong-state", `The actor is ${status}: start it first.`, { status }),
+      );
     }
   }
 
