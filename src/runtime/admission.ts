@@ -1,7 +1,6 @@
 // Which messages an actor takes, and what their senders are told. A refusal here leaves no trace: the
 // message was not admitted. What is admitted is acknowledged only after its events are on disk.
 
-import { sha256 } from "../chain/hash.ts";
 import { Link, type Value } from "../chain/value.ts";
 import { toHex } from "../lib/bytes.ts";
 import { assert, TheaterError } from "../lib/errors.ts";
@@ -9,9 +8,9 @@ import type { ContentStore } from "../store/store.ts";
 import type { Cell } from "./cell.ts";
 import { keepContent, resolveContent } from "./content.ts";
 import { BACKLOG_MAX, type Feeder } from "./feeder.ts";
-import type { Idempotency, Route } from "./idempotency.ts";
+import { messageKey, type Idempotency, type MessageKey } from "./idempotency.ts";
 import type { Journal } from "./journal.ts";
-import { HANDLE_REQUEST, HANDLE_SEND, type Mailbox, type Waiter } from "./mailbox.ts";
+import { HANDLE_REQUEST, HANDLE_SEND, type Mailbox } from "./mailbox.ts";
 import type { Limits } from "./manifest.ts";
 import type { Delivery, EventRef, MessageInput } from "./protocol.ts";
 import type { Message } from "./turn-parts.ts";
@@ -25,7 +24,6 @@ interface AdmissionParts {
   content: ContentStore;
   limits: Limits;
   feeder: Feeder;
-  arm: () => void;
   run: () => void;
 }
 
@@ -45,17 +43,21 @@ export class Admission {
 
   /** Appends the message and returns where it stands; its turn comes later. */
   async send(input: MessageInput): Promise<EventRef> {
-    const known = this.#known("send", input);
-    if (known !== undefined) return this.#parts.journal.ref(known);
+    const { journal, idempotency, content } = this.#parts;
+    const key = keyOf(input);
+    const known = (): number | undefined =>
+      key === null ? undefined : idempotency.find("send", key);
+    const earlier = known();
+    if (earlier !== undefined) return journal.ref(earlier);
     this.#check(input.body);
     const message = newMessage("send", HANDLE_SEND, input, [input.body]);
-    await keepContent(this.#parts.content, message.params);
-    this.#check(input.body); // again: the store took its time
+    await keepContent(content, message.params);
+    // Again: the store took its time, and a repetition may have come through meanwhile.
+    const meanwhile = known();
+    if (meanwhile !== undefined) return journal.ref(meanwhile);
+    this.#check(input.body);
     return this.#admit(message, (seq) => {
-      const { idempotency } = input;
-      if (idempotency !== undefined) {
-        this.#parts.idempotency.keep("send", idempotency, sha256(input.body), seq);
-      }
+      if (key !== null) idempotency.keep("send", key, seq);
     });
   }
 
@@ -77,64 +79,49 @@ export class Admission {
   }
 
   #admit(message: Message, record: (seq: number) => void): EventRef {
-    const { journal, mailbox, arm, run, feeder } = this.#parts;
+    const { journal, mailbox, run } = this.#parts;
     const { id, kind, from, cause, params, seed } = message;
     const event = journal.transaction(() => {
       const fields = { id, kind, from, cause, params, seed };
       const appended = journal.append({ type: "message.received", about: kind, turn: 0, fields });
       mailbox.admit(appended.seq);
       record(appended.seq);
-      arm();
       return appended;
     });
     mailbox.put({ ...message, seq: event.seq });
     run();
-    feeder.poke();
     return { seq: event.seq, cid: event.cid };
   }
 
   /** Waits for the message's turn and returns the guest's answer, or throws what became of it. */
   async request(input: MessageInput): Promise<Reply> {
-    const { idempotency } = input;
-    if (idempotency === undefined) return await this.#request(input);
-    const known = this.#known("request", input);
+    const key = keyOf(input);
+    if (key === null) return await this.#request(input, null);
+    const known = this.#parts.idempotency.find("request", key);
     if (known !== undefined) return await this.outcomeOf(known);
-    const attached = `${idempotency.principal} ${idempotency.key}`;
-    const digest = toHex(sha256(input.body));
+    const attached = JSON.stringify([key.principal, key.key]);
     const running = this.#attached.get(attached);
     if (running !== undefined) {
-      if (running.digest === digest) return await running.reply;
+      if (running.digest === key.digest) return await running.reply;
       throw new TheaterError(
         "key-reused",
         "This Idempotency-Key is in use with another body: use a new key.",
       );
     }
-    const reply = this.#request(input).finally(() => this.#attached.delete(attached));
-    this.#attached.set(attached, { digest, reply });
+    const reply = this.#request(input, key).finally(() => this.#attached.delete(attached));
+    this.#attached.set(attached, { digest: key.digest, reply });
     return await reply;
   }
 
-  async #request(input: MessageInput): Promise<Reply> {
+  async #request(input: MessageInput, key: MessageKey | null): Promise<Reply> {
     this.#check(input.body);
-    const { mailbox, run, idempotency } = this.#parts;
+    const { mailbox, run } = this.#parts;
     const message = newMessage("request", HANDLE_REQUEST, input, []);
-    const waiting = Promise.withResolvers<TurnEnd>();
-    const waiter: Waiter = {
-      record: ({ seq }) => {
-        if (input.idempotency === undefined) return;
-        idempotency.keep("request", input.idempotency, sha256(input.body), seq);
-      },
-      done: waiting.resolve,
-      failed: waiting.reject,
-    };
-    mailbox.put({ ...message, params: [message.id, input.body] }, waiter);
+    const { promise, resolve: done, reject: failed } = Promise.withResolvers<TurnEnd>();
+    const params = [message.id, input.body];
+    mailbox.put({ ...message, params, key }, { done, failed });
     run();
-    return replyOf(await waiting.promise);
-  }
-
-  #known(route: Route, { idempotency, body }: MessageInput): number | undefined {
-    if (idempotency === undefined) return undefined;
-    return this.#parts.idempotency.find(route, idempotency, sha256(body));
+    return replyOf(await promise);
   }
 
   /** The answer that the chain records at `seq`, the end of a turn; its errors are thrown again. */
@@ -182,6 +169,10 @@ export class Admission {
   }
 }
 
+function keyOf({ idempotency, body }: MessageInput): MessageKey | null {
+  return idempotency === undefined ? null : messageKey(idempotency, body);
+}
+
 function newMessage(
   kind: "send" | "request",
   about: string,
@@ -191,7 +182,7 @@ function newMessage(
   assert(body instanceof Uint8Array, "a message's body is bytes");
   const random = crypto.getRandomValues(new Uint8Array(48));
   const [id, seed] = [toHex(random.subarray(0, 16)), random.slice(16)];
-  return { id, kind, about, from, cause: null, params, seed, seq: null };
+  return { id, kind, about, from, cause: null, params, seed, seq: null, key: null };
 }
 
 /** The guest's answer; its error and its failures are thrown with the event that records them. */

@@ -1,8 +1,8 @@
 // Reads chains for auditors. What is acknowledged is always included: the actor's head comes first, then
 // the ledger up to what it holds, then the journal for the rest.
 //
-// Rule: below the ledger's mark only the ledger is read. A verification that took those events from the
-// journal would not notice what happened to the ledger.
+// Rule: below the ledger's mark only the ledger is read, or a verification would not notice what happened
+// to the ledger. Only a listing goes on from the journal where the ledger does not answer at all.
 
 import { cidText } from "../chain/cid.ts";
 import { decodeEvent } from "../chain/event.ts";
@@ -35,16 +35,16 @@ export class AuditReader {
     id: string,
     { from, to, types, limit }: ChainQuery,
   ): Promise<{ entries: ChainEntry[]; next: number | null }> {
-    const mark = await this.#mark(id);
+    let mark = await this.#mark(id);
     const last = Math.min(to ?? mark.head.seq, mark.head.seq);
     const entries: ChainEntry[] = [];
     let next = from;
     while (next <= last && entries.length < limit) {
-      const read = await this.#read(id, mark, {
-        from: next,
-        to: last,
-        limit: limit - entries.length,
-        types,
+      const range = { from: next, to: last, limit: limit - entries.length, types };
+      const read = await this.#read(id, mark, range).catch(async (thrown: unknown) => {
+        if (thrown instanceof TheaterError) throw thrown; // it answered, and said what is wrong
+        mark = { ...mark, ledgerSeq: -1 };
+        return await this.#read(id, mark, range);
       });
       entries.push(...read.entries);
       next = read.next;

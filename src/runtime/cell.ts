@@ -2,6 +2,7 @@
 // transactions, together with the events that say the same.
 
 import { concat, equalBytes } from "../lib/bytes.ts";
+import type { MessageKey } from "./idempotency.ts";
 import type { ActorStatus } from "./protocol.ts";
 import { PART_BYTES_MAX } from "./tables.ts";
 
@@ -11,8 +12,8 @@ export interface CellValues {
   reason: string;
   createdMs: number;
   parent: string | null;
-  /** A turn that has flushed events and has not ended: its number and its message's seq. */
-  openTurn: { turn: number; message: number } | null;
+  /** A turn that has flushed events and has not ended: its number, its message's seq and key. */
+  openTurn: { turn: number; message: number; key: MessageKey | null } | null;
   /** The ledger's head as last heard; written along with other things, so it may lag behind. */
   acknowledged: number;
 }

@@ -46,16 +46,14 @@ export class Feeder {
     return this.#journal.head.seq - this.#acknowledged;
   }
 
+  /** Whether there is something to feed, and a ledger that may take it. */
+  get isPending(): boolean {
+    return !this.#stopped && this.backlog > 0;
+  }
+
   /** Says that there may be something new. Never waits. */
   poke(): void {
-    if (
-      this.#stopped ||
-      this.#timer !== undefined ||
-      this.#feeding !== undefined ||
-      this.backlog === 0
-    ) {
-      return;
-    }
+    if (!this.isPending || this.#timer !== undefined || this.#feeding !== undefined) return;
     const sinceLast = Date.now() - this.#lastFedMs;
     const lag = Math.max(LAG_MIN_MS, LAG_MAX_MS - sinceLast);
     this.#timer = setTimeout(

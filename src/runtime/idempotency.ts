@@ -3,7 +3,8 @@
 // A key is kept from the transaction that records its outcome. Refusals before that are not kept, so a
 // caller who was told "busy" may try again with the same key.
 
-import { equalBytes } from "../lib/bytes.ts";
+import { sha256 } from "../chain/hash.ts";
+import { toHex } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import type { IdempotencyKey, LifecycleChange } from "./protocol.ts";
 
@@ -13,6 +14,11 @@ const KEYS_MAX = 10_000;
 
 export type Route = "send" | "request" | LifecycleChange;
 
+/** A key with the digest of the body it came with: hex of sha256. */
+export interface MessageKey extends IdempotencyKey {
+  digest: string;
+}
+
 export class Idempotency {
   readonly #sql: SqlStorage;
 
@@ -21,9 +27,9 @@ export class Idempotency {
   }
 
   /** The seq of the event that holds the outcome. Throws `key-reused` for another body, `busy` when full. */
-  find(route: Route, { principal, key }: IdempotencyKey, digest: Uint8Array): number | undefined {
+  find(route: Route, { principal, key, digest }: MessageKey): number | undefined {
     const [row] = this.#sql
-      .exec<{ digest: ArrayBuffer; seq: number; expires: number }>(
+      .exec<{ digest: string; seq: number; expires: number }>(
         "SELECT digest, seq, expires FROM idempotency WHERE principal = ? AND route = ? AND key = ?",
         principal,
         route,
@@ -34,13 +40,11 @@ export class Idempotency {
       this.#refuseWhenFull();
       return undefined;
     }
-    if (!equalBytes(new Uint8Array(row.digest), digest)) {
-      throw new TheaterError(
-        "key-reused",
-        "This Idempotency-Key came with another body before: use a new key.",
-      );
-    }
-    return row.seq;
+    if (row.digest === digest) return row.seq;
+    throw new TheaterError(
+      "key-reused",
+      "This Idempotency-Key came with another body before: use a new key.",
+    );
   }
 
   #refuseWhenFull(): void {
@@ -58,7 +62,7 @@ export class Idempotency {
   }
 
   /** In the transaction that records the outcome. */
-  keep(route: Route, { principal, key }: IdempotencyKey, digest: Uint8Array, seq: number): void {
+  keep(route: Route, { principal, key, digest }: MessageKey, seq: number): void {
     const now = Date.now();
     this.#sql.exec("DELETE FROM idempotency WHERE expires <= ?", now);
     this.#sql.exec(
@@ -71,4 +75,8 @@ export class Idempotency {
       now + KEPT_MS,
     );
   }
+}
+
+export function messageKey({ principal, key }: IdempotencyKey, body: Uint8Array): MessageKey {
+  return { principal, key, digest: toHex(sha256(body)) };
 }

@@ -53,6 +53,10 @@ export class Journal {
   #head: Head | undefined;
   /** The clock of the turn that is running: it stands still for every event written meanwhile. */
   frozenMs: number | undefined;
+  /** At the end of a transaction that appended something, still inside it. */
+  onAppend: () => void = () => undefined;
+  /** After a transaction that is undone, alarms that were set in it included. */
+  onRollback: () => void = () => undefined;
 
   constructor(storage: DurableObjectStorage, actor: string) {
     this.#storage = storage;
@@ -87,9 +91,14 @@ export class Journal {
   transaction<T>(write: () => T): T {
     const before = this.#head;
     try {
-      return this.#storage.transactionSync(write);
+      return this.#storage.transactionSync(() => {
+        const result = write();
+        if (this.#head !== before) this.onAppend();
+        return result;
+      });
     } catch (thrown) {
       this.#head = before;
+      this.onRollback();
       throw thrown;
     }
   }

@@ -12,9 +12,10 @@ import { Cell } from "./cell.ts";
 import type { Directory } from "./directory.ts";
 import { Feeder } from "./feeder.ts";
 import { readGenesis, type Genesis } from "./genesis.ts";
-import { Idempotency } from "./idempotency.ts";
+import { Idempotency, messageKey, type MessageKey } from "./idempotency.ts";
 import { Journal } from "./journal.ts";
 import { lifecycleEvent, statusAfter } from "./lifecycle.ts";
+import { closeLostTurn } from "./lost-turn.ts";
 import { Mailbox } from "./mailbox.ts";
 import { moduleSetRef } from "./module-sets.ts";
 import { Outbox } from "./outbox.ts";
@@ -81,36 +82,39 @@ export class Life {
       content: around.content,
       limits: this.genesis.limits,
       feeder: this.#feeder,
-      arm: () => this.#arm(),
       run: () => this.#run(),
     });
-    this.#closeOpenTurn();
+    this.journal.onAppend = () => this.#arm();
+    this.journal.onRollback = () => {
+      this.#alarmSet = false; // the transaction may have set it, and then it is undone too
+    };
+    closeLostTurn(this.#records());
     this.#mailbox.open(this.journal);
     this.#run();
     this.#feeder.poke();
   }
 
-  #makeRunner(): Runner {
-    const { around, parts } = {
-      around: this.#around,
-      parts: {
-        journal: this.journal,
-        cell: this.cell,
-        mailbox: this.#mailbox,
-        outbox: this.#outbox,
-      },
+  #records() {
+    return {
+      journal: this.journal,
+      cell: this.cell,
+      mailbox: this.#mailbox,
+      idempotency: this.#idempotency,
     };
+  }
+
+  #makeRunner(): Runner {
+    const around = this.#around;
     return new Runner({
-      ...parts,
+      ...this.#records(),
+      outbox: this.#outbox,
       executor: around.executor,
       content: around.content,
       modules: moduleSetRef(around.content, this.genesis.modules),
       limits: this.genesis.limits,
       grants: this.genesis.grants,
       services: (turn) => servicesFor({ ...around, journal: this.journal }, turn),
-      arm: () => this.#arm(),
       settled: () => {
-        this.#feeder.poke();
         if (this.#outbox.nextDueMs() !== undefined) {
           void this.#outbox.deliver().catch(() => undefined);
         }
@@ -118,25 +122,9 @@ export class Life {
     });
   }
 
-  /**
-   * A turn that had acted on the outside and was cut off by the end of the last life. Re-running it up to
-   * where it was needs replay; until then it is closed and said to be lost, never silently forgotten.
-   */
-  #closeOpenTurn(): void {
-    const open = this.cell.get("openTurn");
-    if (open == null) return;
-    this.journal.transaction(() => {
-      const fields = { message: open.message, kind: "lost", code: "unresumable" } as const;
-      this.journal.append({ type: "turn.failed", about: "", turn: open.turn, fields });
-      this.cell.set("openTurn", null);
-      this.#mailbox.settle(open.message);
-      this.#arm();
-    });
-  }
-
   /** Waits for init and says which event ended it, or throws what became of it. */
   async firstTurn(): Promise<EventRef> {
-    await this.#runner.run();
+    if (this.journal.endOfTurn(1) === undefined) await this.#runner.run();
     const end = this.journal.endOfTurn(1);
     if (end === undefined) {
       throw new TheaterError("unavailable", "The first turn could not be run: try again.");
@@ -148,15 +136,18 @@ export class Life {
     this.journal.transaction(() => {
       this.cell.set("status", "failed");
       this.cell.set("reason", `forked: ${error.message}`);
+      this.#arm(); // for the directory
     });
+    this.#run(); // tells those who wait
   }
 
   #run(): void {
     void this.#runner.run().catch(() => undefined);
   }
 
-  /** In every transaction that leaves work behind: if this object dies now, the alarm wakes it. */
+  /** In every transaction that appends: if this object dies now, the alarm wakes it. */
   #arm(): void {
+    this.#feeder.poke();
     const acknowledged = this.#feeder.acknowledged;
     if (this.cell.get("acknowledged") !== acknowledged) this.cell.set("acknowledged", acknowledged);
     if (this.#alarmSet) return;
@@ -167,45 +158,62 @@ export class Life {
   /** The alarm is one slot and is used up when it fires; it is set again while anything is pending. */
   async onAlarm(): Promise<void> {
     this.#alarmSet = false;
-    const tries = [this.#runner.run(), this.#outbox.deliver(), this.feed()];
-    await Promise.allSettled(tries);
-    const waiting = this.status === "running" && this.#mailbox.length > 0;
-    if (!waiting && this.#feeder.backlog === 0 && this.#outbox.nextDueMs() === undefined) return;
-    if (this.#alarmSet) return;
+    await Promise.allSettled([this.#outbox.deliver(), this.feed()]);
+    // An object with a request in it stays in memory: so wait, but not so long that all else waits too.
+    const line = this.#runner.run().catch(() => undefined);
+    await Promise.race([line, new Promise((resolve) => setTimeout(resolve, ALARM_MS))]);
+    if (this.#alarmSet || !this.#isPending()) return;
     this.#alarmSet = true;
     await this.#storage.setAlarm(Date.now() + ALARM_MS);
+  }
+
+  #isPending(): boolean {
+    return (
+      (this.status === "running" && this.#mailbox.holdsSends) ||
+      this.cell.get("openTurn") != null ||
+      this.#outbox.nextDueMs() !== undefined ||
+      this.#feeder.isPending ||
+      this.#listed !== this.status
+    );
   }
 
   get status(): ActorStatus {
     return this.cell.get("status") ?? "failed";
   }
 
+  /** A stop waits for the running turn, a terminate cuts it; the others do not look at it. */
   async change(
     change: LifecycleChange,
     principal: string,
     key: string | null,
   ): Promise<{ status: ActorStatus; event: EventRef }> {
-    const idempotency = key === null ? undefined : { principal, key };
-    if (idempotency !== undefined) {
-      const seq = this.#idempotency.find(change, idempotency, NO_BODY);
+    const keyed = key === null ? null : messageKey({ principal, key }, NO_BODY);
+    const known = (): number | undefined =>
+      keyed === null ? undefined : this.#idempotency.find(change, keyed);
+    const apply = (): { status: ActorStatus; event: EventRef } => {
+      const seq = known(); // again: a repetition may have come through while a turn ended
       if (seq !== undefined) return { status: this.status, event: this.journal.ref(seq) };
+      return this.#change(change, principal, keyed);
+    };
+    try {
+      if (known() !== undefined) return apply();
+      statusAfter(change, this.status);
+      if (change !== "stop" && change !== "terminate") return apply();
+      return await this.#runner.between(apply, change === "terminate" ? "terminated" : undefined);
+    } finally {
+      this.#run();
     }
-    statusAfter(change, this.status);
-    if (change === "terminate") this.#runner.cut("terminated");
-    if (change === "stop" || change === "terminate") await this.#runner.idle();
+  }
+
+  #change(change: LifecycleChange, principal: string, key: MessageKey | null) {
     const status = statusAfter(change, this.status);
     const event = this.journal.transaction(() => {
       const appended = this.journal.append(lifecycleEvent(change, principal, 1));
       this.cell.set("status", status);
       this.cell.set("reason", status === "stopped" ? change : "");
-      if (idempotency !== undefined) {
-        this.#idempotency.keep(change, idempotency, NO_BODY, appended.seq);
-      }
-      this.#arm();
+      if (key !== null) this.#idempotency.keep(change, key, appended.seq);
       return { seq: appended.seq, cid: appended.cid };
     });
-    this.#run();
-    this.#feeder.poke();
     return { status, event };
   }
 

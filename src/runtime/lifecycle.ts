@@ -1,7 +1,8 @@
 // Which change of status is legal, and which event records it. The only place that says so.
 
 import { TheaterError } from "../lib/errors.ts";
-import type { Draft } from "./journal.ts";
+import type { Cell } from "./cell.ts";
+import type { Draft, Journal } from "./journal.ts";
 import type { ActorStatus, LifecycleChange } from "./protocol.ts";
 
 /** The guest asked for it with `runtime.shutdown`. */
@@ -37,4 +38,12 @@ export function lifecycleEvent(change: LifecycleChange, by: string, attempt: num
     case "resume":
       return { ...place, type: "actor.resumed", fields: { by } };
   }
+}
+
+/** An actor that could not begin has no state to go on from. In the transaction that ends its first turn. */
+export function failBirth({ journal, cell }: { journal: Journal; cell: Cell }): void {
+  const fields = { reason: "init-failed", by: null, data: null };
+  journal.append({ type: "actor.stopped", about: "", turn: 0, fields });
+  cell.set("status", "failed");
+  cell.set("reason", fields.reason);
 }

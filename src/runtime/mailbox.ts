@@ -11,9 +11,7 @@ export interface Waiting extends Waiter {
   message: Message;
 }
 
-export interface Waiter {
-  /** In the transaction that ends the turn; `seq` is the event of the end. */
-  record: (end: { seq: number; committed: boolean }) => void;
+interface Waiter {
   done: (end: TurnEnd) => void;
   failed: (thrown: unknown) => void;
 }
@@ -45,11 +43,15 @@ export class Mailbox {
     assert(fields !== undefined && fields.seed !== null, `message ${seq} is in the journal`);
     const { id, kind, from, cause, params, seed } = fields;
     const about = kind === "lifecycle" ? INIT : HANDLE_SEND;
-    return { id, kind, about, from, cause, params: params as Message["params"], seed, seq };
+    return {
+      ...{ id, kind, about, from, cause, seed, seq },
+      params: params as Message["params"],
+      key: null, // a send is answered at admission
+    };
   }
 
   put(message: Message, waiter: Partial<Waiter> = {}): void {
-    this.#queue.push({ message, record: nobody, done: nobody, failed: nobody, ...waiter });
+    this.#queue.push({ message, done: nobody, failed: nobody, ...waiter });
   }
 
   next(): Waiting | undefined {
@@ -59,6 +61,12 @@ export class Mailbox {
   /** Puts a message back at the front: its turn could not be recorded. */
   putBack(waiting: Waiting): void {
     this.#queue.unshift(waiting);
+  }
+
+  /** Takes out a message whose turn has been closed for it. */
+  drop(seq: number): void {
+    const at = this.#queue.findIndex(({ message }) => message.seq === seq);
+    if (at >= 0) this.#queue.splice(at, 1);
   }
 
   /** Takes out the requests; sends stay. */
@@ -72,6 +80,11 @@ export class Mailbox {
   /** In the transaction that appends the message event. */
   admit(seq: number): void {
     this.#sql.exec("INSERT INTO mailbox VALUES (?)", seq);
+  }
+
+  /** Whether a send waits for its turn or for the end of it. */
+  get holdsSends(): boolean {
+    return this.#sql.exec("SELECT 1 FROM mailbox LIMIT 1").toArray().length > 0;
   }
 
   /** In the transaction that ends its turn. */

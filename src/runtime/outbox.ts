@@ -32,6 +32,7 @@ export class Outbox {
   readonly #sql: SqlStorage;
   readonly #journal: Journal;
   readonly #peer: (id: string) => ActorRpc;
+  #isDelivering = false;
   #delivering: Promise<void> | undefined;
   /** Something was added since the present round looked. */
   #isBehind = false;
@@ -74,29 +75,33 @@ export class Outbox {
 
   /** Delivers what is due, in order for each recipient. Failures stay for a later round. */
   async deliver(): Promise<void> {
-    this.#isBehind = true;
-    this.#delivering ??= this.#rounds().finally(() => {
-      this.#delivering = undefined;
-    });
+    if (!this.#isDelivering) {
+      this.#isDelivering = true;
+      this.#delivering = this.#deliverAll();
+    }
     await this.#delivering;
-    if (this.#isBehind) await this.deliver();
   }
 
-  async #rounds(): Promise<void> {
-    while (this.#isBehind) {
-      this.#isBehind = false;
-      await this.#round();
+  /** Every round removes its rows or makes them due later, so it comes to an end. */
+  async #deliverAll(): Promise<void> {
+    try {
+      for (let rows = this.#due(); rows.length > 0; rows = this.#due()) await this.#round(rows);
+    } finally {
+      // In the same step as the look that found nothing: a row that is added later starts anew.
+      this.#isDelivering = false;
     }
   }
 
-  async #round(): Promise<void> {
-    const rows = this.#sql
-      .exec<Row>(
-        "SELECT * FROM outbox WHERE due <= ? ORDER BY recipient, n LIMIT ?",
-        Date.now(),
-        ROUND_MAX,
-      )
-      .toArray();
+  /** A row waits while an earlier one for the same recipient does: their receiver knows only the last n. */
+  #due(): Row[] {
+    const query = `
+      SELECT * FROM outbox AS row WHERE due <= ?1 AND NOT EXISTS (SELECT 1 FROM outbox AS earlier
+        WHERE earlier.recipient = row.recipient AND earlier.n < row.n AND earlier.due > ?1)
+      ORDER BY recipient, n LIMIT ?2`;
+    return this.#sql.exec<Row>(query, Date.now(), ROUND_MAX).toArray();
+  }
+
+  async #round(rows: readonly Row[]): Promise<void> {
     const blocked = new Set<string>();
     for (const row of rows) {
       if (blocked.has(row.recipient)) continue;

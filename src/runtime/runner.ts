@@ -5,17 +5,18 @@
 
 import { TheaterError } from "../lib/errors.ts";
 import { resolveContent } from "./content.ts";
-import { SHUTDOWN_REASON } from "./lifecycle.ts";
+import type { Idempotency } from "./idempotency.ts";
+import { failBirth, SHUTDOWN_REASON } from "./lifecycle.ts";
+import { closeLostTurn } from "./lost-turn.ts";
 import type { Mailbox, Waiting } from "./mailbox.ts";
 import type { Outbox } from "./outbox.ts";
-import { INIT, Turn, type TurnEnd } from "./turn.ts";
+import { INIT, Turn } from "./turn.ts";
 import type { Message, TurnParts, TurnRecord } from "./turn-parts.ts";
 
-export interface RunnerParts extends Omit<TurnParts, "onEnd"> {
+interface RunnerParts extends Omit<TurnParts, "onEnd"> {
   mailbox: Mailbox;
   outbox: Outbox;
-  /** In every transaction that leaves something to be done later. */
-  arm: () => void;
+  idempotency: Idempotency;
   /** After every recorded end. */
   settled: () => void;
 }
@@ -23,57 +24,111 @@ export interface RunnerParts extends Omit<TurnParts, "onEnd"> {
 export class Runner {
   readonly #parts: RunnerParts;
   #current: Turn | undefined;
-  #turn: Promise<TurnEnd> | undefined;
-  #loop = Promise.resolve();
-  #isDraining = false;
+  #isRunning = false;
+  #line: Promise<void> | undefined;
+  /** Callers of `between`: while there is one, no turn begins. */
+  #holds = 0;
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
   }
 
-  /** Runs what waits, if nothing runs. Resolves when the line is empty or the actor is not running. */
-  run(): Promise<void> {
-    if (!this.#isDraining) this.#loop = this.#drain();
-    return this.#loop;
+  /** Runs what waits, if nothing runs. Resolves when the line is empty or the actor may not go on. */
+  async run(): Promise<void> {
+    if (!this.#isRunning) {
+      this.#isRunning = true;
+      this.#line = this.#drain();
+    }
+    await this.#line;
   }
 
-  /** Resolves when no turn is running. */
-  async idle(): Promise<void> {
-    await this.#turn?.catch(() => undefined);
-  }
-
-  /** Ends the running turn from outside; it closes as `cut`. */
-  cut(code: string): void {
-    this.#current?.cut(code);
-  }
-
-  async #drain(): Promise<void> {
-    const { cell, mailbox } = this.#parts;
-    // Set and cleared in the same step as the line is looked at: a message that is put in line afterwards
-    // finds nobody draining, and starts it again.
-    this.#isDraining = true;
+  /** Does `work` when no turn is running and before another begins. `cut`: why the running one ends now. */
+  async between<T>(work: () => T, cut?: string): Promise<T> {
+    this.#holds++;
     try {
-      while (cell.get("status") === "running") {
-        const waiting = mailbox.next();
-        if (waiting === undefined) return;
-        if (!(await this.#tryOne(waiting))) return;
-      }
-      this.#refuseRequests();
+      if (cut !== undefined) this.#current?.cut(cut);
+      await this.#line?.catch(() => undefined);
+      return work();
     } finally {
-      this.#isDraining = false;
+      this.#holds--;
     }
   }
 
-  /** False if the line must wait: a send was acknowledged, so it stays first until its turn is recorded. */
-  async #tryOne(waiting: Waiting): Promise<boolean> {
+  get #mayBegin(): boolean {
+    return this.#holds === 0 && this.#parts.cell.get("status") === "running";
+  }
+
+  async #drain(): Promise<void> {
+    const { mailbox, cell } = this.#parts;
     try {
-      await this.#runOne(waiting);
-      return true;
+      while (this.#mayBegin) {
+        closeLostTurn(this.#parts);
+        const waiting = mailbox.next();
+        if (waiting === undefined) return;
+        if (!(await this.#runOne(waiting))) return;
+      }
+      if (cell.get("status") !== "running") this.#refuseRequests();
+    } finally {
+      // In the same step as the look at the line: what comes later starts anew.
+      this.#isRunning = false;
+    }
+  }
+
+  /** False if the line must stand still: a send could not be run, and nothing may overtake it. */
+  async #runOne(waiting: Waiting): Promise<boolean> {
+    const { content, mailbox, settled } = this.#parts;
+    const given = waiting.message;
+    try {
+      const params = await resolveContent(content, given.params);
+      if (!this.#mayBegin) {
+        mailbox.putBack(waiting); // stopped while the store took its time
+        return true;
+      }
+      const message: Message = { ...given, params: params as Message["params"] };
+      const onEnd = (end: TurnRecord): void => this.#record(message, end);
+      this.#current = new Turn({ ...this.#parts, onEnd }, message);
+      waiting.done(await this.#current.run());
     } catch (thrown) {
-      waiting.failed(thrown);
-      if (waiting.message.seq === null) return true;
-      this.#parts.mailbox.putBack(waiting); // the alarm tries again
-      return false;
+      return this.#unrecorded(waiting, thrown);
+    } finally {
+      this.#current = undefined;
+    }
+    settled();
+    return true;
+  }
+
+  /** The end of the turn is not on disk. What it flushed before may be, and then it is closed as lost. */
+  #unrecorded(waiting: Waiting, thrown: unknown): boolean {
+    const { mailbox } = this.#parts;
+    // Acknowledged, so it stays first in line, and the alarm tries again.
+    if (waiting.message.seq !== null) mailbox.putBack(waiting);
+    try {
+      const lost = closeLostTurn(this.#parts);
+      if (lost !== undefined) {
+        waiting.done(lost);
+        return true;
+      }
+    } catch {
+      // Storage still refuses: the turn stays open, and is closed before the next one begins.
+    }
+    waiting.failed(thrown);
+    return waiting.message.seq === null;
+  }
+
+  /** Inside the transaction that ends the turn: what becomes true together with it. */
+  #record({ seq, key, about }: Message, end: TurnRecord): void {
+    const { cell, journal, mailbox, outbox, idempotency } = this.#parts;
+    if (cell.get("openTurn") != null) cell.set("openTurn", null);
+    if (seq !== null) mailbox.settle(seq);
+    if (key !== null) idempotency.keep("request", key, end.seq);
+    if (end.committed) outbox.add(end.sends, { turn: end.turn, cause: end.seq });
+    if (end.data !== null) {
+      const fields = { reason: SHUTDOWN_REASON, by: null, data: end.data };
+      journal.append({ type: "actor.stopped", about: "", turn: 0, fields });
+      cell.set("status", "stopped");
+      cell.set("reason", SHUTDOWN_REASON);
+    } else if (about === INIT && !end.committed) {
+      failBirth(this.#parts);
     }
   }
 
@@ -86,43 +141,5 @@ export class Runner {
         new TheaterError("wrong-state", `The actor is ${status}: start it first.`, { status }),
       );
     }
-  }
-
-  async #runOne(waiting: Waiting): Promise<void> {
-    const params = await resolveContent(this.#parts.content, waiting.message.params);
-    const message: Message = { ...waiting.message, params: params as Message["params"] };
-    const turn = new Turn({ ...this.#parts, onEnd: (end) => this.#record(waiting, end) }, message);
-    this.#current = turn;
-    this.#turn = turn.run();
-    try {
-      waiting.done(await this.#turn);
-    } finally {
-      this.#current = undefined;
-      this.#turn = undefined;
-    }
-    this.#parts.settled();
-  }
-
-  /** Inside the transaction that ends the turn: what becomes true together with it. */
-  #record(waiting: Waiting, end: TurnRecord): void {
-    const { cell, journal, mailbox, outbox, arm } = this.#parts;
-    const { message } = waiting;
-    if (cell.get("openTurn") != null) cell.set("openTurn", null);
-    if (message.seq !== null) mailbox.settle(message.seq);
-    waiting.record(end);
-    if (end.committed) outbox.add(end.sends, { turn: end.turn, cause: end.seq });
-    if (end.data !== null) {
-      const fields = { reason: SHUTDOWN_REASON, by: null, data: end.data };
-      journal.append({ type: "actor.stopped", about: "", turn: 0, fields });
-      cell.set("status", "stopped");
-      cell.set("reason", SHUTDOWN_REASON);
-    } else if (message.about === INIT && !end.committed) {
-      // An actor that could not begin has no state to go on from.
-      const fields = { reason: "init-failed", by: null, data: null };
-      journal.append({ type: "actor.stopped", about: "", turn: 0, fields });
-      cell.set("status", "failed");
-      cell.set("reason", "init-failed");
-    }
-    arm();
   }
 }

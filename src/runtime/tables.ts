@@ -50,7 +50,7 @@ export const TABLES = `
     principal TEXT NOT NULL,
     route TEXT NOT NULL,
     key TEXT NOT NULL,
-    digest BLOB NOT NULL, -- sha256 of the body
+    digest TEXT NOT NULL, -- sha256 of the body, hex
     seq INTEGER NOT NULL,
     expires INTEGER NOT NULL, -- ms since the epoch
     PRIMARY KEY (principal, route, key)

@@ -87,9 +87,7 @@ export class TurnDoor {
     args: readonly Value[],
     answered: readonly HostCall[],
   ): Promise<HostAnswer> {
-    if (!this.#open) {
-      return { abort: { kind: "cut", code: "turn-over", message: "the turn has ended" } };
-    }
+    if (!this.#open) return OVER;
     if (this.#busy) return { abort: broken("two host calls at once") };
     this.#busy = true;
     try {
@@ -131,21 +129,20 @@ export class TurnDoor {
     effect: () => Promise<HandlerAnswer>,
   ): Promise<HostAnswer> {
     const { journal, cell, content } = this.#parts;
-    const answered = this.takeBuffer([]);
-    await keepContent(content, [args, answered, this.#message.params] as unknown as Value);
-    const intent = this.flush(answered, (message) => {
-      cell.set("openTurn", { turn: this.#turn, message });
+    await keepContent(content, [args, this.#buffer, this.#message.params] as unknown as Value);
+    if (!this.#open) return OVER; // the store took its time: nothing may be flushed behind the end
+    const intent = this.flush(this.#buffer, (message) => {
+      cell.set("openTurn", { turn: this.#turn, message, key: this.#message.key });
       const fields = { args, key };
       return journal.append({ type: "host.intended", about, turn: this.#turn, fields }).seq;
     });
+    this.#buffer = [];
     const answer = await effect();
-    if (!this.#open) {
-      return { abort: { kind: "cut", code: "turn-over", message: "the turn has ended" } };
-    }
+    const { outcome, result } = answer;
+    await keepContent(content, answer.recorded ?? result);
+    if (!this.#open) return OVER;
     // Time moves with what the guest learns from outside, and only then.
     journal.frozenMs = Math.max(journal.frozenMs ?? 0, Date.now());
-    const { outcome, result } = answer;
-    await keepContent(content, result);
     journal.transaction(() => {
       const fields = { intent, outcome, result: answer.recorded ?? result };
       journal.append({ type: "host.returned", about, turn: this.#turn, fields });
@@ -203,6 +200,11 @@ export class TurnDoor {
     return ok(null);
   }
 }
+
+/** What a call is told that comes after the end of its turn. */
+const OVER: HostAnswer = {
+  abort: { kind: "cut", code: "turn-over", message: "the turn has ended" },
+};
 
 const OUTCOMES = { returned: true, denied: true, failed: true };
 

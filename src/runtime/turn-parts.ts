@@ -6,6 +6,7 @@ import type { Executor, ModuleSetRef } from "../executor/executor.ts";
 import type { HandlerAnswer, Services } from "../handlers/handler.ts";
 import type { ContentStore } from "../store/store.ts";
 import type { Cell } from "./cell.ts";
+import type { MessageKey } from "./idempotency.ts";
 import type { Journal } from "./journal.ts";
 import type { Limits } from "./manifest.ts";
 
@@ -21,6 +22,8 @@ export interface Message {
   seed: Uint8Array;
   /** Its place in the chain, if it was appended at admission; null: the turn appends it. */
   seq: number | null;
+  /** Under which a repetition finds the end of its turn. */
+  key: MessageKey | null;
 }
 
 /** What a turn needs of its actor. */
