@@ -27,8 +27,9 @@ export type Problem =
   | "wrong-parent" // its parent link does not name the event before it
   | "wrong-actor" // the event belongs to another actor, or the id is not derived from the genesis
   | "time-backwards" // its time is less than its parent's
-  | "cut-off" // the chain ends before the expected head
-  | "beyond-head"; // the chain goes on after the expected head
+  | "cut-off" // the chain ends before the expected head, or before the size that was signed
+  | "beyond-head" // the chain goes on after the expected head
+  | "not-as-signed"; // from here on, but before a signed size, an event is not the signed one
 
 export interface BadEvent {
   readonly seq: number;
@@ -62,8 +63,10 @@ export interface Entry {
   readonly block: Uint8Array;
   /** Null where erased or withheld. */
   readonly payload: Uint8Array | null;
-  /** The event's CID, where the listing gives one. */
-  readonly cid?: string | undefined;
+  /** The event's CID, where the listing gives one: as text, or bare, which is cheaper to compare. */
+  readonly cid?: string | Link | undefined;
+  /** The payload's CID, where the listing gives one of its own. */
+  readonly payloadCid?: Link | undefined;
 }
 
 /** What is known beforehand. `from`: begin in the middle, at `seq`, whose parent has this digest. */
@@ -79,6 +82,7 @@ interface Sound {
   /** Whether the listing gave its CID, and gave the right one. */
   readonly listed: boolean;
   readonly payload: Uint8Array | null;
+  readonly payloadCid: Link | undefined;
 }
 
 /** An event that is good as far as anything before it can tell. Its hash awaits another voice. */
@@ -179,10 +183,10 @@ export class ChainVerifier {
     const seq = this.#held ? this.#held.event.seq + 1 : this.#first;
     if (entry.seq !== seq) return this.#misplaced(seq, entry.seq);
     const digest = sha256(entry.block);
-    const cid = entry.cid === undefined ? undefined : eventCid(digest);
-    if (cid !== undefined && cid !== entry.cid) {
+    const { cid } = entry;
+    if (cid !== undefined && !isCidOf(cid, digest)) {
       const sentence = "The event's bytes do not have the hash that the listing gives.";
-      return this.#fail(seq, "event-hash", sentence, entry.cid ?? null, cid);
+      return this.#fail(seq, "event-hash", sentence, textOf(cid), eventCid(digest));
     }
     const event = attempt(() => decodeEvent(entry.block));
     if (typeof event === "string") return this.#fail(seq, "not-an-event", event, null, null);
@@ -193,7 +197,8 @@ export class ChainVerifier {
     if (this.#expectedActor !== undefined && event.actor !== this.#expectedActor) {
       return this.#wrongActor(event, this.#expectedActor);
     }
-    return { event, digest, listed: cid !== undefined, payload: entry.payload };
+    const { payload, payloadCid } = entry;
+    return { event, digest, listed: cid !== undefined, payload, payloadCid };
   }
 
   #begin(current: Sound): void {
@@ -221,8 +226,14 @@ export class ChainVerifier {
     }
   }
 
-  #readPayload({ event, digest, listed, payload }: Sound): void {
+  #readPayload({ event, digest, listed, payload, payloadCid }: Sound): void {
     let erases: readonly number[] | string = [];
+    if (payloadCid !== undefined && !isCidOf(payloadCid, event.payload.digest)) {
+      const sentence = "The listing gives the payload another CID than the event does.";
+      const [expected, found] = [cidText(event.payload), cidText(payloadCid)];
+      this.#fail(event.seq, "payload-hash", sentence, expected, found);
+      return;
+    }
     if (payload !== null) {
       const found = sha256(payload);
       if (!names(event.payload, found)) {
@@ -331,6 +342,16 @@ function attempt<X>(read: () => X): X | string {
 
 function names(link: Link | null, digest: Uint8Array): boolean {
   return link !== null && equalBytes(link.digest, digest);
+}
+
+/** Whether `cid` names the canonical block with this digest. */
+function isCidOf(cid: string | Link, digest: Uint8Array): boolean {
+  if (typeof cid === "string") return cid === eventCid(digest);
+  return cid.codec === "dag-cbor" && equalBytes(cid.digest, digest);
+}
+
+function textOf(cid: string | Link): string {
+  return typeof cid === "string" ? cid : cidText(cid);
 }
 
 function eventCid(digest: Uint8Array): string {
