@@ -12,8 +12,11 @@ import type { Journal } from "./journal.ts";
 const LAG_MAX_MS = 1_000;
 /** After a quiet time the ledger follows at once. */
 const LAG_MIN_MS = 5;
-/** Events that may wait for a ledger that does not answer; then the actor takes no new messages. */
-export const BACKLOG_MAX = 10_000;
+/**
+ * Events that may wait for a ledger that does not answer; then the actor takes no new messages. Twice
+ * what one turn may write (HOST_CALLS_MAX): a turn that talks much is no outage.
+ */
+export const BACKLOG_MAX = 20_000;
 
 export class Feeder {
   readonly #journal: Journal;

@@ -43,11 +43,9 @@ export class Mailbox {
     assert(fields !== undefined && fields.seed !== null, `message ${seq} is in the journal`);
     const { id, kind, from, cause, params, seed } = fields;
     const about = kind === "lifecycle" ? INIT : HANDLE_SEND;
-    return {
-      ...{ id, kind, about, from, cause, seed, seq },
-      params: params as Message["params"],
-      key: null, // a send is answered at admission
-    };
+    const message = { id, kind, about, from, cause, seed, seq };
+    // A send was answered when it was admitted: its turn has no key.
+    return { ...message, params: params as Message["params"], key: null };
   }
 
   put(message: Message, waiter: Partial<Waiter> = {}): void {

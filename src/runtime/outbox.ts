@@ -34,8 +34,6 @@ export class Outbox {
   readonly #peer: (id: string) => ActorRpc;
   #isDelivering = false;
   #delivering: Promise<void> | undefined;
-  /** Something was added since the present round looked. */
-  #isBehind = false;
 
   constructor(sql: SqlStorage, journal: Journal, peer: (id: string) => ActorRpc) {
     this.#sql = sql;
