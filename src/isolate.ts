@@ -12,7 +12,7 @@ import description from "component:description.json";
 import type { TurnHost, TurnInput, TurnOutput } from "./executor/executor.ts";
 import {
   callExport,
-  ImportOutsideTurn,
+  failureOf,
   OpenTurn,
   wrapImports,
   type TurnSlot,
@@ -47,12 +47,14 @@ let startsInTurn = false;
 
 function refill(): void {
   while (!startsInTurn && pool.length < POOL_MAX) {
+    const slot: TurnSlot = { turn: undefined, calledEarly: false };
     try {
-      pool.push(makeInstance({ turn: undefined }));
-    } catch (thrown) {
-      if (!(thrown instanceof ImportOutsideTurn)) return; // the turn that needs it will report it
-      startsInTurn = true;
+      const instance = makeInstance(slot);
+      if (!slot.calledEarly) pool.push(instance);
+    } catch {
+      if (!slot.calledEarly) return; // the turn that needs it will report it
     }
+    startsInTurn = slot.calledEarly;
   }
 }
 
@@ -71,12 +73,13 @@ export default class Guest extends WorkerEntrypoint {
     this.ctx.waitUntil(later().then(refill));
     let instance = pool.pop();
     try {
-      if (instance === undefined) instance = makeInstance({ turn });
+      if (instance === undefined) instance = makeInstance({ turn, calledEarly: false });
       else instance.slot.turn = turn;
     } catch (thrown) {
-      const message = thrown instanceof Error ? thrown.message : String(thrown);
-      const failed = { kind: "failed", failure: "trap", code: "start", message } as const;
-      return { outcome: failed, answered: turn.takeAnswered() };
+      const failed = turn.failure ?? failureOf(thrown);
+      // A trap while it starts has a code of its own: no export was called.
+      const outcome = failed.failure === "trap" ? { ...failed, code: "start" } : failed;
+      return { outcome, answered: turn.takeAnswered() };
     }
     const [interfaceName = "", fn = ""] = input.about.split("#");
     const type = findFunction(description.exports, { interface: interfaceName, function: fn });
@@ -85,8 +88,7 @@ export default class Guest extends WorkerEntrypoint {
       const failed = { kind: "failed", failure: "host", code: "no-export", message } as const;
       return { outcome: failed, answered: [] };
     }
-    const outcome = await callExport(instance.exports, input, type);
-    instance.slot.turn = undefined;
+    const outcome = await callExport(instance.exports, turn, type);
     return { outcome, answered: turn.takeAnswered() };
   }
 }

@@ -1,9 +1,10 @@
 // Reads the sections of a component binary into declarations, in file order. Nothing is executed or
-// compiled, and core modules are stepped over: the cost is in the size of the types, not of the code.
+// compiled, and the code of core modules is stepped over: the cost is in the size of the types.
 
 import { TheaterError } from "../lib/errors.ts";
 import { BinaryReader, malformed, unsupported } from "./binary-reader.ts";
 import type { Declaration, Item } from "./component-syntax.ts";
+import { checkCoreModule, readCoreName } from "./core-module.ts";
 import {
   ENTRIES_MAX,
   NESTING_MAX,
@@ -82,10 +83,14 @@ function readSection(
     section.many(() => read(section.at), ENTRIES).flat();
   switch (id) {
     case 0: // custom
-    case 1: // core module
-    case 2: // core instances
     case 3: // core types
       section.skip(section.left);
+      return [];
+    case 1:
+      checkCoreModule(section);
+      return [];
+    case 2:
+      section.many(() => readCoreInstance(section), ENTRIES);
       return [];
     case 4:
       return [{ at, does: "component", body: readNested(section, depth + 1) }];
@@ -123,6 +128,19 @@ function readNested(section: BinaryReader, depth: number): Declaration[] {
     if (section.byte() !== expected) throw malformed(at, "a nested component has no preamble");
   }
   return readSections(section, depth);
+}
+
+/** Only its names matter here: jco writes them into JavaScript. */
+function readCoreInstance(reader: BinaryReader): void {
+  const at = reader.at;
+  const form = reader.byte();
+  if (form > 1) throw malformed(at, `0x${form.toString(16)} is not a form of core instance`);
+  if (form === 0) reader.u32(); // the module
+  reader.many(() => {
+    readCoreName(reader);
+    reader.byte(); // the sort
+    reader.u32();
+  }, ENTRIES);
 }
 
 function readInstance(reader: BinaryReader, at: number): Declaration {

@@ -16,6 +16,9 @@ import type { ComponentDescription, ComponentInterface, WitFunction, WitType } f
 /** Bytes of all signatures written out in full, roughly. All of WASI 0.2 has 117,044 (measured). */
 const DESCRIPTION_SIZE_MAX = 4 * 1024 * 1024;
 
+/** `interface#function` in an event (docs/chain-format.md). */
+const ABOUT_BYTES_MAX = 128;
+
 /** `namespace:package/interface` with an optional version. */
 const INTERFACE = /^[a-z][a-z0-9-]*:[a-z][a-z0-9-]*\/[a-zA-Z][a-zA-Z0-9-]*(?:@[0-9a-zA-Z.+-]+)?$/;
 const FUNCTION = /^(?:\[(?<kind>constructor|method|static)\])?(?<name>[^.]+)(?:\.(?<member>.+))?$/;
@@ -70,7 +73,11 @@ function describeInterface(
     }
   }
   for (const [own, { sort, at }] of entities) {
-    if (sort === "func") requireName(own, isFunctionName(own, resources), at);
+    if (sort !== "func") continue;
+    requireName(own, isFunctionName(own, resources), at);
+    if (name.length + own.length >= ABOUT_BYTES_MAX) {
+      throw malformed(at, `"${name}#${own}" is longer than ${ABOUT_BYTES_MAX} bytes`);
+    }
   }
   requireDistinct(entities.values().next().value?.at ?? 0, Object.keys(functions).filter(isLabel));
   return { name, functions, types };

@@ -2,6 +2,7 @@
 
 import isolateSource from "../../build/isolate.txt";
 import { toUtf8 } from "../lib/bytes.ts";
+import { TheaterError } from "../lib/errors.ts";
 import type {
   Executor,
   ModuleSetRef,
@@ -10,12 +11,13 @@ import type {
   TurnInput,
   TurnOutput,
 } from "./executor.ts";
+import { GuestCheck } from "./guest-answers.ts";
 import { ISOLATE_BASE } from "./isolate-options.ts";
-import { sha256Hex, transpile } from "./transpile.ts";
+import { sha256Hex, transpile, TRANSPILER } from "./transpile.ts";
 import type { ComponentDescription } from "./wit-type.ts";
 
 interface GuestEntrypoint {
-  run(input: TurnInput, host: TurnHost): Promise<TurnOutput>;
+  run(input: TurnInput, host: TurnHost): Promise<unknown>;
   ready(): Promise<boolean>;
 }
 
@@ -33,20 +35,59 @@ export class LoaderExecutor implements Executor {
     description: ComponentDescription,
   ): Promise<TranspiledFile[]> {
     const digest = await sha256Hex(component);
-    return await transpile(this.#loader, component, { digest, description, isPure: this.#isPure });
+    const files = await transpile(this.#loader, component, {
+      digest,
+      description,
+      isPure: this.#isPure,
+    });
+    await this.#checkLoads(digest, description, files);
+    return files;
+  }
+
+  /** What jco takes may still be refused by the engine. Better at upload than in every turn. */
+  async #checkLoads(
+    digest: string,
+    description: ComponentDescription,
+    files: readonly TranspiledFile[],
+  ): Promise<void> {
+    const id = `check ${digest} ${TRANSPILER} ${ISOLATE_VERSION}`;
+    const code = isolateCode(description, files);
+    const isolate = this.#loader.get(id, () => code);
+    try {
+      await (isolate.getEntrypoint() as unknown as GuestEntrypoint).ready();
+    } catch (thrown) {
+      const cause = thrown instanceof Error ? thrown.message : String(thrown);
+      throw new TheaterError(
+        "transpile-failed",
+        `The runtime cannot load the transpiled component; rename its exports or build it with older features: ${cause}`,
+      );
+    }
   }
 
   async run(modules: ModuleSetRef, input: TurnInput, host: TurnHost): Promise<TurnOutput> {
+    const { hostCallsMax } = input;
+    const check = new GuestCheck({ hostCallsMax, isPure: this.#isPure });
+    try {
+      return check.output(await this.#run(modules, input, check.door(host)));
+    } finally {
+      check.close();
+    }
+  }
+
+  async #run(modules: ModuleSetRef, input: TurnInput, door: TurnHost): Promise<unknown> {
     const generation = generations.get(modules.digest) ?? 0;
     const guest = this.#guest(modules, generation);
     try {
-      return await guest.run(input, host);
+      return await guest.run(input, door);
     } catch (thrown) {
       if (await this.#starts(guest)) throw thrown;
       // The Loader caches a failed start for as long as the process lives (measured on workerd
-      // 1.20261117): the same id would fail for every actor. One retry under the next id.
+      // 1.20261117): the same id would fail for every actor. One retry under the next id; after that
+      // only where the files could not be read, because code that does not start never will, and each
+      // id is an isolate more.
+      if (generation > 0 && !unread.has(guestId(modules, generation))) throw thrown;
       generations.set(modules.digest, generation + 1);
-      return await this.#guest(modules, generation + 1).run(input, host);
+      return await this.#guest(modules, generation + 1).run(input, door);
     }
   }
 
@@ -56,14 +97,25 @@ export class LoaderExecutor implements Executor {
   }
 
   #guest(modules: ModuleSetRef, generation: number): GuestEntrypoint {
-    const id = `guest ${modules.digest} ${ISOLATE_VERSION} ${generation}`;
-    const isolate = this.#loader.get(id, () => isolateCode(modules));
+    const id = guestId(modules, generation);
+    const isolate = this.#loader.get(id, async () => {
+      try {
+        return await loadCode(modules);
+      } catch (thrown) {
+        unread.add(id);
+        throw thrown;
+      }
+    });
     return isolate.getEntrypoint() as unknown as GuestEntrypoint;
   }
 }
 
+function guestId({ digest }: ModuleSetRef, generation: number): string {
+  return `guest ${digest} ${ISOLATE_VERSION} ${generation}`;
+}
+
 /** Moves whenever src/isolate.ts or anything it bundles changes behaviour. */
-const ISOLATE_VERSION = "1";
+const ISOLATE_VERSION = "2";
 
 /**
  * Failed starts by module set, since this isolate began. Not a lock and not a turn's state: losing it
@@ -71,19 +123,27 @@ const ISOLATE_VERSION = "1";
  */
 const generations = new Map<string, number>();
 
-async function isolateCode(modules: ModuleSetRef): Promise<WorkerLoaderWorkerCode> {
+/** Ids whose files could not be read when they were to start. */
+const unread = new Set<string>();
+
+async function loadCode(modules: ModuleSetRef): Promise<WorkerLoaderWorkerCode> {
   const { set, read } = await modules.load();
   const files = await Promise.all(
-    set.files.map(
-      async ({ name, digest }) => [`component:${name}`, name, await read(digest)] as const,
-    ),
+    set.files.map(async ({ name, digest }) => ({ name, bytes: await read(digest) })),
   );
+  return isolateCode(set.description, files);
+}
+
+function isolateCode(
+  description: ComponentDescription,
+  files: readonly TranspiledFile[],
+): WorkerLoaderWorkerCode {
   const code: WorkerLoaderWorkerCode["modules"] = {
     "isolate.js": { js: isolateSource },
-    "component:description.json": { json: set.description },
+    "component:description.json": { json: description },
   };
-  for (const [specifier, name, bytes] of files) {
-    code[specifier] = name.endsWith(".wasm") ? { wasm: bytes } : { js: toUtf8(bytes) };
+  for (const { name, bytes } of files) {
+    code[`component:${name}`] = name.endsWith(".wasm") ? { wasm: bytes } : { js: toUtf8(bytes) };
   }
   return { ...ISOLATE_BASE, mainModule: "isolate.js", modules: code };
 }

@@ -38,16 +38,21 @@ interface PureFunction {
 /** By `interface#function`. */
 export type PureFunctions = Readonly<Record<string, PureFunction>>;
 
-/** Recorded bytes that may wait in the isolate for the next hop; more ends the turn. */
-const ANSWERED_BYTES_MAX = 8 * 1024 * 1024;
+/** Bytes of all arguments and results of one turn's host calls, whoever answers them: the host holds
+ * them until the turn ends, in memory that it shares with other actors. */
+export const CALL_BYTES_MAX = 20 * 1024 * 1024;
+/** Bytes of what an export returns. RPC carries 32 MiB, and the turn's calls travel beside it. */
+export const RETURNED_BYTES_MAX = 10 * 1024 * 1024;
 
-/** Thrown through the guest to end its turn. Wasm cannot catch it, so it arrives as it left. */
+type Failed = Extract<TurnOutcome, { kind: "failed" }>;
+
+/** Thrown through the guest to end its turn. */
 class TurnAborted extends Error {
-  readonly abort: TurnAbort;
+  readonly failed: Failed;
 
-  constructor(abort: TurnAbort) {
-    super(abort.message);
-    this.abort = abort;
+  constructor({ kind, code, message }: TurnAbort) {
+    super(message);
+    this.failed = { kind: "failed", failure: kind, code, message };
   }
 }
 
@@ -56,8 +61,15 @@ export class OpenTurn {
   readonly input: TurnInput;
   readonly host: TurnHost;
   readonly random: (length: number) => Uint8Array;
+  /**
+   * Resolves when a host call has failed the turn. What was thrown into the guest need not come out of
+   * it: jco swallows it where the function has no error of its own (jco-transpile 0.15.0).
+   */
+  readonly failed: Promise<Failed>;
   time: number;
   answered: HostCall[] = [];
+  #failure: Failed | undefined;
+  #fail: (failed: Failed) => void;
   #calls = 0;
   #bytes = 0;
 
@@ -66,30 +78,43 @@ export class OpenTurn {
     this.host = host;
     this.random = random;
     this.time = input.time;
+    const { promise, resolve } = Promise.withResolvers<Failed>();
+    this.failed = promise;
+    this.#fail = resolve;
+  }
+
+  /** Why the turn is over although its guest may not know it yet. */
+  get failure(): Failed | undefined {
+    return this.#failure;
+  }
+
+  /** Ends the turn: no call is answered any more. The first failure counts. */
+  fail(thrown: unknown): void {
+    this.#failure ??= failureOf(thrown);
+    this.#fail(this.#failure);
   }
 
   /** Every call counts against the turn's limit, whoever answers it. */
   count(): void {
+    if (this.#failure !== undefined) throw new Error("the turn has failed");
     if (++this.#calls > this.input.hostCallsMax) {
       const message = `more than ${this.input.hostCallsMax} host calls in one turn`;
       throw new TurnAborted({ kind: "limit", code: "host-calls", message });
     }
   }
 
-  keep(call: HostCall): void {
-    this.#bytes += roughBytes(call.args) + roughBytes(call.result);
-    if (this.#bytes > ANSWERED_BYTES_MAX) {
-      const message = `host calls of one turn carry more than ${ANSWERED_BYTES_MAX} bytes`;
-      throw new TurnAborted({ kind: "limit", code: "recorded-bytes", message });
-    }
-    this.answered.push(call);
+  /** Counts what a call carries to the host or from it. */
+  carry(value: Value | readonly Value[]): void {
+    this.#bytes += roughBytes(value);
+    if (this.#bytes <= CALL_BYTES_MAX) return;
+    const message = `host calls of one turn carry more than ${CALL_BYTES_MAX} bytes`;
+    throw new TurnAborted({ kind: "limit", code: "recorded-bytes", message });
   }
 
   /** Hands over what has been answered so far; the journal has it from here on. */
   takeAnswered(): HostCall[] {
     const taken = this.answered;
     this.answered = [];
-    this.#bytes = 0;
     return taken;
   }
 }
@@ -97,6 +122,8 @@ export class OpenTurn {
 /** Where an instance finds the turn it is running; empty while it waits in the pool. */
 export interface TurnSlot {
   turn: OpenTurn | undefined;
+  /** Whether the component called an import while it was instantiated ahead of a turn. */
+  calledEarly: boolean;
 }
 
 type Imports = Record<string, Record<string, (...args: unknown[]) => unknown>>;
@@ -125,14 +152,20 @@ export function wrapImports(
 function pureImport(about: string, type: WitFunction, local: PureFunction, slot: TurnSlot) {
   return (...args: unknown[]): unknown => {
     const turn = openTurn(slot);
-    const values = liftArguments(type, args);
-    const context = {
-      now: () => turn.time,
-      random: turn.random,
-      grant: turn.input.grants[local.handler] ?? null,
-    };
-    const { outcome, result } = local.answer(context, values);
-    turn.keep({ about, args: values, outcome, result });
+    const result = endingTurn(turn, () => {
+      turn.count();
+      const values = liftArguments(type, args);
+      turn.carry(values);
+      const context = {
+        now: () => turn.time,
+        random: turn.random,
+        grant: turn.input.grants[local.handler] ?? null,
+      };
+      const answer = local.answer(context, values);
+      turn.carry(answer.result);
+      turn.answered.push({ about, args: values, ...answer });
+      return answer.result;
+    });
     return lowerResult(type.result, result);
   };
 }
@@ -140,22 +173,43 @@ function pureImport(about: string, type: WitFunction, local: PureFunction, slot:
 function hostImport(about: string, type: WitFunction, slot: TurnSlot) {
   return async (...args: unknown[]): Promise<unknown> => {
     const turn = openTurn(slot);
-    const values = liftArguments(type, args);
-    const answer: HostAnswer = await turn.host.call(about, values, turn.takeAnswered());
-    if ("abort" in answer) throw new TurnAborted(answer.abort);
-    if (answer.time !== undefined) turn.time = answer.time;
-    return lowerResult(type.result, answer.result);
+    const values = endingTurn(turn, () => {
+      turn.count();
+      const lifted = liftArguments(type, args);
+      turn.carry(lifted);
+      return lifted;
+    });
+    // The host answers in values; a throw is the end of its object or of the connection.
+    const answer: HostAnswer = await turn.host
+      .call(about, values, turn.takeAnswered())
+      .catch((thrown: unknown) => ({
+        abort: { kind: "host", code: "host-call", message: messageOf(thrown) } as const,
+      }));
+    const result = endingTurn(turn, () => {
+      if ("abort" in answer) throw new TurnAborted(answer.abort);
+      turn.carry(answer.result);
+      if (answer.time !== undefined) turn.time = answer.time;
+      return answer.result;
+    });
+    return lowerResult(type.result, result);
   };
 }
 
-function openTurn(slot: TurnSlot): OpenTurn {
-  if (slot.turn === undefined) throw new ImportOutsideTurn();
-  slot.turn.count();
-  return slot.turn;
+/** Whatever is thrown here ends the turn, also if the guest never sees it. */
+function endingTurn<T>(turn: OpenTurn, work: () => T): T {
+  try {
+    return work();
+  } catch (thrown) {
+    turn.fail(thrown);
+    throw thrown;
+  }
 }
 
-/** A component called an import while it was being instantiated ahead of a turn. */
-export class ImportOutsideTurn extends Error {}
+function openTurn(slot: TurnSlot): OpenTurn {
+  if (slot.turn !== undefined) return slot.turn;
+  slot.calledEarly = true;
+  throw new Error("an import was called before the turn");
+}
 
 function liftArguments(type: WitFunction, args: unknown[]): Value[] {
   return type.params.map(([, param], index) => toValue(param, args[index]));
@@ -180,6 +234,15 @@ type Exports = Record<string, unknown>;
 /** Calls one export and says how it ended. Never throws. */
 export async function callExport(
   exports: Exports,
+  turn: OpenTurn,
+  type: WitFunction,
+): Promise<TurnOutcome> {
+  const outcome = await Promise.race([turn.failed, callGuest(exports, turn.input, type)]);
+  return turn.failure ?? outcome;
+}
+
+async function callGuest(
+  exports: Exports,
   input: TurnInput,
   type: WitFunction,
 ): Promise<TurnOutcome> {
@@ -194,48 +257,54 @@ export async function callExport(
       fromValue(param, input.params[index] ?? null),
     );
     const returned = await target[camelCase(fn)]?.(...args);
-    if (resultType !== null) {
-      return {
-        kind: "returned",
-        value: resultType.ok === null ? null : toValue(resultType.ok, returned),
-      };
-    }
-    return {
-      kind: "returned",
-      value: type.result === null ? null : toValue(type.result, returned),
-    };
+    const valueType = resultType === null ? type.result : resultType.ok;
+    return { kind: "returned", value: returnedValue(valueType, returned) };
   } catch (thrown) {
-    if (resultType !== null && !(thrown instanceof Error)) {
-      return {
-        kind: "refused",
-        error: resultType.err === null ? null : toValue(resultType.err, thrown),
-      };
+    if (resultType === null || thrown instanceof Error) return failureOf(thrown);
+    try {
+      return { kind: "refused", error: returnedValue(resultType.err, thrown) };
+    } catch (unfit) {
+      return failureOf(unfit);
     }
-    return failure(thrown);
   }
 }
 
-function failure(thrown: unknown): TurnOutcome {
-  if (thrown instanceof TurnAborted) {
-    const { kind, code, message } = thrown.abort;
-    return { kind: "failed", failure: kind, code, message };
+function returnedValue(type: WitType | null, returned: unknown): Value {
+  const value = type === null ? null : toValue(type, returned);
+  if (roughBytes(value) <= RETURNED_BYTES_MAX) return value;
+  const message = `the function returned more than ${RETURNED_BYTES_MAX} bytes`;
+  throw new TurnAborted({ kind: "limit", code: "returned-bytes", message });
+}
+
+const messageOf = (thrown: unknown): string =>
+  thrown instanceof Error ? thrown.message : String(thrown);
+
+/** How a turn ends that threw this. */
+export function failureOf(thrown: unknown): Failed {
+  if (thrown instanceof TurnAborted) return thrown.failed;
+  const message = messageOf(thrown);
+  const kind = "failed";
+  // How deep the host's stack is and how much memory it has depends on the machine, not on the guest.
+  if (thrown instanceof RangeError) {
+    if (/call stack/i.test(message)) return { kind, failure: "cut", code: "host-stack", message };
+    if (/out of memory|allocation failed|allocate/i.test(message)) {
+      return { kind, failure: "host", code: "host-memory", message };
+    }
   }
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  // The host's stack is not the guest's: how deep it is depends on the machine, so replay stops here.
-  if (thrown instanceof RangeError && /call stack/i.test(message)) {
-    return { kind: "failed", failure: "cut", code: "host-stack", message };
-  }
-  return { kind: "failed", failure: "trap", code: trapCode(message), message };
+  return { kind, failure: "trap", code: trapCode(message), message };
 }
 
 /** V8's words differ between versions and are not hashed; these codes are. */
 const TRAPS: readonly [RegExp, string][] = [
   [/unreachable/, "unreachable"],
-  [/memory access out of bounds/, "memory-out-of-bounds"],
-  [/table index is out of bounds|table access out of bounds/, "table-out-of-bounds"],
+  // V8's words first, then those that jco puts in their place.
+  [/memory access out of bounds|out of bounds memory access/, "memory-out-of-bounds"],
+  [/table index is out of bounds|out of bounds table access/, "table-out-of-bounds"],
+  [/table access out of bounds/, "table-out-of-bounds"],
   [/divide by zero|remainder by zero/, "divide-by-zero"],
-  [/divide result unrepresentable|float unrepresentable/, "integer-overflow"],
-  [/null function|signature mismatch/, "indirect-call"],
+  [/result unrepresentable|integer overflow/, "integer-overflow"],
+  [/float unrepresentable|invalid conversion to integer/, "float-conversion"],
+  [/null function|signature mismatch|indirect call type mismatch/, "indirect-call"],
 ];
 
 function trapCode(message: string): string {
@@ -243,8 +312,8 @@ function trapCode(message: string): string {
 }
 
 /** Enough to bound memory; exact bytes are counted where they are encoded. */
-function roughBytes(value: Value | readonly Value[]): number {
-  if (typeof value === "string") return value.length;
+export function roughBytes(value: Value | readonly Value[]): number {
+  if (typeof value === "string") return value.length * 2; // what RPC needs for all but Latin-1
   if (value instanceof Uint8Array) return value.length;
   if (value === null || typeof value !== "object") return 8;
   let sum = 8;

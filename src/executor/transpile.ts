@@ -8,6 +8,7 @@ import transpilerCore4 from "../../build/transpiler-core4.wasm";
 import transpilerSource from "../../build/transpiler.txt";
 import { fromUtf8, toHex, toUtf8 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
+import { capCoreModules } from "./core-module.ts";
 import type { TranspiledFile } from "./executor.ts";
 import { ISOLATE_BASE } from "./isolate-options.ts";
 import type { ComponentDescription } from "./wit-type.ts";
@@ -16,7 +17,7 @@ import type { ComponentDescription } from "./wit-type.ts";
  * Part of every module set's key and of every genesis. Move it whenever jco's version, its options or
  * the lifting below change, because the same component may then behave differently.
  */
-export const TRANSPILER = "jco-transpile 0.15.0 / theater 1";
+export const TRANSPILER = "jco-transpile 0.15.0 / theater 2";
 
 /** Transpiling takes five to ten times the component's size in a 128 MB isolate (measured, 2026-11). */
 export const COMPONENT_BYTES_MAX = 8 * 1024 * 1024;
@@ -55,11 +56,15 @@ export async function transpile(
     },
   }));
   const entrypoint = isolate.getEntrypoint() as unknown as TranspilerEntrypoint;
-  const answer = await entrypoint.transpile({
+  const input = {
     component,
     asyncImports: functionNames(imports).filter((about) => !options.isPure(about)),
     asyncExports: functionNames(exports),
-  });
+  };
+  // An isolate that breaks on these bytes (memory, time) throws here instead of answering.
+  const answer = await entrypoint.transpile(input).catch((thrown: unknown) => ({
+    error: thrown instanceof Error ? thrown.message : String(thrown),
+  }));
   if ("error" in answer) {
     throw new TheaterError(
       "transpile-failed",
@@ -75,8 +80,14 @@ function functionNames(interfaces: ComponentDescription["imports"]): string[] {
   );
 }
 
-/** jco's decoder drops a leading U+FEFF from a guest's text; what is recorded is what the guest said. */
-const DROPS_BOM = "new TextDecoder()";
+/**
+ * jco's decoder drops a leading U+FEFF from a guest's text and mends what is not UTF-8. What is recorded
+ * is what the guest said, and text that is none is a trap, as the canonical ABI wants it.
+ */
+const LOOSE_DECODER = "new TextDecoder()";
+const LOOSE_UTF16_DECODER = "new TextDecoder('utf-16')"; // only where a component asks for UTF-16
+const STRICT_UTF16_DECODER = "new TextDecoder('utf-16', { fatal: true, ignoreBOM: true })";
+const STRICT_DECODER = "new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })";
 const COMPILES = /new WebAssembly\.Module\(/;
 const INLINE_MODULE =
   /new WebAssembly\.Module\(new Uint8Array\(\[((?:\s*0x[0-9a-f]{2}\s*,?)+)\s*\]\)\)/g;
@@ -101,13 +112,40 @@ function fitForWorkerd(files: TranspiledFile[]): TranspiledFile[] {
       "jco's output compiles wasm in a way that is not known here",
     );
   }
-  const exact = source.replaceAll(DROPS_BOM, "new TextDecoder('utf-8', { ignoreBOM: true })");
-  const cores = [...files.filter(({ name }) => name.endsWith(".wasm")), ...lifted];
+  const exact = source
+    .replaceAll(LOOSE_DECODER, STRICT_DECODER)
+    .replaceAll(LOOSE_UTF16_DECODER, STRICT_UTF16_DECODER);
+  const cores = [...capCores(files, source), ...lifted];
   return [
     { name: "component.js", bytes: fromUtf8(exact) },
     { name: "cores.js", bytes: fromUtf8(coresSource(cores)) },
     ...cores,
   ];
+}
+
+const INSTANTIATION = /\binstantiateCore\(module(\d+)\b/g;
+const MODULE_NAME = /\bconst module(\d+) = getCoreModule\('([\w.]+)'\)/g;
+
+/** How much memory a component can get depends on how often each of its modules is instantiated. */
+function capCores(files: TranspiledFile[], source: string): TranspiledFile[] {
+  const names = new Map([...source.matchAll(MODULE_NAME)].map(([, n, name]) => [n, name]));
+  const instances = new Map<string | undefined, number>();
+  let found = 0;
+  for (const [, n] of source.matchAll(INSTANTIATION)) {
+    const name = names.get(n);
+    instances.set(name, (instances.get(name) ?? 0) + 1);
+    found++;
+  }
+  if (found !== source.split("instantiateCore(").length - 1 || instances.has(undefined)) {
+    throw new TheaterError(
+      "transpile-failed",
+      "jco's output instantiates core modules in a way that is not known here",
+    );
+  }
+  const cores = files.filter(({ name }) => name.endsWith(".wasm"));
+  const uses = cores.map(({ name, bytes }) => ({ bytes, instances: instances.get(name) ?? 0 }));
+  const capped = capCoreModules(uses);
+  return cores.map(({ name, bytes }, index) => ({ name, bytes: capped[index] ?? bytes }));
 }
 
 function coresSource(cores: readonly TranspiledFile[]): string {

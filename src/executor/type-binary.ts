@@ -10,6 +10,7 @@ import type {
   TypeDefinition,
   TypeRef,
 } from "./component-syntax.ts";
+import { readCoreName } from "./core-module.ts";
 import type { Primitive } from "./wit-type.ts";
 import { camelCase } from "./wit-value.ts";
 
@@ -277,7 +278,7 @@ export function readAlias(reader: BinaryReader): Declaration[] {
     case 1:
       if (sort !== "core") throw malformed(at, "an alias takes a component's part from core code");
       reader.u32();
-      reader.skip(reader.u32());
+      readCoreName(reader);
       return [];
     case 2: {
       const [levels, index] = [reader.u32(), reader.u32()];

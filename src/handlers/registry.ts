@@ -6,6 +6,7 @@ import type { Handler, HostFunction } from "./handler.ts";
 import { messageServer } from "./message-server.ts";
 import { random } from "./random.ts";
 import { runtime } from "./runtime.ts";
+import { checkArguments, misfits } from "./signatures.ts";
 import { store } from "./store.ts";
 import { timing } from "./timing.ts";
 
@@ -17,10 +18,22 @@ const byInterface = new Map(
 );
 const functions = new Map(
   HANDLERS.flatMap((handler) =>
-    Object.entries(handler.functions).map(([about, fn]) => [about, { handler: handler.type, fn }]),
+    Object.entries(handler.functions).map(([about, fn]) => [
+      about,
+      { handler: handler.type, fn: typed(about, fn) },
+    ]),
   ),
 );
 const pure = new Set(HANDLERS.flatMap((handler) => Object.keys(handler.pure)));
+
+/** Handlers trust the types of their arguments, so these are checked: an isolate may be hostile. */
+function typed(about: string, fn: HostFunction): HostFunction {
+  const call: HostFunction["call"] = async (context, args) => {
+    checkArguments(about, args);
+    return await fn.call(context, args);
+  };
+  return { ...fn, call };
+}
 
 export function findHandler(type: string): Handler | undefined {
   return byType.get(type);
@@ -36,8 +49,11 @@ export function isPure(about: string): boolean {
   return pure.has(about);
 }
 
-/** Throws `unknown-import` for the first function that nobody provides. */
-export function checkImports({ imports }: ComponentDescription): void {
+/**
+ * Throws `unknown-import` for the first import that nobody provides, or not with that signature, and
+ * `not-an-actor` for an export that the host would call with other types.
+ */
+export function checkImports({ imports, exports }: ComponentDescription): void {
   for (const { name, functions: wanted } of imports) {
     for (const fn of Object.keys(wanted)) {
       const about = `${name}#${fn}`;
@@ -50,6 +66,15 @@ export function checkImports({ imports }: ComponentDescription): void {
       );
     }
   }
+  const [wrongImport] = misfits(imports);
+  const [wrongExport] = misfits(exports);
+  const wrong = wrongImport ?? wrongExport;
+  if (wrong === undefined) return;
+  throw new TheaterError(
+    wrongImport === undefined ? "not-an-actor" : "unknown-import",
+    `The component has ${wrong} with other parameters or another result: build it against the WIT of this version.`,
+    { function: wrong },
+  );
 }
 
 /** The handler types that a component needs for its imports. Call after `checkImports`. */

@@ -133,13 +133,19 @@ function functions(): Record<string, HostFunction> {
   return all;
 }
 
+/** As a genesis can hold it; whether there is such a store is found out when it is used. */
+const storeId = z
+  .string()
+  .max(64)
+  .refine((id) => id.isWellFormed(), "half of a surrogate pair is no text");
+
 export const store: Handler = {
   type: "store",
   imports: [STORE],
   exports: [],
   /** `stores`: ids of stores of others that this actor may read and write. */
   config: z
-    .strictObject({ stores: z.array(z.string().max(64)).max(64).optional() })
+    .strictObject({ stores: z.array(storeId).max(64).optional() })
     .transform(({ stores }): Value => (stores === undefined ? {} : { stores })),
   pure: {},
   functions: functions(),

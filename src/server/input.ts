@@ -67,10 +67,17 @@ export async function readJson<S extends z.ZodType>(
   );
 }
 
+/** `__proto__` is a key like any other in JSON, and one that objects and schemas lose on the way. */
+function refuseProto(key: string, value: unknown): unknown {
+  if (key !== "__proto__") return value;
+  throw new TheaterError("bad-request", "The body has a key `__proto__`: leave it out.");
+}
+
 function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(toUtf8(bytes));
-  } catch {
+    return JSON.parse(toUtf8(bytes), refuseProto);
+  } catch (thrown) {
+    if (thrown instanceof TheaterError) throw thrown;
     throw new TheaterError("bad-request", "The body must be JSON in UTF-8.");
   }
 }

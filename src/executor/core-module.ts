@@ -1,0 +1,201 @@
+// What a core module inside a component may be. jco writes names of core code into JavaScript without
+// escaping them (jco-transpile 0.15.0), so a name is checked here before jco sees it; and what a turn
+// could use to outgrow or block the isolate that it shares is refused or capped.
+
+import { BinaryReader, malformed, unsupported } from "./binary-reader.ts";
+import { concat } from "../lib/bytes.ts";
+import { TheaterError } from "../lib/errors.ts";
+
+/** 64 MiB for all memories of an instance together: half of the isolate that actors share. */
+export const MEMORY_PAGES_MAX = 1024;
+/** Entries of all tables of an instance together; V8 keeps 16 bytes for one. */
+const TABLE_ENTRIES_MAX = 1_000_000;
+const ENTRIES_MAX = 100_000;
+const PREAMBLE_BYTES = 8;
+
+/** What compilers and wit-component make; no quote, no backslash, nothing that could end a line. */
+const CORE_NAME = /^[\w$.:/@#[\]|<>=,+~!-]*$/;
+
+/** Sections that are looked into; the others pass as they are. */
+const SECTION = { types: 1, imports: 2, tables: 4, memories: 5, tags: 13 } as const;
+
+/** Reads a name of core code. Throws `bad-component` for one that JavaScript could take for code. */
+export function readCoreName(reader: BinaryReader): string {
+  const at = reader.at;
+  const name = reader.name();
+  if (CORE_NAME.test(name)) return name;
+  throw malformed(at, `${JSON.stringify(name)} is not a name that core code may have`);
+}
+
+/**
+ * Throws `bad-component` for a module whose memory could not be bounded (garbage collection, shared and
+ * 64-bit memories) or whose traps a guest could catch (exceptions).
+ */
+export function checkCoreModule(module: BinaryReader): void {
+  for (const { id, at, body } of sections(module)) {
+    if (id === SECTION.types) entries(body, () => readFunctionType(body));
+    if (id === SECTION.imports) entries(body, () => readImport(body));
+    if (id === SECTION.tables) entries(body, () => readTable(body));
+    if (id === SECTION.memories) entries(body, () => readLimits(body));
+    if (id === SECTION.tags) throw unsupported(at, "exceptions");
+  }
+}
+
+/** How many times a component instantiates each of its core modules. */
+export interface CoreUse {
+  bytes: Uint8Array;
+  instances: number;
+}
+
+/**
+ * The modules with a maximum on every memory and table, so that growing fails at the same size
+ * everywhere, on replay too. Throws `too-large` for modules that begin above it.
+ */
+export function capCoreModules(uses: readonly CoreUse[]): Uint8Array[] {
+  const total = { memories: 0, tables: 0 };
+  for (const { bytes, instances } of uses) {
+    const { memories, tables } = countOf(bytes);
+    total.memories += memories * instances;
+    total.tables += tables * instances;
+  }
+  const memory = Math.floor(MEMORY_PAGES_MAX / Math.max(total.memories, 1));
+  const table = Math.floor(TABLE_ENTRIES_MAX / Math.max(total.tables, 1));
+  return uses.map(({ bytes }) => capModule(bytes, { memory, table }));
+}
+
+interface Section {
+  id: number;
+  /** Offset of its id. */
+  at: number;
+  body: BinaryReader;
+}
+
+function* sections(module: BinaryReader): Generator<Section> {
+  module.skip(PREAMBLE_BYTES); // jco checks it
+  while (!module.done) {
+    const at = module.at;
+    const id = module.byte();
+    yield { id, at, body: module.part(module.u32()) };
+  }
+}
+
+function entries<T>(body: BinaryReader, read: () => T): T[] {
+  return body.many(read, { what: "entries in a section of a core module", max: ENTRIES_MAX });
+}
+
+function readFunctionType(reader: BinaryReader): void {
+  const at = reader.at;
+  if (reader.byte() !== 0x60) throw unsupported(at, "garbage-collected types");
+  for (const what of ["parameters", "results"]) {
+    reader.many(() => readValueType(reader), { what, max: ENTRIES_MAX });
+  }
+}
+
+function readValueType(reader: BinaryReader): number {
+  const code = reader.byte();
+  if (code === 0x63 || code === 0x64) reader.s33(); // a reference to a type that stands here
+  return code;
+}
+
+function readImport(reader: BinaryReader): void {
+  readCoreName(reader);
+  readCoreName(reader);
+  const at = reader.at;
+  switch (reader.byte()) {
+    case 0:
+      reader.u32();
+      return;
+    case 1:
+      readTable(reader);
+      return;
+    case 2:
+      readLimits(reader);
+      return;
+    case 3:
+      readValueType(reader);
+      reader.byte();
+      return;
+    case 4:
+      throw unsupported(at, "exceptions");
+    default:
+      throw malformed(at, "a core import is not of a known kind");
+  }
+}
+
+interface Limits {
+  min: number;
+  max: number | null;
+}
+
+function readTable(reader: BinaryReader): Limits {
+  const at = reader.at;
+  if (readValueType(reader) === 0x40) throw unsupported(at, "tables with an initial value");
+  return readLimits(reader);
+}
+
+function readLimits(reader: BinaryReader): Limits {
+  const at = reader.at;
+  const flags = reader.byte();
+  if (flags > 1) {
+    throw unsupported(at, flags & 2 ? "shared memories" : "memories of 64 bits or of other pages");
+  }
+  return { min: reader.u32(), max: flags === 1 ? reader.u32() : null };
+}
+
+function readerOf(bytes: Uint8Array): BinaryReader {
+  return new BinaryReader(bytes, { from: 0, to: bytes.length });
+}
+
+function countOf(bytes: Uint8Array): { memories: number; tables: number } {
+  const count = { memories: 0, tables: 0 };
+  for (const { id, body } of sections(readerOf(bytes))) {
+    if (id === SECTION.memories) count.memories += body.u32();
+    if (id === SECTION.tables) count.tables += body.u32();
+  }
+  return count;
+}
+
+function capModule(bytes: Uint8Array, max: { memory: number; table: number }): Uint8Array {
+  const parts = [bytes.subarray(0, PREAMBLE_BYTES)];
+  for (const { id, at, body } of sections(readerOf(bytes))) {
+    const end = body.at + body.left;
+    if (id === SECTION.memories) {
+      parts.push(rebuilt(id, body, () => capped(body, max.memory)));
+    } else if (id === SECTION.tables) {
+      parts.push(rebuilt(id, body, () => cappedTable(body, bytes, max.table)));
+    } else {
+      parts.push(bytes.subarray(at, end));
+    }
+  }
+  return concat(parts);
+}
+
+/** A table's element type stays as it is. */
+function cappedTable(body: BinaryReader, bytes: Uint8Array, most: number): Uint8Array {
+  const from = body.at;
+  readValueType(body);
+  return concat([bytes.subarray(from, body.at), capped(body, most)]);
+}
+
+function capped(body: BinaryReader, most: number): Uint8Array {
+  const { min, max } = readLimits(body);
+  if (min > most) {
+    const message = `A memory or table begins with ${min} pages or entries; this component may have ${most} in each: build it smaller.`;
+    throw new TheaterError("too-large", message, { limit: most, found: min });
+  }
+  return concat([Uint8Array.of(1), leb(min), leb(Math.min(max ?? most, most))]);
+}
+
+function rebuilt(id: number, old: BinaryReader, one: () => Uint8Array): Uint8Array {
+  const list = entries(old, one);
+  const body = concat([leb(list.length), ...list]);
+  return concat([Uint8Array.of(id), leb(body.length), body]);
+}
+
+function leb(value: number): Uint8Array {
+  const bytes: number[] = [];
+  for (let left = value; ; left = Math.floor(left / 128)) {
+    if (left < 128) return Uint8Array.from([...bytes, left]);
+    bytes.push((left % 128) + 128);
+  }
+}
