@@ -237,7 +237,14 @@ export class Life {
 
   /** Brings the ledger, and the directory's line on this actor, up to the present. */
   async feed(): Promise<void> {
-    await this.#feeder.feed();
+    try {
+      await this.#feeder.feed();
+    } finally {
+      await this.#list(); // a chain that forked is what a list must show
+    }
+  }
+
+  async #list(): Promise<void> {
     if (this.#listed === this.status) return;
     const { name, component, manifest } = this.genesis;
     const { status } = this;
