@@ -1,0 +1,101 @@
+// Faults at the edge of an actor: its bindings as the platform gives them, each behind a hook that may wait,
+// or fail before the call arrives or after it was answered. Without a hook a call passes through.
+
+import type { Environment } from "../../src/runtime/environment.ts";
+
+/** `go` makes the real call. What the hook returns or throws is what the caller gets. */
+type Hook = (call: { name: string; args: unknown[] }, go: () => unknown) => unknown;
+
+interface Hooks {
+  /** Calls to other actors; `name` is `<id> <method>`. */
+  peer?: Hook | undefined;
+  /** Whatever goes to D1: `batch`, and `run`, `first`, `all`, `raw` of a statement. */
+  ledger?: Hook | undefined;
+  content?: Hook | undefined;
+  /** `run` of a guest's isolate: its arguments are the turn's input and the turn's host. */
+  guest?: Hook | undefined;
+}
+
+export const faults: Hooks = {};
+
+export function clearFaults(): void {
+  for (const name of Object.keys(faults) as (keyof Hooks)[]) faults[name] = undefined;
+}
+
+/** The hook of an outage: nothing arrives. */
+export function down(): never {
+  throw new Error("D1_ERROR: Network connection lost.");
+}
+
+type Method = (...args: unknown[]) => unknown;
+
+/** The object with every method, or the named ones, behind the hook of that moment. */
+function hooked<T extends object>(
+  target: T,
+  binding: keyof Hooks,
+  { prefix = "", only }: { prefix?: string; only?: readonly string[] } = {},
+): T {
+  return new Proxy(target, {
+    get(object, name) {
+      const value: unknown = Reflect.get(object, name);
+      if (typeof name !== "string" || typeof value !== "function") return value;
+      return (...args: unknown[]) => {
+        const go = (): unknown => Reflect.apply(value as Method, object, args);
+        const hook = faults[binding];
+        if (hook === undefined || only?.includes(name) === false) return go();
+        return call(hook, { name: prefix + name, args }, go);
+      };
+    },
+  });
+}
+
+/** Always a promise, as with the real bindings: a hook that throws rejects. */
+async function call(hook: Hook, what: Parameters<Hook>[0], go: () => unknown): Promise<unknown> {
+  return await hook(what, go);
+}
+
+const RUNS = ["run", "first", "all", "raw"];
+
+function hookedDatabase(db: D1Database): D1Database {
+  const real = new WeakMap<object, D1PreparedStatement>();
+  const statement = (given: D1PreparedStatement): D1PreparedStatement => {
+    const proxy = new Proxy(hooked(given, "ledger", { only: RUNS }), {
+      get: (object, name) =>
+        name === "bind"
+          ? (...values: unknown[]) => statement(given.bind(...values))
+          : (Reflect.get(object, name) as unknown),
+    });
+    real.set(proxy, given);
+    return proxy;
+  };
+  const database = {
+    prepare: (query: string) => statement(db.prepare(query)),
+    batch: (statements: D1PreparedStatement[]) =>
+      db.batch(statements.map((each) => real.get(each) ?? each)),
+  };
+  return new Proxy(hooked(database, "ledger", { only: ["batch"] }) as unknown as D1Database, {
+    get: (object, name) =>
+      name === "prepare" ? database.prepare : (Reflect.get(object, name) as unknown),
+  });
+}
+
+export function withFaults(environment: Environment): Environment {
+  const { ACTOR, LEDGER, CONTENT, LOADER } = environment;
+  const actors = {
+    idFromName: (id: string) => ACTOR.idFromName(id),
+    get: (id: DurableObjectId) => hooked(ACTOR.get(id), "peer", { prefix: `${id.name} ` }),
+  };
+  const loader = {
+    get: (...args: Parameters<WorkerLoader["get"]>) => {
+      const isolate = LOADER.get(...args);
+      return { getEntrypoint: () => hooked(isolate.getEntrypoint(), "guest", { only: ["run"] }) };
+    },
+  };
+  return {
+    ...environment,
+    ACTOR: actors as unknown as DurableObjectNamespace,
+    LEDGER: hookedDatabase(LEDGER),
+    CONTENT: hooked(CONTENT, "content"),
+    LOADER: loader as unknown as WorkerLoader,
+  };
+}

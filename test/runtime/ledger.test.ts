@@ -1,0 +1,181 @@
+// The ledger behind the actors: it follows the journals, may fail, and is checked as it stands in D1.
+
+import { afterEach, expect, test } from "vitest";
+import { decodeEvent } from "../../src/chain/event.ts";
+import type { ChainEntry } from "../../src/runtime/protocol.ts";
+import { clearFaults, down, faults } from "./faults.ts";
+import { bindings, must, start, theater, until, type Probe } from "./stage.ts";
+
+afterEach(clearFaults);
+
+async function inLedger(actor: Probe): Promise<unknown[]> {
+  const { results } = await bindings.LEDGER.prepare(
+    "SELECT seq, lower(hex(cid)) AS cid FROM event WHERE actor = ? ORDER BY seq",
+  )
+    .bind(actor.id)
+    .all();
+  return results;
+}
+
+const inJournal = (actor: Probe) =>
+  actor.sql("SELECT seq, lower(hex(cid)) AS cid FROM event ORDER BY seq");
+
+async function page(actor: Probe, types: string[] = [], from = 0): Promise<ChainEntry[]> {
+  const entries: ChainEntry[] = [];
+  for (let next: number | null = from; next !== null;) {
+    const query = { from: next, to: null, types, limit: 7 };
+    const given: { entries: ChainEntry[]; next: number | null } = must(
+      await theater.chain(actor.id, query),
+    );
+    entries.push(...given.entries);
+    next = given.next;
+  }
+  return entries;
+}
+
+const seqs = (entries: ChainEntry[]): number[] => entries.map(({ seq }) => seq);
+
+test("a quiet actor's whole chain is in the ledger, with the CIDs of its journal", async () => {
+  const [actor, peer] = [await start(), await start()];
+  for (const word of ["a", "b", "c"]) await actor.tell([["send", peer.id, [["echo", word]]]]);
+  await actor.ask([["put", "x"]]);
+  await until(async () => (await inLedger(actor)).length === (await actor.nextSeq())); // by itself
+  expect(await inLedger(actor)).toEqual(await inJournal(actor));
+  expect(must(await theater.verify(actor.id)).verdict).toBe("verified");
+});
+
+test("an audit sees everything that was acknowledged, also what the ledger has not got yet", async () => {
+  const actor = await start();
+  for (let n = 0; n < 5; n++) {
+    const { event } = await actor.ask([["log", "x"]]);
+    const last = (await page(actor)).at(-1);
+    expect(last).toMatchObject({ seq: event?.seq, cid: event?.cid });
+  }
+});
+
+test("while the ledger is down an actor goes on, and lists have all that was acknowledged", async () => {
+  const actor = await start();
+  await actor.ask([["log", "before"]]);
+  must(await theater.head(actor.id)); // feeds the ledger
+  faults.ledger = down;
+  const { gave, event } = await actor.ask([
+    ["log", "during"],
+    ["echo", 1],
+  ]);
+  expect(gave).toEqual([null, 1]);
+  const entries = await page(actor);
+  expect(seqs(entries)).toEqual(Array.from({ length: (event?.seq ?? 0) + 1 }, (_, seq) => seq));
+  expect(entries.at(-1)?.cid).toBe(event?.cid);
+  const commits = await page(actor, ["turn.committed"]);
+  expect(commits.map(({ block }) => decodeEvent(block).type)).toEqual(
+    Array(3).fill("turn.committed"),
+  );
+  clearFaults();
+  await actor.alarm();
+  expect(await inLedger(actor)).toEqual(await inJournal(actor));
+});
+
+test("a ledger that was set back is filled again from the journal", async () => {
+  const actor = await start();
+  await actor.ask([["log", "x"]]);
+  must(await theater.head(actor.id));
+  const drop = ["event_leaves_sealed", "payload_leaves_sealed"];
+  const triggers = await bindings.LEDGER.prepare(
+    `SELECT name, sql FROM sqlite_master WHERE name IN ('${drop.join("','")}')`,
+  ).all<{ name: string; sql: string }>();
+  const { LEDGER } = bindings;
+  await LEDGER.batch([
+    ...drop.map((name) => LEDGER.prepare(`DROP TRIGGER ${name}`)),
+    LEDGER.prepare("DELETE FROM payload WHERE actor = ? AND seq >= 2").bind(actor.id),
+    LEDGER.prepare("DELETE FROM event WHERE actor = ? AND seq >= 2").bind(actor.id),
+    ...triggers.results.map(({ sql }) => LEDGER.prepare(sql)),
+  ]);
+  await actor.ask([["log", "y"]]);
+  await until(async () => (await inLedger(actor)).length === (await actor.nextSeq()));
+  expect(await inLedger(actor)).toEqual(await inJournal(actor));
+});
+
+test("an actor whose ledger falls too far behind takes nothing more until it has caught up", async () => {
+  const actor = await start();
+  faults.ledger = down;
+  for (let n = 0; n < 2; n++) await actor.ask([["logs", 9_998, ""]]);
+  const before = await actor.nextSeq();
+  expect((await actor.ask([["turns"]])).gave).toBe("unavailable");
+  expect(await actor.tell([["turns"]])).toBe("unavailable");
+  expect(await actor.change("pause")).toBe("paused"); // control is never refused for that
+  expect(await actor.change("resume")).toBe("running");
+  expect(await actor.nextSeq()).toBe(before + 2);
+  clearFaults();
+  await actor.alarm();
+  expect((await actor.ask([["turns"]])).gave).toEqual([2]);
+  expect((await inLedger(actor)).length).toBeGreaterThan(20_000);
+}, 15_000);
+
+test("an actor whose chain forked in the ledger fails, and says so", async () => {
+  const actor = await start();
+  must(await theater.head(actor.id));
+  faults.ledger = down;
+  const { event } = await actor.ask([["log", "mine"]]);
+  // Somebody else wrote this actor's next event: another chain under the same name.
+  const [head] = await actor.sql(
+    "SELECT seq, cid FROM event WHERE type = 'turn.committed' AND turn = 1",
+  );
+  const { LEDGER } = bindings;
+  const other = [new Uint8Array(32).fill(7), head?.["cid"], new Uint8Array([0])];
+  const next = Number(head?.["seq"]) + 1;
+  clearFaults();
+  await LEDGER.batch([
+    LEDGER.prepare("INSERT INTO event VALUES (?1, ?2, ?3, ?4, 2, 'host.called', '', 0, ?5)").bind(
+      actor.id,
+      next,
+      ...other,
+    ),
+    LEDGER.prepare("INSERT INTO payload VALUES (?1, ?2, ?3, NULL)").bind(actor.id, next, other[0]),
+  ]);
+  expect(await theater.head(actor.id)).toMatchObject({ ok: false, error: { code: "chain-fork" } });
+  expect((await actor.summary()).status).toBe("failed");
+  const refused = await actor.ask([["turns"]]);
+  expect(refused.gave).toBe("wrong-state");
+  expect(refused.message).toContain("forked");
+  await actor.crash();
+  expect((await actor.ask([["turns"]])).gave).toBe("wrong-state");
+  // Its own events are still there for whoever compares the two.
+  expect((await actor.events()).at(-1)?.cid).toBe(event?.cid);
+  await actor.alarm();
+  const query = { status: "failed", parent: null, cursor: null, limit: 100 };
+  const { actors } = must(await theater.list(query));
+  expect(actors.map(({ id }) => id)).toContain(actor.id);
+});
+
+test("verify reads what D1 holds and names the event that was changed there", async () => {
+  const actor = await start();
+  await actor.ask([["log", "paid 100"]]);
+  must(await theater.head(actor.id));
+  const { LEDGER } = bindings;
+  const names = "('event_stays', 'payload_erased_only')";
+  const { results: triggers } = await LEDGER.prepare(
+    `SELECT name, sql FROM sqlite_master WHERE name IN ${names}`,
+  ).all<{ name: string; sql: string }>();
+  await LEDGER.batch(triggers.map(({ name }) => LEDGER.prepare(`DROP TRIGGER ${name}`)));
+  const at = (await actor.events()).find(({ type }) => type === "host.called")?.seq ?? 0;
+  for (const table of ["event", "payload"]) {
+    const row = await LEDGER.prepare(`SELECT block FROM ${table} WHERE actor = ? AND seq = ?`)
+      .bind(actor.id, at)
+      .first<number[]>("block");
+    const block = Uint8Array.from(row ?? []);
+    const forged = block.slice();
+    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
+    const write = (bytes: Uint8Array) =>
+      LEDGER.prepare(`UPDATE ${table} SET block = ?3 WHERE actor = ?1 AND seq = ?2`).bind(
+        actor.id,
+        at,
+        bytes,
+      );
+    await write(forged).run();
+    const report = must(await theater.verify(actor.id));
+    expect([table, report.verdict, report.firstBad?.seq]).toEqual([table, "broken", at]);
+    await write(block).run();
+    expect(must(await theater.verify(actor.id)).verdict).toBe("verified");
+  }
+  await LEDGER.batch(triggers.map(({ sql }) => LEDGER.prepare(sql)));
+});

@@ -1,0 +1,106 @@
+// An actor that does what it is told: a message is a JSON list of steps, the reply the list of what they
+// gave. `{"init": […]}` as the initial state runs steps in the first turn. A `trap` has to break the
+// component's own types, because QuickJS turns every JavaScript error into an ordinary refusal.
+
+import { defineActor } from "theater/guest";
+import { request, send } from "theater/guest/message-server";
+import { randomBytes } from "theater/guest/random";
+import { getChain, log, shutdown } from "theater/guest/runtime";
+import { Store, createStore } from "theater/guest/store";
+import { now } from "theater/guest/timing";
+
+type Step = readonly [name: string, ...args: never[]];
+
+interface State {
+  init?: readonly Step[];
+  turns: number;
+  /** Texts of the messages that came by send, in order. */
+  heard: unknown[];
+  pad?: string;
+}
+
+class Trap extends Error {}
+
+const steps: Record<string, (state: State, ...args: never[]) => unknown> = {
+  echo: (_, value: unknown) => value,
+  log: (_, line: string) => log(line),
+  logs: (_, count: number, line: string) => {
+    for (let n = 0; n < count; n++) log(line);
+  },
+  send: (_, id: string, message: unknown) => send(id, JSON.stringify(message)),
+  request: (_, id: string, message: unknown) => {
+    try {
+      return request(id, JSON.stringify(message)).text();
+    } catch (thrown) {
+      return `err: ${(thrown as Error).message}`;
+    }
+  },
+  put: (_, text: string) => {
+    const store = createStore();
+    store.putAtLabel("kept", text);
+    return store.id;
+  },
+  putLong: (_, length: number) => createStore().put("z".repeat(length)),
+  read: (_, store: string) => new Store(store).getLabel("kept"),
+  now: () => now(),
+  random: (_, length: number) => [...randomBytes(length)],
+  chain: () => getChain().events.length,
+  heard: (state) => state.heard,
+  turns: (state) => state.turns,
+  pad: (state, length: number) => {
+    state.pad = "x".repeat(length);
+  },
+  padded: (state) => state.pad?.length ?? 0,
+  long: (_, length: number) => "y".repeat(length),
+  shutdown: (_, data: string) => shutdown(data),
+  refuse: (_, reason: string) => {
+    throw new Error(reason);
+  },
+  trap: () => {
+    throw new Trap();
+  },
+};
+
+function run(state: State, program: readonly Step[]): unknown[] {
+  return program.map(([name, ...args]) => steps[name]?.(state, ...args) ?? null);
+}
+
+const made = defineActor<State>({
+  init: (given) => {
+    const state = { turns: 0, heard: [], ...given };
+    if (state.init !== undefined) run(state, state.init);
+    return state;
+  },
+
+  onSend(state, message) {
+    const program = message.json() as readonly Step[];
+    const results = run(state, program);
+    return { ...state, turns: state.turns + 1, heard: [...state.heard, ...results] };
+  },
+
+  onRequest(state, message) {
+    const results = run(state, message.json() as readonly Step[]);
+    return [{ ...state, turns: state.turns + 1 }, JSON.stringify(results)];
+  },
+});
+
+/** Makes a Trap into a result that no lifting accepts. */
+function trapping<R>(work: () => R): R {
+  try {
+    return work();
+  } catch (thrown) {
+    if (thrown instanceof Trap) return 7 as R;
+    throw thrown;
+  }
+}
+
+const { actor: own, messageServerClient: client } = made;
+
+export const actor: typeof own = {
+  init: (state, params) => trapping(() => own.init(state, params)),
+};
+export const messageServerClient: typeof client = {
+  ...client,
+  handleSend: (state, params) => trapping(() => client.handleSend(state, params)),
+  handleRequest: (state, params) => trapping(() => client.handleRequest(state, params)),
+};
