@@ -13,6 +13,8 @@ import { Link } from "./value.ts";
 
 /** The largest block that a reader takes: the largest content of a store. */
 export const CAR_BLOCK_BYTES_MAX = 32 * 1024 * 1024;
+/** Events leave in chunks of about this size: one per event would cost a stream more than the events do. */
+const CHUNK_BYTES = 64 * 1024;
 const HEADER_BYTES_MAX = 256;
 const VARINT_BYTES_MAX = 4; // 2^28 and so above CAR_BLOCK_BYTES_MAX
 
@@ -47,20 +49,25 @@ export async function* writeChainCar(
   events: AsyncIterable<ChainBlocks> | Iterable<ChainBlocks>,
   content: AsyncIterable<RawBlock> | Iterable<RawBlock> = [],
 ): AsyncGenerator<Uint8Array> {
-  yield carHeader(root);
-  let last = "";
+  let parts = [carHeader(root)];
+  let bytes = 0;
+  let last: Link | undefined;
   for await (const { block, payload } of events) {
-    const event = new Link("dag-cbor", sha256(block));
-    last = cidText(event);
-    const parts = [carBlock(event, block)];
+    last = new Link("dag-cbor", sha256(block));
+    parts.push(carBlock(last, block));
     if (payload !== null) parts.push(carBlock(new Link("dag-cbor", sha256(payload)), payload));
+    bytes += block.length + (payload?.length ?? 0);
+    if (bytes < CHUNK_BYTES) continue;
     yield concat(parts);
+    [parts, bytes] = [[], 0];
   }
-  if (last !== cidText(root)) {
+  const [expected, found] = [cidText(root), last === undefined ? null : cidText(last)];
+  if (found !== expected) {
     const message = "Export the chain again: it did not end with the event that was its head.";
-    throw new TheaterError("chain-broken", message, { expected: cidText(root), found: last });
+    throw new TheaterError("chain-broken", message, { expected, found });
   }
-  for await (const { digest, bytes } of content) yield carBlock(new Link("raw", digest), bytes);
+  yield concat(parts);
+  for await (const { digest, bytes: raw } of content) yield carBlock(new Link("raw", digest), raw);
 }
 
 /** The blocks of one event; `payload` is null where erased or withheld. */
