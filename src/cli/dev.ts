@@ -2,7 +2,7 @@
 // D1, R2 and Durable Objects on disk in one folder, and listens on the loopback address only.
 
 import { createHash, randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -61,6 +61,7 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
         workerLoaders: { LOADER: {} },
         bindings: {
           LOG_NAME: "theater.local",
+          LOG_KEY: await logKey(folder),
           THEATER_TOKEN_SHA256: createHash("sha256").update(token).digest("hex"),
         },
         unsafeHandleRuntimeRestart: async () => {
@@ -83,6 +84,15 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
     await lock.release();
     throw thrown;
   }
+}
+
+/** A development server signs with a key of its own, kept beside what it has signed. */
+async function logKey(folder: string): Promise<string> {
+  const file = join(folder, "log-key");
+  const secret = randomBytes(32).toString("base64");
+  // wx: the first one stays, because geneses name it.
+  await writeFile(file, secret, { mode: 0o600, flag: "wx" }).catch(() => undefined);
+  return await readFile(file, "utf8");
 }
 
 interface Platform {

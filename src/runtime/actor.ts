@@ -11,8 +11,9 @@ import { LabelledStores } from "../store/labels.ts";
 import { R2Store } from "../store/r2-store.ts";
 import { RecordedOutcome } from "./admission.ts";
 import { bear } from "./birth.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import { Directory } from "./directory.ts";
-import { actorStub, type Environment } from "./environment.ts";
+import { actorStub, logOf, type Environment } from "./environment.ts";
 import { Life, type Surroundings } from "./life.ts";
 import type {
   ActorRpc,
@@ -21,10 +22,12 @@ import type {
   Answer,
   BirthInput,
   ChainEntry,
+  Consistency,
   Delivery,
   EventRef,
   LifecycleChange,
   MessageInput,
+  TilePlace,
 } from "./protocol.ts";
 
 /** Events of one `journal` answer; RPC carries 32 MiB, and a payload is 1 MiB at most. */
@@ -43,6 +46,8 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       content,
       stores: new LabelledStores(environment.LEDGER, content),
       executor: new LoaderExecutor(environment.LOADER, isPure),
+      log: logOf(environment),
+      checkpoints: new Checkpoints(environment.LEDGER),
       peer: (id) => actorStub(environment, id),
     };
     if (this.#isBorn()) this.#wake();
@@ -121,6 +126,26 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async settle(): Promise<Answer<{ head: EventRef; ledgerSeq: number }>> {
     return await answer(async () => await this.#alive().settle());
+  }
+
+  async checkpoint(): Promise<Answer<string>> {
+    return await answer(async () => (await this.#alive().notary.checkpoint()).note);
+  }
+
+  async receipt(seq: number): Promise<Answer<string>> {
+    return await answer(async () => await this.#alive().notary.receipt(seq));
+  }
+
+  async consistency(from: number, to: number): Promise<Answer<Consistency>> {
+    return await answer(async () => await this.#alive().notary.consistency(from, to));
+  }
+
+  async tile(place: TilePlace): Promise<Answer<Uint8Array>> {
+    return await answer(async () => await this.#alive().notary.tile(place));
+  }
+
+  async follow(after: number, waitMs: number): Promise<Answer<EventRef>> {
+    return await answer(async () => await this.#alive().follow(after, waitMs));
   }
 
   async journal(from: number, limit: number): Promise<Answer<ChainEntry[]>> {

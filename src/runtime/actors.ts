@@ -2,12 +2,14 @@
 
 import type {
   ChainEntry,
+  Consistency,
   ActorSummary,
   Answer,
   EventRef,
   IdempotencyKey,
   LifecycleChange,
   MessageInput,
+  TilePlace,
 } from "./protocol.ts";
 import type { Report } from "../chain/verify.ts";
 
@@ -81,6 +83,16 @@ export interface Actors {
   ): Promise<Answer<{ entries: ChainEntry[]; next: number | null }>>;
   /** Checks what the ledger holds (not the journal), from genesis to head. */
   verify(id: string): Promise<Answer<Report>>;
+
+  /** The signed note over what the ledger holds. `unsupported` where the log does not sign. */
+  checkpoint(id: string): Promise<Answer<string>>;
+  /** The proof that event `seq` is in the signed chain, with the event: C2SP tlog-proof. */
+  receipt(id: string, seq: number): Promise<Answer<string>>;
+  consistency(id: string, from: number, to: number): Promise<Answer<Consistency>>;
+  /** The first `width` hashes of a tile of the Merkle tree, 32 bytes each. */
+  tile(id: string, tile: TilePlace): Promise<Answer<Uint8Array>>;
+  /** The head, as soon as it is behind `after`, or after `waitMs` at the latest. */
+  follow(id: string, after: number, waitMs: number): Promise<Answer<EventRef>>;
 
   /** A block or raw content by its CID. */
   content(cid: string): Promise<Answer<Uint8Array>>;

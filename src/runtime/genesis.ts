@@ -13,6 +13,8 @@ const WIT_VERSION = "theater:simple";
 
 export interface GenesisInput {
   log: string;
+  /** The log's public key; null where it does not sign. */
+  key: Uint8Array | null;
   name: string;
   /** Bare sha2-256 digests of what is in the content store. */
   manifest: Uint8Array;
@@ -25,10 +27,10 @@ export interface GenesisInput {
 
 /** The block of the `actor.created` payload. The random salt makes two births of one manifest two actors. */
 export function composeGenesis(input: GenesisInput): Uint8Array {
-  const { log, name, manifest, component, modules, grants, limits, parent } = input;
+  const { log, key, name, manifest, component, modules, grants, limits, parent } = input;
   const fields: Payloads["actor.created"] = {
     log,
-    key: null, // until the log signs
+    key,
     name,
     manifest: new Link("raw", manifest),
     component: new Link("raw", component),

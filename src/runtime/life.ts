@@ -9,8 +9,10 @@ import type { LabelledStores } from "../store/labels.ts";
 import type { ContentStore } from "../store/store.ts";
 import { Admission } from "./admission.ts";
 import { Cell } from "./cell.ts";
+import type { Checkpoints } from "./checkpoints.ts";
 import type { Directory } from "./directory.ts";
 import { Feeder } from "./feeder.ts";
+import { Followers } from "./followers.ts";
 import { readGenesis, type Genesis } from "./genesis.ts";
 import { Idempotency, messageKey, type MessageKey } from "./idempotency.ts";
 import { Journal } from "./journal.ts";
@@ -18,10 +20,12 @@ import { lifecycleEvent, statusAfter } from "./lifecycle.ts";
 import { closeLostTurn } from "./lost-turn.ts";
 import { Mailbox } from "./mailbox.ts";
 import { moduleSetRef } from "./module-sets.ts";
+import { Notary, type Log } from "./notary.ts";
 import { Outbox } from "./outbox.ts";
 import type { ActorRpc, ActorStatus, ActorSummary, EventRef, LifecycleChange } from "./protocol.ts";
 import { Runner } from "./runner.ts";
 import { servicesFor } from "./services.ts";
+import { TreeKeeper } from "./tree-keeper.ts";
 
 /** What an object is given by its Worker. */
 export interface Surroundings {
@@ -30,6 +34,8 @@ export interface Surroundings {
   content: ContentStore;
   stores: LabelledStores;
   executor: Executor;
+  log: Log;
+  checkpoints: Checkpoints;
   peer: (id: string) => ActorRpc;
 }
 
@@ -45,6 +51,7 @@ export class Life {
   readonly cell: Cell;
   readonly admission: Admission;
   readonly genesis: Genesis;
+  readonly notary: Notary;
   readonly #storage: DurableObjectStorage;
   readonly #around: Surroundings;
   readonly #mailbox: Mailbox;
@@ -52,6 +59,7 @@ export class Life {
   readonly #feeder: Feeder;
   readonly #idempotency: Idempotency;
   readonly #runner: Runner;
+  readonly #followers = new Followers();
   #alarmSet = false;
   #listed: string | undefined;
 
@@ -74,6 +82,16 @@ export class Life {
       this.#onFork(error),
     );
     this.#runner = this.#makeRunner();
+    this.notary = new Notary({
+      log: around.log,
+      journal: this.journal,
+      tree: new TreeKeeper(sql, this.journal),
+      checkpoints: around.checkpoints,
+      feed: async () => {
+        await this.feed();
+        return this.#feeder.acknowledged;
+      },
+    });
     this.admission = new Admission({
       journal: this.journal,
       cell: this.cell,
@@ -84,7 +102,10 @@ export class Life {
       feeder: this.#feeder,
       run: () => this.#run(),
     });
-    this.journal.onAppend = () => this.#arm();
+    this.journal.onAppend = () => {
+      this.#arm();
+      this.#followers.wake();
+    };
     this.journal.onRollback = () => {
       this.#alarmSet = false; // the transaction may have set it, and then it is undone too
     };
@@ -261,6 +282,12 @@ export class Life {
       updatedMs: Date.now(),
     });
     this.#listed = status;
+  }
+
+  /** The head once it is behind `after`, or whatever it is after `waitMs`. */
+  async follow(after: number, waitMs: number): Promise<EventRef> {
+    if (this.journal.head.seq <= after) await this.#followers.wait(waitMs);
+    return this.journal.headRef();
   }
 
   /** As `feed`, but a ledger that does not answer is no error: the journal still has everything. */

@@ -80,6 +80,23 @@ export interface Delivery {
   body: Uint8Array;
 }
 
+/** A consistency proof of RFC 9162 as JSON. */
+export interface Consistency {
+  /** Sizes of the two trees. */
+  from: number;
+  to: number;
+  /** Base64 of 32 bytes each. */
+  hashes: string[];
+}
+
+/** A tile of C2SP tlog-tiles. */
+export interface TilePlace {
+  level: number;
+  index: number;
+  /** Hashes wanted, 1 to 256. */
+  width: number;
+}
+
 /** The RPC methods of an actor's object. `not-found` where there was no birth. */
 export interface ActorRpc {
   create(input: BirthInput): Promise<Answer<{ head: EventRef }>>;
@@ -95,6 +112,12 @@ export interface ActorRpc {
   state(): Promise<Answer<Uint8Array | null>>;
   /** Feeds the ledger up to the head, if it can, and says where head and ledger are. */
   settle(): Promise<Answer<{ head: EventRef; ledgerSeq: number }>>;
+  /** See `Actors`. */
+  checkpoint(): Promise<Answer<string>>;
+  receipt(seq: number): Promise<Answer<string>>;
+  consistency(from: number, to: number): Promise<Answer<Consistency>>;
+  tile(place: TilePlace): Promise<Answer<Uint8Array>>;
+  follow(after: number, waitMs: number): Promise<Answer<EventRef>>;
   /** Events from the journal, oldest first. */
   journal(from: number, limit: number): Promise<Answer<ChainEntry[]>>;
 }

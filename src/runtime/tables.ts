@@ -45,6 +45,14 @@ export const TABLES = `
   CREATE TABLE peer (actor TEXT PRIMARY KEY, sent INTEGER NOT NULL DEFAULT 0, received INTEGER NOT NULL DEFAULT 0)
     STRICT, WITHOUT ROWID;
 
+  -- Written by TreeKeeper. Tiles of the Merkle tree over the events (C2SP tlog-tiles), 32 bytes a hash.
+  CREATE TABLE tile (
+    level INTEGER NOT NULL,
+    place INTEGER NOT NULL, -- the tile's index in its level
+    hashes BLOB NOT NULL,
+    PRIMARY KEY (level, place)
+  ) STRICT, WITHOUT ROWID;
+
   -- Written by Idempotency. 'seq' is the event that holds the outcome.
   CREATE TABLE idempotency (
     principal TEXT NOT NULL,

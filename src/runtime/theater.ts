@@ -23,7 +23,7 @@ import {
 } from "./components.ts";
 import { Births } from "./births.ts";
 import { Directory } from "./directory.ts";
-import { actorStub, type Environment } from "./environment.ts";
+import { actorStub, logOf, type Environment } from "./environment.ts";
 import { composeGenesis } from "./genesis.ts";
 import { healthOf } from "./health.ts";
 import { parseManifest, resolvedManifest, type Manifest } from "./manifest.ts";
@@ -33,9 +33,11 @@ import type {
   ActorSummary,
   Answer,
   ChainEntry,
+  Consistency,
   EventRef,
   LifecycleChange,
   MessageInput,
+  TilePlace,
 } from "./protocol.ts";
 
 export interface TheaterParts {
@@ -94,8 +96,10 @@ export class Theater implements Actors {
       const component = await this.#resolve(manifest.component);
       checkFit(manifest, component);
       const source = resolvedManifest(input.manifest, digestText(component.digest));
+      const log = logOf(this.#environment);
       const composed = composeGenesis({
-        log: this.#environment.LOG_NAME,
+        log: log.name,
+        key: (await log.key())?.publicKey ?? null,
         name: manifest.name,
         manifest: await this.#content.put(fromUtf8(source)),
         component: component.digest,
@@ -215,6 +219,26 @@ export class Theater implements Actors {
 
   verify(id: string): Promise<Answer<Report>> {
     return answer(async () => await this.#audit.verify(id));
+  }
+
+  checkpoint(id: string): Promise<Answer<string>> {
+    return reached(() => this.#actor(id).checkpoint());
+  }
+
+  receipt(id: string, seq: number): Promise<Answer<string>> {
+    return reached(() => this.#actor(id).receipt(seq));
+  }
+
+  consistency(id: string, from: number, to: number): Promise<Answer<Consistency>> {
+    return reached(() => this.#actor(id).consistency(from, to));
+  }
+
+  tile(id: string, place: TilePlace): Promise<Answer<Uint8Array>> {
+    return reached(() => this.#actor(id).tile(place));
+  }
+
+  follow(id: string, after: number, waitMs: number): Promise<Answer<EventRef>> {
+    return reached(() => this.#actor(id).follow(after, waitMs));
   }
 
   content(cid: string): Promise<Answer<Uint8Array>> {

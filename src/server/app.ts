@@ -7,6 +7,8 @@ import type { Actors } from "../runtime/actors.ts";
 import { actorRoutes } from "./actors.ts";
 import { authenticate } from "./auth.ts";
 import { chainRoutes } from "./chains.ts";
+import { followRoutes } from "./follow.ts";
+import { proofRoutes } from "./proofs.ts";
 import { componentRoutes } from "./components.ts";
 import { messageRoutes } from "./messages.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -132,5 +134,7 @@ export const routes: readonly Route[] = [
   ...actorRoutes,
   ...messageRoutes,
   ...chainRoutes,
+  ...proofRoutes,
+  ...followRoutes,
   ...storeRoutes,
 ];

@@ -6,12 +6,13 @@ import { z } from "zod";
 import { EVENT_TYPES } from "../chain/event-types.ts";
 import { toLine } from "../chain/ndjson.ts";
 import { fromUtf8 } from "../lib/bytes.ts";
-import { TheaterError, assert } from "../lib/errors.ts";
-import type { Actors, ChainQuery } from "../runtime/actors.ts";
-import type { ChainEntry } from "../runtime/protocol.ts";
+import { TheaterError } from "../lib/errors.ts";
+import type { ChainQuery } from "../runtime/actors.ts";
+import { pagesFrom, type Range } from "./chain-pages.ts";
+import { exportCar, INCLUDES } from "./export.ts";
 import { readQuery, wholeNumber } from "./input.ts";
 import { CHAIN_PAGE_DEFAULT, CHAIN_PAGE_MAX, EVENT_TYPES_MAX } from "./limits.ts";
-import { eventHeader, problem, respond, valueOf } from "./problem.ts";
+import { eventHeader, problem, respond } from "./problem.ts";
 import { json } from "./route.ts";
 import type { Call, Route } from "./route.ts";
 import { chainEvent, chainPage, eventRef, report } from "./schemas.ts";
@@ -20,11 +21,6 @@ const JSON_TYPE = "application/json";
 const NDJSON_TYPE = "application/x-ndjson";
 const CAR_TYPE = "application/vnd.ipld.car";
 const MEDIA_TYPES = [JSON_TYPE, NDJSON_TYPE, CAR_TYPE] as const;
-
-interface Page {
-  entries: ChainEntry[];
-  next: number | null;
-}
 
 const position = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 
@@ -39,6 +35,11 @@ const chainQuery = z.object({
   limit: wholeNumber(1, CHAIN_PAGE_MAX)
     .optional()
     .describe(`Events at most. By default ${CHAIN_PAGE_DEFAULT} as JSON; all as NDJSON.`),
+  include: z
+    .string()
+    .regex(new RegExp(`^(${INCLUDES.join("|")})(,(${INCLUDES.join("|")}))*$`))
+    .optional()
+    .describe(`For a CAR: blocks to add behind the chain, of ${INCLUDES.join(", ")}.`),
   cursor: position.optional().describe("From the page before; goes before `from`."),
 });
 
@@ -50,13 +51,13 @@ const read: Route = {
   success: [
     {
       status: 200,
-      description: "A page as JSON; all of it as NDJSON, one event a line.",
-      content: { [JSON_TYPE]: chainPage, [NDJSON_TYPE]: chainEvent },
+      description: "A page as JSON; all of it as NDJSON, one event a line, or as a CAR.",
+      content: { [JSON_TYPE]: chainPage, [NDJSON_TYPE]: chainEvent, [CAR_TYPE]: null },
     },
   ],
-  refusals: ["unsupported", "unavailable", "outcome-unknown", "chain-gap", "chain-broken"],
+  refusals: ["unavailable", "outcome-unknown", "chain-gap", "chain-broken"],
   async serve(call) {
-    const { from, to, type, limit, cursor } = readQuery(call, chainQuery);
+    const { from, to, type, limit, cursor, include } = readQuery(call, chainQuery);
     const range = { from: cursor ?? from, to: to ?? null, types: type };
     if (range.to !== null && range.to < range.from) {
       throw new TheaterError("bad-request", "Query parameter `to`: must not be less than `from`.", {
@@ -65,10 +66,7 @@ const read: Route = {
     }
     switch (negotiate(call)) {
       case CAR_TYPE:
-        throw new TheaterError(
-          "unsupported",
-          `This version exports no CAR: ask for ${NDJSON_TYPE}, which holds the same blocks.`,
-        );
+        return await exportCar(call, range, include?.split(",") ?? []);
       case NDJSON_TYPE:
         return stream(call, range, limit ?? Number.POSITIVE_INFINITY);
       case JSON_TYPE:
@@ -95,8 +93,6 @@ async function page({ actors, param }: Call, query: ChainQuery): Promise<Respons
   });
 }
 
-type Range = Omit<ChainQuery, "limit">;
-
 /** The first page is read before the status line leaves, so that a refusal is still an answer of its own. */
 async function stream({ actors, param }: Call, range: Range, limit: number): Promise<Response> {
   const id = param("id");
@@ -118,31 +114,6 @@ async function stream({ actors, param }: Call, range: Range, limit: number): Pro
     );
     return new Response(body, { headers: { "content-type": NDJSON_TYPE } });
   });
-}
-
-async function* pagesFrom(reading: {
-  actors: Actors;
-  id: string;
-  first: Page;
-  range: Range;
-  limit: number;
-}): AsyncGenerator<ChainEntry[], undefined, undefined> {
-  const { actors, id, range } = reading;
-  let { first: current, limit } = reading;
-  let { from, to } = range;
-  // Ends: `from` grows with each page, up to a `to` that is fixed.
-  for (;;) {
-    if (current.entries.length > 0) yield current.entries;
-    limit -= current.entries.length;
-    if (current.next === null || limit <= 0) return;
-    assert(current.next > from, "a page of a chain goes on behind the one before");
-    from = current.next;
-    // Else an actor that writes faster than the client reads would keep the stream open for ever.
-    to ??= valueOf(await actors.head(id)).seq;
-    if (from > to) return;
-    const query = { from, to, types: range.types, limit: Math.min(limit, CHAIN_PAGE_DEFAULT) };
-    current = valueOf(await actors.chain(id, query));
-  }
 }
 
 const head: Route = {

@@ -56,7 +56,7 @@ export interface PathParameterKind {
   names: (text: string) => boolean;
 }
 
-export type PathParameter = "id" | "digest" | "seq" | "cid" | "store" | "label";
+export type PathParameter = "id" | "digest" | "seq" | "cid" | "store" | "label" | "tile";
 
 const isName = (text: string): boolean => text.length > 0 && text.length <= NAME_CHARS_MAX;
 
@@ -75,9 +75,16 @@ export const PATH_PARAMETERS: Readonly<Record<PathParameter, PathParameterKind>>
     description: "A CIDv1 in base32: 59 characters.",
     names: (text) => /^b[a-z2-7]{58}$/.test(text),
   },
+  tile: {
+    description: "A tile's path, as C2SP tlog-tiles spells it.",
+    names: (text) => text.length <= TILE_PATH_CHARS_MAX,
+  },
   store: { description: "A store's name.", names: isName },
   label: { description: "A label; a `/` in it is sent as `%2F`.", names: isName },
 };
+
+/** The longest path of a tile has a level, six groups and a width. */
+const TILE_PATH_CHARS_MAX = 48;
 
 function isPathParameter(name: string): name is PathParameter {
   return Object.hasOwn(PATH_PARAMETERS, name);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { toBase64 } from "../../src/lib/bytes.ts";
-import { frontDoor, problemIn } from "./front-door.ts";
+import { frontDoor, problemIn, textOf } from "./front-door.ts";
 import type { FrontDoor } from "./front-door.ts";
 import { ID, entryAt, refAt } from "./memory-actors.ts";
 
@@ -154,11 +154,20 @@ test.each([
   expect(response.headers.get("content-type")).toBe(mediaType);
 });
 
-test("a CAR is refused as not served", async () => {
+test("a CAR of some types only is refused, because it would be no chain", async () => {
   const { ask } = doorWith(3);
-  const response = await ask(CHAIN, { headers: { accept: "application/vnd.ipld.car" } });
-  expect(response.status).toBe(501);
-  expect((await problemIn(response)).code).toBe("unsupported");
+  const headers = { accept: "application/vnd.ipld.car" };
+  const response = await ask(`${CHAIN}?type=turn.committed`, { headers });
+  expect(response.status).toBe(400);
+  expect((await problemIn(response)).code).toBe("bad-request");
+});
+
+test("a reader that comes back with Last-Event-ID goes on behind the last event it saw", async () => {
+  const { ask } = doorWith(5);
+  const response = await ask(`${CHAIN}/follow`, { headers: { "last-event-id": "2" } });
+  expect(await textOf(response)).toMatch(/^id: 3\ndata: \{"seq":3,.*\}\n\nid: 4\n/);
+  const wrong = await ask(`${CHAIN}/follow`, { headers: { "last-event-id": "x" } });
+  expect((await problemIn(wrong)).code).toBe("bad-request");
 });
 
 test("one event is found by its position, and one that is not there yet is not", async () => {

@@ -42,14 +42,32 @@ export function frontDoor(configured: string | null = sha256Hex(TOKEN)): FrontDo
   };
 }
 
-const VALUES = { id: ID, digest: DIGEST, seq: "1", cid: refAt(0).cid, store: "s", label: "l" };
+const VALUES = {
+  id: ID,
+  digest: DIGEST,
+  seq: "1",
+  cid: refAt(0).cid,
+  store: "s",
+  label: "l",
+  tile: "0/000.p/1",
+};
 
-/** A path that the route serves. */
+/** A path that the route serves, with the query that it must have. */
 export function pathOf({ path }: Pick<Route, "path">): string {
-  return Object.entries(VALUES).reduce(
+  const filled = Object.entries(VALUES).reduce(
     (whole, [name, value]) => whole.replace(new RegExp(`:${name}(\\{[^}]*\\})?(?=/|$)`), value),
     path,
   );
+  return filled.endsWith("/proof") ? `${filled}?seq=1` : filled;
+}
+
+/** The whole body, or of one that never ends the first piece. */
+export async function textOf(response: Response): Promise<string> {
+  if (response.headers.get("content-type") !== "text/event-stream") return await response.text();
+  const reader = response.body?.getReader();
+  const piece = await reader?.read();
+  await reader?.cancel();
+  return new TextDecoder().decode(piece?.value);
 }
 
 /** A request that the route takes. */

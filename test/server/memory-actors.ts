@@ -120,6 +120,13 @@ export class MemoryActors implements Actors {
       firstBad: null,
     });
 
+  checkpoint: Actors["checkpoint"] = (...args) => this.#answer("checkpoint", args, "a note\n");
+  receipt: Actors["receipt"] = (...args) => this.#answer("receipt", args, "a receipt\n");
+  consistency: Actors["consistency"] = (id, from, to) =>
+    this.#answer("consistency", [id, from, to], { from, to, hashes: [] });
+  tile: Actors["tile"] = (...args) => this.#answer("tile", args, new Uint8Array(32));
+  follow: Actors["follow"] = (...args) => this.#answer("follow", args, refAt(this.events - 1));
+
   content: Actors["content"] = (...args) => this.#answer("content", args, fromUtf8("content"));
   putContent: Actors["putContent"] = (...args) =>
     this.#answer("putContent", args, { cid: refAt(0).cid, digest: DIGEST });

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { ErrorCode } from "../../src/lib/errors.ts";
 import { TheaterError } from "../../src/lib/errors.ts";
 import { routes } from "../../src/server/app.ts";
-import { exampleOf, frontDoor, pathOf, problemIn } from "./front-door.ts";
+import { exampleOf, frontDoor, pathOf, problemIn, textOf } from "./front-door.ts";
 import { ID, refAt } from "./memory-actors.ts";
 
 /** The statuses that design and scripts rely on. The type demands a line for each new code. */
@@ -167,7 +167,7 @@ test("HEAD answers as GET does, without the body", async () => {
     expect(head.status).toBe(get.status);
     expect([...head.headers]).toEqual([...get.headers]);
     expect(await head.text()).toBe("");
-    expect(await get.text()).not.toBe("");
+    expect(await textOf(get)).not.toBe("");
   }
 });
 

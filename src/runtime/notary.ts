@@ -1,0 +1,115 @@
+// Signs an actor's chain and proves what is in it. Signs on demand only, and only what the ledger holds.
+
+import { originOf, signCheckpoint } from "../chain/checkpoint.ts";
+import { importLogKey, type LogKey } from "../chain/keys.ts";
+import { formatReceipt, RECEIPT_EVENTS_MAX } from "../chain/receipt.ts";
+import { consistencyProof, inclusionProof } from "../chain/tree-proofs.ts";
+import { toBase64 } from "../lib/bytes.ts";
+import { TheaterError } from "../lib/errors.ts";
+import type { Checkpoints, Published } from "./checkpoints.ts";
+import type { Journal } from "./journal.ts";
+import type { Consistency, TilePlace } from "./protocol.ts";
+import type { TreeKeeper } from "./tree-keeper.ts";
+
+/** The log that this deployment keeps: its name and, where it signs, its key. */
+export class Log {
+  readonly name: string;
+  readonly #secret: string | undefined;
+  #key: Promise<LogKey> | undefined;
+
+  constructor(name: string, secret: string | undefined) {
+    this.name = name;
+    this.#secret = secret;
+  }
+
+  /** Null where no LOG_KEY is set: this log does not sign. Throws `bad-request` for a malformed one. */
+  async key(): Promise<LogKey | null> {
+    if (this.#secret === undefined || this.#secret === "") return null;
+    this.#key ??= importLogKey(this.#secret);
+    return await this.#key;
+  }
+}
+
+interface NotaryParts {
+  log: Log;
+  journal: Journal;
+  tree: TreeKeeper;
+  checkpoints: Checkpoints;
+  /** Feeds the ledger and returns the highest seq that it holds. */
+  feed(this: void): Promise<number>;
+}
+
+export class Notary {
+  readonly #parts: NotaryParts;
+  #newest: Published | undefined;
+
+  constructor(parts: NotaryParts) {
+    this.#parts = parts;
+  }
+
+  /** The signed note over everything that the ledger holds now. Throws `unsupported` where the log does not sign. */
+  async checkpoint(): Promise<Published> {
+    const { log, journal, tree, checkpoints, feed } = this.#parts;
+    const size = (await feed()) + 1;
+    tree.advance(size);
+    if (this.#newest?.size === size) return this.#newest;
+    const key = await log.key();
+    if (key === null) {
+      throw new TheaterError(
+        "unsupported",
+        "This server signs nothing: set the secret LOG_KEY first.",
+      );
+    }
+    const root = await tree.rootAt(size); // of this size, even if the tree has grown while the key came
+    const origin = originOf({ log: log.name, actor: journal.actor });
+    const note = await signCheckpoint([key], { origin, size, root });
+    const published = await checkpoints.publish(journal.actor, { size, root, note });
+    this.#newest = published;
+    return published;
+  }
+
+  /** Event `seq` with its turn's run, and the proof that it is in the chain that was signed. */
+  async receipt(seq: number): Promise<string> {
+    const { journal, tree } = this.#parts;
+    if (seq > journal.head.seq) {
+      throw new TheaterError("not-found", `The chain ends at event ${journal.head.seq}.`, { seq });
+    }
+    const { size, note } = await this.checkpoint();
+    const hashes = await inclusionProof(tree.nodes(size), { index: seq, size });
+    const first = this.#runStart(seq);
+    const run = journal.entries(first, seq - first + 1);
+    // A run with large payloads is cut to a page; the proven event alone is a receipt too.
+    const entries = run.at(-1)?.seq === seq ? run : journal.entries(seq, 1);
+    const events = entries.map(({ block, payload }) => ({ block, payload: payload.block }));
+    return await formatReceipt({ events, hashes, checkpoint: note });
+  }
+
+  /** Where the message of the turn stands that event `seq` ended; `seq` itself for any other event. */
+  #runStart(seq: number): number {
+    const { journal } = this.#parts;
+    const end =
+      journal.payload(seq, "turn.committed") ??
+      journal.payload(seq, "turn.refused") ??
+      journal.payload(seq, "turn.failed");
+    const message = end?.message ?? seq;
+    return seq - message < RECEIPT_EVENTS_MAX ? message : seq;
+  }
+
+  async consistency(from: number, to: number): Promise<Consistency> {
+    const { tree } = this.#parts;
+    const { size } = await this.checkpoint();
+    if (to > size || from > to) {
+      const message = `Ask for sizes with from ≤ to ≤ ${size}, the newest checkpoint's.`;
+      throw new TheaterError("bad-request", message, { from, to, size });
+    }
+    const hashes = await consistencyProof(tree.nodes(to), { from, to });
+    return { from, to, hashes: hashes.map(toBase64) };
+  }
+
+  /** The first `width` hashes of a tile of the newest checkpoint's tree. */
+  async tile({ level, index, width }: TilePlace): Promise<Uint8Array> {
+    const { tree, feed } = this.#parts;
+    tree.advance((await feed()) + 1);
+    return tree.tile(level, index, width);
+  }
+}

@@ -1,0 +1,91 @@
+// A chain as a CAR file: events and payloads in order, then what was asked for besides. It is made while
+// it is sent, from one page at a time, and breaks off rather than end early.
+
+import { writeChainCar } from "../chain/car.ts";
+import { cidText, parseCid } from "../chain/cid.ts";
+import { decodePayload, type RawBlock } from "../chain/payload.ts";
+import { Link } from "../chain/value.ts";
+import { TheaterError } from "../lib/errors.ts";
+import type { ChainEntry } from "../runtime/protocol.ts";
+import { pagesFrom, type Range } from "./chain-pages.ts";
+import { CHAIN_PAGE_DEFAULT } from "./limits.ts";
+import { valueOf } from "./problem.ts";
+import type { Call } from "./route.ts";
+
+export const INCLUDES = ["manifest", "component", "states"] as const;
+
+export async function exportCar(
+  call: Call,
+  range: Range,
+  include: readonly string[],
+): Promise<Response> {
+  if (range.types.length > 0) {
+    const message = "A CAR holds whole runs of a chain: leave `type` out, or ask for NDJSON.";
+    throw new TheaterError("bad-request", message, { parameter: "type" });
+  }
+  const { actors, param } = call;
+  const head = valueOf(await actors.head(param("id")));
+  const to = Math.min(range.to ?? head.seq, head.seq);
+  if (range.from > to) {
+    throw new TheaterError("not-found", `The chain ends at event ${head.seq}.`, {
+      parameter: "from",
+    });
+  }
+  const [last] = await one(call, to);
+  const root = parseCid(last?.cid ?? head.cid);
+  const blocks = writeChainCar(root, events(call, { ...range, to }), content(call, include, to));
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await blocks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await blocks.return(undefined);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return new Response(body, { headers: { "content-type": "application/vnd.ipld.car" } });
+}
+
+async function one({ actors, param }: Call, seq: number): Promise<ChainEntry[]> {
+  const query = { from: seq, to: seq, types: [], limit: 1 };
+  return valueOf(await actors.chain(param("id"), query)).entries;
+}
+
+async function* events(call: Call, range: Range & { to: number }): AsyncGenerator<ChainEntry> {
+  const { actors, param } = call;
+  const id = param("id");
+  const first = valueOf(await actors.chain(id, { ...range, limit: CHAIN_PAGE_DEFAULT }));
+  const limit = Number.POSITIVE_INFINITY;
+  for await (const page of pagesFrom({ actors, id, first, range, limit })) yield* page;
+}
+
+/** The raw blocks behind the chain, each once. */
+async function* content(
+  call: Call,
+  include: readonly string[],
+  to: number,
+): AsyncGenerator<RawBlock> {
+  const sent = new Set<string>();
+  const fetched = async function* (link: Link): AsyncGenerator<RawBlock> {
+    const cid = cidText(link);
+    if (sent.has(cid)) return;
+    sent.add(cid);
+    yield { digest: link.digest, bytes: valueOf(await call.actors.content(cid)) };
+  };
+  const [genesis] = await one(call, 0);
+  if (genesis?.payload != null) {
+    const { manifest, component } = decodePayload("actor.created", genesis.payload);
+    if (include.includes("manifest")) yield* fetched(manifest);
+    if (include.includes("component")) yield* fetched(component);
+  }
+  if (!include.includes("states")) return;
+  // Smaller states are in the payloads themselves.
+  for await (const { payload } of events(call, { from: 0, to, types: ["turn.committed"] })) {
+    const [state] = (payload && decodePayload("turn.committed", payload).state) ?? [];
+    if (state instanceof Link) yield* fetched(state);
+  }
+}
