@@ -12,7 +12,7 @@ import { isMap } from "./payload-fields.ts";
 import { Link } from "./value.ts";
 
 /** The largest block that a reader takes: the largest content of a store. */
-export const CAR_BLOCK_BYTES_MAX = 32 * 1024 * 1024;
+const CAR_BLOCK_BYTES_MAX = 32 * 1024 * 1024;
 /** Events leave in chunks of about this size: one per event would cost a stream more than the events do. */
 const CHUNK_BYTES = 64 * 1024;
 const HEADER_BYTES_MAX = 256;

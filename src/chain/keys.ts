@@ -7,7 +7,7 @@ import { TheaterError, assert } from "../lib/errors.ts";
 import { exactBase64 } from "./base64.ts";
 
 export const KEY_BYTES = 32;
-export const SIGNATURE_BYTES = 64;
+const SIGNATURE_BYTES = 64;
 
 /** A key that signs for every chain of a log. The private part cannot be read out of it. */
 export interface LogKey {

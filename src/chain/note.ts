@@ -8,9 +8,9 @@ import { exactBase64 } from "./base64.ts";
 import { sha256 } from "./hash.ts";
 import { KEY_BYTES, verifySignature, type LogKey } from "./keys.ts";
 
-export const NOTE_BYTES_MAX = 64 * 1024;
+const NOTE_BYTES_MAX = 64 * 1024;
 /** The format asks readers to take at least 16. */
-export const NOTE_SIGNATURES_MAX = 64;
+const NOTE_SIGNATURES_MAX = 64;
 
 const KEY_ID_BYTES = 4;
 const ED25519 = 0x01;
@@ -23,7 +23,7 @@ export interface TrustedKey {
   readonly publicKey: Uint8Array;
 }
 
-export interface NoteSignature {
+interface NoteSignature {
   readonly name: string;
   /** The first 4 bytes of a hash over name and key: an identifier, not a proof. */
   readonly keyId: Uint8Array;

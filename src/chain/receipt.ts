@@ -36,7 +36,7 @@ export interface ReceiptParts {
   readonly checkpoint: string;
 }
 
-export type ReceiptProblem =
+type ReceiptProblem =
   | "not-a-receipt" // the text is not of the format, or its extra bytes are no run of a chain
   | "wrong-origin" // the checkpoint is not one of an actor's chain
   | "bad-signature" // a trusted key's signature is wrong
@@ -47,7 +47,7 @@ export type ReceiptProblem =
   | "other-event" // it is not the event that was asked about
   | "not-included"; // the hashes do not lead from the event to the signed root
 
-export interface ProvenEvent extends ChainBlocks {
+interface ProvenEvent extends ChainBlocks {
   readonly cid: string;
   readonly event: Event;
 }

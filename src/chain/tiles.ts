@@ -14,7 +14,7 @@ import type { TreeNodes } from "./tree-proofs.ts";
 export const TILE_WIDTH = 256;
 const TILE_HEIGHT = 8;
 /** 256^7 > 2^53: no size reaches a tile above level 6. */
-export const TILE_LEVEL_MAX = 6;
+const TILE_LEVEL_MAX = 6;
 
 export interface Tile {
   readonly level: number;

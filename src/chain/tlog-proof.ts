@@ -9,7 +9,7 @@ import { parseNote } from "./note.ts";
 import { HASH_BYTES, TREE_HEIGHT_MAX } from "./tree.ts";
 
 /** Room for two payloads of 1 MiB in base64, and more. */
-export const PROOF_CHARS_MAX = 8 * 1024 * 1024;
+const PROOF_CHARS_MAX = 8 * 1024 * 1024;
 const HEADER = "c2sp.org/tlog-proof@v1";
 const NEXT = `\n\n${HEADER}\n`;
 
