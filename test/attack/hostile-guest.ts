@@ -32,7 +32,7 @@ export const ATTACKS = {
   replyLong: 23,
   stateHuge: 24,
   sendMegabytes: 25,
-  getChainForever: 26,
+  getChainTooOften: 26,
   logHuge: 27,
   sendToNobody: 28,
   stateSmall: 29,
@@ -98,8 +98,9 @@ const BODIES: Record<keyof typeof ATTACKS, string> = {
   sendMegabytes: `(local.set $at (call $filled (i32.const ${MIB})))
     (loop $again (call $send (call $somebody) (i32.const 32) (local.get $at) (i32.const ${MIB}) (i32.const 512))
       (br_if $again (i32.lt_u (local.tee $zero (i32.add (local.get $zero) (i32.const 1))) (i32.const 999))))`,
-  getChainForever: `(local.set $at (global.get $top))
-    (loop $again (global.set $top (local.get $at)) (call $getChain (i32.const 512)) (br $again))`,
+  getChainTooOften: `(loop $again (call $log (i32.const 512) (i32.const 0))
+      (br_if $again (i32.lt_u (local.tee $zero (i32.add (local.get $zero) (i32.const 1))) (i32.const 9999))))
+    (call $getChain (i32.const 512)) (call $getChain (i32.const 512))`,
   logHuge: `(call $log (call $filled (i32.const ${40 * MIB})) (i32.const ${40 * MIB}))`,
   sendToNobody: `(call $send (call $somebody) (i32.const 32) (i32.const 512) (i32.const 4) (i32.const 512))`,
   stateSmall: `(i32.store (i32.const 512) (i32.const 0x6f6b)) (call $state (i32.const 512) (i32.const 2))`,
