@@ -3,6 +3,11 @@
 //
 // Nothing at module scope may mean anything to a turn: actors share this scope. The pool holds only
 // instances that have not run yet.
+//
+// WebAssembly sees nothing of this scope. JavaScript that a component got run here would: it could carry
+// what one actor of the component says to another, and give wrong answers for the calls that are answered
+// here, which a replay finds. It could not reach the network, the Worker's bindings, other components, or
+// more of the host than the one method of its turn's door (test/attack/isolation.test.ts shows both).
 
 import { shake256 } from "@noble/hashes/sha3.js";
 import { WorkerEntrypoint } from "cloudflare:workers";
