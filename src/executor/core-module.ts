@@ -7,7 +7,7 @@ import { concat } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 
 /** 64 MiB for all memories of an instance together: half of the isolate that actors share. */
-export const MEMORY_PAGES_MAX = 1024;
+const MEMORY_PAGES_MAX = 1024;
 /** Entries of all tables of an instance together; V8 keeps 16 bytes for one. */
 const TABLE_ENTRIES_MAX = 1_000_000;
 const ENTRIES_MAX = 100_000;
