@@ -4,6 +4,7 @@ import { originOf, signCheckpoint } from "../chain/checkpoint.ts";
 import { importLogKey, type LogKey } from "../chain/keys.ts";
 import { formatReceipt, RECEIPT_EVENTS_MAX } from "../chain/receipt.ts";
 import { consistencyProof, inclusionProof } from "../chain/tree-proofs.ts";
+import { leafHash, verifyInclusion } from "../chain/tree.ts";
 import { toBase64 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import type { Checkpoints, Published } from "./checkpoints.ts";
@@ -26,7 +27,12 @@ export class Log {
   async key(): Promise<LogKey | null> {
     if (this.#secret === undefined || this.#secret === "") return null;
     this.#key ??= importLogKey(this.#secret);
-    return await this.#key;
+    try {
+      return await this.#key;
+    } catch (thrown) {
+      this.#key = undefined; // a failure is not for ever
+      throw thrown;
+    }
   }
 }
 
@@ -74,14 +80,36 @@ export class Notary {
     if (seq > journal.head.seq) {
       throw new TheaterError("not-found", `The chain ends at event ${journal.head.seq}.`, { seq });
     }
-    const { size, note } = await this.checkpoint();
+    const { size, root, note } = await this.checkpoint();
     const hashes = await inclusionProof(tree.nodes(size), { index: seq, size });
+    this.#check({ seq, size, root, hashes });
     const first = this.#runStart(seq);
     const run = journal.entries(first, seq - first + 1);
     // A run with large payloads is cut to a page; the proven event alone is a receipt too.
     const entries = run.at(-1)?.seq === seq ? run : journal.entries(seq, 1);
     const events = entries.map(({ block, payload }) => ({ block, payload: payload.block }));
     return await formatReceipt({ events, hashes, checkpoint: note });
+  }
+
+  /** A proof that does not hold is never handed out: then a tile is damaged, and the events are not. */
+  #check({
+    seq,
+    size,
+    root,
+    hashes,
+  }: {
+    seq: number;
+    size: number;
+    root: Uint8Array;
+    hashes: Uint8Array[];
+  }): void {
+    const [entry] = this.#parts.journal.entries(seq, 1);
+    const leaf = entry === undefined ? undefined : leafHash(entry.block);
+    if (leaf !== undefined && verifyInclusion({ index: seq, size, leaf, proof: hashes, root }))
+      return;
+    const message =
+      "A stored tile of the tree is damaged: delete the rows of the table tile to have them made again.";
+    throw new TheaterError("content-corrupt", message, { seq, size });
   }
 
   /** Where the message of the turn stands that event `seq` ended; `seq` itself for any other event. */
