@@ -28,8 +28,8 @@ const ROOTS = /^src\/(worker|isolate|transpiler)\.ts$/;
 /** A text that may appear only in the files that match. */
 const ONLY_IN: readonly [text: RegExp, files: RegExp][] = [
   [
-    /D1Database/,
-    /^src\/(chain\/d1-ledger|store\/labels|runtime\/(environment|directory|components|births))\.ts$/,
+    /\bD1Database\b/,
+    /^src\/(chain\/d1-ledger|store\/labels|runtime\/(environment|directory|components|births|checkpoints))\.ts$/,
   ],
   [/\bR2Bucket\b/, /^src\/(store\/r2-store|runtime\/environment)\.ts$/],
   [/\bextends DurableObject\b/, /^src\/runtime\/actor\.ts$/],

@@ -2,7 +2,7 @@
 // message was not admitted. What is admitted is acknowledged only after its events are on disk.
 
 import { Link, type Value } from "../chain/value.ts";
-import { toHex } from "../lib/bytes.ts";
+import { toHex, toUtf8 } from "../lib/bytes.ts";
 import { assert, TheaterError } from "../lib/errors.ts";
 import type { ContentStore } from "../store/store.ts";
 import type { Cell } from "./cell.ts";
@@ -137,7 +137,12 @@ export class Admission {
       });
     }
     const refused = journal.payload(seq, "turn.refused");
-    if (refused !== undefined) return replyOf({ kind: "refused", event, error: refused.error });
+    if (refused !== undefined) {
+      // An error is a text by its WIT type; one too long for a payload is stored as its UTF-8.
+      const error = await resolveContent(content, refused.error);
+      const text = error instanceof Uint8Array ? toUtf8(error) : error;
+      return replyOf({ kind: "refused", event, error: text });
+    }
     const failed = journal.payload(seq, "turn.failed");
     assert(failed !== undefined, `event ${seq} is the end of a turn`);
     const { kind: failure, code } = failed;

@@ -10,7 +10,7 @@ import type { ComponentDescription } from "../executor/wit-type.ts";
 import { checkImports, HANDLERS } from "../handlers/registry.ts";
 import { toHex } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
-import type { ContentStore } from "../store/store.ts";
+import { digestOf, type ContentStore } from "../store/store.ts";
 import type { ComponentSummary } from "./actors.ts";
 import { keepModuleSet, readModuleSet } from "./module-sets.ts";
 
@@ -41,10 +41,11 @@ export class Components {
     }
     const description = describeComponent(bytes);
     checkImports(description);
-    const digest = await this.#content.put(bytes);
+    const digest = await digestOf(bytes);
     const known = await this.#find(digest);
     if (known !== undefined) return known;
     const files = await this.#executor.transpile(bytes, description);
+    await this.#content.put(bytes); // only now: what is refused is not kept
     const set = { component: toHex(digest), transpiler: TRANSPILER, description };
     const modules = await keepModuleSet(this.#content, set, files);
     await this.#db

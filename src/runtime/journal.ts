@@ -53,10 +53,11 @@ export class Journal {
   #head: Head | undefined;
   /** The clock of the turn that is running: it stands still for every event written meanwhile. */
   frozenMs: number | undefined;
-  /** At the end of a transaction that appended something, still inside it. */
+  /**
+   * The last step of a transaction that appended something: a transaction that is undone later takes an
+   * alarm along that it set, so nothing may fail after this.
+   */
   onAppend: () => void = () => undefined;
-  /** After a transaction that is undone, alarms that were set in it included. */
-  onRollback: () => void = () => undefined;
 
   constructor(storage: DurableObjectStorage, actor: string) {
     this.#storage = storage;
@@ -98,7 +99,6 @@ export class Journal {
       });
     } catch (thrown) {
       this.#head = before;
-      this.onRollback();
       throw thrown;
     }
   }

@@ -106,9 +106,6 @@ export class Life {
       this.#arm();
       this.#followers.wake();
     };
-    this.journal.onRollback = () => {
-      this.#alarmSet = false; // the transaction may have set it, and then it is undone too
-    };
     closeLostTurn(this.#records());
     this.#mailbox.open(this.journal);
     this.#run();

@@ -90,6 +90,7 @@ export function parseManifest(source: string | Record<string, unknown>): Manifes
       { key },
     );
   }
+  refuseProto(table["handler"]);
   const parsed = manifest.safeParse(table);
   if (!parsed.success) throw badManifest(parsed.error, Object.keys(manifest.shape));
   const { name, version, component, init_state, limits: given, handler } = parsed.data;
@@ -126,6 +127,15 @@ function parseToml(text: string): Record<string, unknown> {
   } catch (thrown) {
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     throw new TheaterError("bad-manifest", `The manifest is not valid TOML: ${message}`);
+  }
+}
+
+/** zod drops a key of this name silently, and a grant that is silently dropped is no refusal. */
+function refuseProto(tables: unknown): void {
+  for (const table of Array.isArray(tables) ? (tables as unknown[]) : []) {
+    if (typeof table !== "object" || table === null || !Object.hasOwn(table, "__proto__")) continue;
+    const message = 'Unknown key "__proto__" in a [[handler]]: remove it.';
+    throw new TheaterError("bad-manifest", message, { key: "__proto__" });
   }
 }
 

@@ -105,8 +105,9 @@ export class Notary {
   }): void {
     const [entry] = this.#parts.journal.entries(seq, 1);
     const leaf = entry === undefined ? undefined : leafHash(entry.block);
-    if (leaf !== undefined && verifyInclusion({ index: seq, size, leaf, proof: hashes, root }))
+    if (leaf !== undefined && verifyInclusion({ index: seq, size, leaf, proof: hashes, root })) {
       return;
+    }
     const message =
       "A stored tile of the tree is damaged: delete the rows of the table tile to have them made again.";
     throw new TheaterError("content-corrupt", message, { seq, size });

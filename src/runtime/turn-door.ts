@@ -73,7 +73,7 @@ export class TurnDoor {
   /** The isolate runs code made from untrusted bytes: what it claims to have answered is checked. */
   #keep(answered: readonly HostCall[]): void {
     for (const call of answered) {
-      if (isPure(call.about) && Array.isArray(call.args) && call.outcome in OUTCOMES) {
+      if (isPure(call.about) && Array.isArray(call.args) && Object.hasOwn(OUTCOMES, call.outcome)) {
         this.#buffer.push(call);
       } else {
         throw new TheaterError("host-failure", "the isolate claims a call that it cannot answer");

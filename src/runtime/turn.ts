@@ -6,6 +6,7 @@
 import type { Failure } from "../chain/event-types.ts";
 import type { Value } from "../chain/value.ts";
 import type { HostCall, TurnOutcome, TurnOutput } from "../executor/executor.ts";
+import { checkOutcome } from "../handlers/signatures.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { keepContent } from "./content.ts";
 import type { Draft } from "./journal.ts";
@@ -65,6 +66,11 @@ export class Turn {
     const input = { about, params: args, time, seed, grants, hostCallsMax: HOST_CALLS_MAX };
     const running = executor
       .run(modules, input, this.#door.stub())
+      .then((output) => {
+        // The isolate runs code made from untrusted bytes: what it answers may have any form.
+        if (output.outcome.kind !== "failed") checkOutcome(about, output.outcome);
+        return output;
+      })
       .catch((thrown: unknown): TurnOutput => {
         const message = thrown instanceof Error ? thrown.message : String(thrown);
         return {
