@@ -9,7 +9,7 @@ import { isPure } from "../handlers/registry.ts";
 import { ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import { LabelledStores } from "../store/labels.ts";
 import { R2Store } from "../store/r2-store.ts";
-import { RecordedOutcome } from "./admission.ts";
+import { answer } from "./answers.ts";
 import { bear } from "./birth.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { Directory } from "./directory.ts";
@@ -167,24 +167,5 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
   #alive(): Life {
     if (this.#life !== undefined) return this.#life;
     throw new TheaterError("not-found", "There is no actor with this id.");
-  }
-}
-
-/** Runs `work` and makes a value of however it ends: exceptions would pass the output gate. */
-async function answer<T>(work: () => Promise<T>): Promise<Answer<T>> {
-  try {
-    return { ok: true, value: await work() };
-  } catch (thrown) {
-    const error = ensureTheaterError(thrown);
-    const { code, message, evidence } = error;
-    return {
-      ok: false,
-      error: {
-        code,
-        message,
-        ...(evidence === undefined ? {} : { evidence: { ...evidence } }),
-        ...(error instanceof RecordedOutcome ? { event: error.event } : {}),
-      },
-    };
   }
 }

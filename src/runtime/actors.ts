@@ -23,6 +23,15 @@ export interface StartInput {
   idempotency?: IdempotencyKey;
 }
 
+export interface Started {
+  id: string;
+  name: string;
+  /** "sha256:<hex>". */
+  component: string;
+  /** The event that ended the first turn. */
+  head: EventRef;
+}
+
 export interface ComponentSummary {
   component: string;
   bytes: number;
@@ -49,9 +58,7 @@ export interface Actors {
   componentWasm(digest: string): Promise<Answer<Uint8Array>>;
   componentWit(digest: string): Promise<Answer<string>>;
 
-  start(
-    input: StartInput,
-  ): Promise<Answer<{ id: string; name: string; component: string; head: EventRef }>>;
+  start(input: StartInput): Promise<Answer<Started>>;
   list(query: {
     status: string | null;
     parent: string | null;

@@ -5,6 +5,7 @@ import { Link, type Value } from "../chain/value.ts";
 import { toHex, toUtf8 } from "../lib/bytes.ts";
 import { assert, TheaterError } from "../lib/errors.ts";
 import type { ContentStore } from "../store/store.ts";
+import { RecordedError } from "./answers.ts";
 import type { Cell } from "./cell.ts";
 import { keepContent, resolveContent } from "./content.ts";
 import { BACKLOG_MAX, type Feeder } from "./feeder.ts";
@@ -198,10 +199,14 @@ function replyOf(end: TurnEnd): Reply {
       return { reply: reply?.[0] ?? null, event: end.event };
     }
     case "refused":
-      throw new RecordedOutcome("guest-error", textOf(end.error), end.event);
+      throw new RecordedError({
+        code: "guest-error",
+        message: textOf(end.error),
+        event: end.event,
+      });
     case "failed": {
       const code = FAILURE_CODES[end.failure];
-      throw new RecordedOutcome(code, `${end.code}: ${end.message}`, end.event);
+      throw new RecordedError({ code, message: `${end.code}: ${end.message}`, event: end.event });
     }
   }
 }
@@ -218,13 +223,3 @@ const FAILURE_CODES = {
   host: "host-failure",
   lost: "host-failure",
 } as const;
-
-/** An outcome that the chain records. It leaves the object as a value, never as an exception. */
-export class RecordedOutcome extends TheaterError {
-  readonly event: EventRef;
-
-  constructor(code: TheaterError["code"], message: string, event: EventRef) {
-    super(code, message);
-    this.event = event;
-  }
-}

@@ -11,7 +11,8 @@ import { Link } from "../chain/value.ts";
 import { ChainVerifier, type Report } from "../chain/verify.ts";
 import { TheaterError } from "../lib/errors.ts";
 import type { ChainQuery } from "./actors.ts";
-import type { ActorRpc, Answer, ChainEntry, EventRef } from "./protocol.ts";
+import { settled } from "./answers.ts";
+import type { ActorRpc, ChainEntry, EventRef } from "./protocol.ts";
 
 interface Mark {
   head: EventRef;
@@ -105,10 +106,4 @@ function isWanted({ block }: ChainEntry, types: readonly string[]): boolean {
 
 function entryOf({ seq, cid, block, payload }: LedgerEntry): ChainEntry {
   return { seq, cid: cidText(new Link("dag-cbor", cid)), block, payload: payload.block };
-}
-
-function settled<T>(answer: Answer<T>): T {
-  if (answer.ok) return answer.value;
-  const { code, message, evidence } = answer.error;
-  throw new TheaterError(code, message, evidence);
 }

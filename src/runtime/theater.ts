@@ -1,33 +1,29 @@
 // The runtime as the Worker holds it: finds actors, gives birth to them, and reads their chains for
 // auditors. Keeps nothing of its own; every answer is a value.
 
-import { actorId } from "../chain/actor-id.ts";
-import { cidText, digestText, parseCid, parseDigest } from "../chain/cid.ts";
-import { Link } from "../chain/value.ts";
-import type { Executor } from "../executor/executor.ts";
-import { sha256 } from "../chain/hash.ts";
-import { concat, fromUtf8 } from "../lib/bytes.ts";
-import { ensureTheaterError, TheaterError } from "../lib/errors.ts";
+import { cidText, digestText, parseCid } from "../chain/cid.ts";
 import type { Ledger } from "../chain/ledger.ts";
-import { neededHandlers } from "../handlers/registry.ts";
+import { Link } from "../chain/value.ts";
+import type { Report } from "../chain/verify.ts";
+import type { Executor } from "../executor/executor.ts";
+import { TheaterError } from "../lib/errors.ts";
 import { LabelledStores } from "../store/labels.ts";
 import type { ContentStore } from "../store/store.ts";
-import type { Actors, ActorListing, ChainQuery, ComponentSummary, StartInput } from "./actors.ts";
+import type {
+  Actors,
+  ActorListing,
+  ChainQuery,
+  ComponentSummary,
+  Started,
+  StartInput,
+} from "./actors.ts";
+import { answer, reached, settled } from "./answers.ts";
 import { AuditReader } from "./audit-reader.ts";
-import {
-  componentDigest,
-  Components,
-  lacksForActor,
-  summarize,
-  type Component,
-} from "./components.ts";
 import { Births } from "./births.ts";
+import { componentDigest, Components, summarize } from "./components.ts";
 import { Directory } from "./directory.ts";
 import { actorStub, logOf, type Environment } from "./environment.ts";
-import { composeGenesis } from "./genesis.ts";
 import { healthOf } from "./health.ts";
-import { parseManifest, resolvedManifest, type Manifest } from "./manifest.ts";
-import type { Report } from "../chain/verify.ts";
 import type {
   ActorRpc,
   ActorSummary,
@@ -39,6 +35,7 @@ import type {
   MessageInput,
   TilePlace,
 } from "./protocol.ts";
+import { Starter } from "./starter.ts";
 
 export interface TheaterParts {
   environment: Environment;
@@ -53,7 +50,7 @@ export class Theater implements Actors {
   readonly #stores: LabelledStores;
   readonly #directory: Directory;
   readonly #components: Components;
-  readonly #births: Births;
+  readonly #starter: Starter;
   readonly #audit: AuditReader;
 
   constructor({ environment, ledger, content, executor }: TheaterParts) {
@@ -62,7 +59,14 @@ export class Theater implements Actors {
     this.#stores = new LabelledStores(environment.LEDGER, content);
     this.#directory = new Directory(environment.LEDGER);
     this.#components = new Components(environment.LEDGER, content, executor);
-    this.#births = new Births(environment.LEDGER);
+    this.#starter = new Starter({
+      log: logOf(environment),
+      births: new Births(environment.LEDGER),
+      components: this.#components,
+      content,
+      stores: this.#stores,
+      actor: (id) => this.#actor(id),
+    });
     this.#audit = new AuditReader(ledger, (id) => this.#actor(id));
   }
 
@@ -82,67 +86,8 @@ export class Theater implements Actors {
     return answer(async () => await this.#components.wit(componentDigest(digest)));
   }
 
-  start(
-    input: StartInput,
-  ): Promise<Answer<{ id: string; name: string; component: string; head: EventRef }>> {
-    return answer(async () => {
-      if (input.parent !== null) {
-        throw new TheaterError(
-          "unsupported",
-          "Start it without a parent: this version has no supervision yet.",
-        );
-      }
-      const manifest = parseManifest(input.manifest);
-      const component = await this.#resolve(manifest.component);
-      checkFit(manifest, component);
-      const source = resolvedManifest(input.manifest, digestText(component.digest));
-      const log = logOf(this.#environment);
-      const composed = composeGenesis({
-        log: log.name,
-        key: (await log.key())?.publicKey ?? null,
-        name: manifest.name,
-        manifest: await this.#content.put(fromUtf8(source)),
-        component: component.digest,
-        modules: component.modules,
-        grants: manifest.grants,
-        limits: manifest.limits,
-        parent: null,
-      });
-      const initState =
-        input.initState ?? (manifest.initState === null ? null : fromUtf8(manifest.initState));
-      const asked = sha256(
-        concat([fromUtf8(source), Uint8Array.of(0), initState ?? Uint8Array.of(0)]),
-      );
-      const { idempotency } = input;
-      const genesis =
-        idempotency === undefined
-          ? composed
-          : await this.#births.claim(idempotency, asked, composed);
-      const id = actorId(genesis);
-      const birth = { genesis, initState, createdMs: Date.now(), parent: null };
-      const { head } = settled(await this.#actor(id).create(birth), { id });
-      return { id, name: manifest.name, component: digestText(component.digest), head };
-    });
-  }
-
-  /** "sha256:…" or "store://<store>/<label>". */
-  async #resolve(reference: string): Promise<Component> {
-    const [, store, label] = /^store:\/\/([^/]+)\/(.+)$/.exec(reference) ?? [];
-    if (store !== undefined && label !== undefined) {
-      const digest = await this.#stores.getByLabel(store, label);
-      if (digest === undefined) {
-        throw new TheaterError("not-found", `There is no label ${label} in ${store}.`);
-      }
-      return await this.#components.get(digest);
-    }
-    if (parseDigest(reference) === undefined) {
-      throw new TheaterError(
-        "bad-manifest",
-        `The server takes component = "sha256:…" or "store://…"; \`theater start\` uploads a file and fills it in.`,
-        { key: "component", found: reference },
-      );
-    }
-    return await this.#components.get(componentDigest(reference));
+  start(input: StartInput): Promise<Answer<Started>> {
+    return answer(async () => await this.#starter.start(input));
   }
 
   list(query: {
@@ -295,74 +240,6 @@ export class Theater implements Actors {
   }
 }
 
-/** Throws `not-an-actor` or `missing-handler`. */
-function checkFit(manifest: Manifest, component: Component): void {
-  const { description } = component.set;
-  const lacks = lacksForActor(description);
-  if (lacks.length > 0) {
-    throw new TheaterError(
-      "not-an-actor",
-      `The component cannot run as an actor. ${lacks.join(" ")}`,
-      { lacks },
-    );
-  }
-  const missing = neededHandlers(description).filter((type) => !(type in manifest.grants));
-  if (missing.length > 0) {
-    const tables = missing.map((type) => `[[handler]] type = "${type}"`).join(", ");
-    const message = `The component imports what the manifest does not grant: add ${tables}.`;
-    throw new TheaterError("missing-handler", message, { missing });
-  }
-}
-
 function named(digest: Uint8Array): { cid: string; digest: string } {
   return { cid: cidText(new Link("raw", digest)), digest: digestText(digest) };
-}
-
-/** The value, or the refusal thrown again, with more evidence. */
-function settled<T>(given: Answer<T>, evidence: Record<string, unknown> = {}): T {
-  if (given.ok) return given.value;
-  throw new Refused(given.error, evidence);
-}
-
-class Refused extends TheaterError {
-  readonly event: EventRef | undefined;
-
-  constructor(
-    { code, message, evidence, event }: Extract<Answer<never>, { ok: false }>["error"],
-    more: object,
-  ) {
-    super(code, message, { ...evidence, ...more });
-    this.event = event;
-  }
-}
-
-async function answer<T>(work: () => Promise<T>): Promise<Answer<T>> {
-  try {
-    return { ok: true, value: await work() };
-  } catch (thrown) {
-    const error = ensureTheaterError(thrown);
-    const { code, message, evidence } = error;
-    const event = error instanceof Refused ? error.event : undefined;
-    return {
-      ok: false,
-      error: {
-        code,
-        message,
-        ...(evidence && { evidence: { ...evidence } }),
-        ...(event && { event }),
-      },
-    };
-  }
-}
-
-/** An RPC that throws says only that the connection broke: the object answers in values. */
-async function reached<T>(call: () => Promise<Answer<T>>): Promise<Answer<T>> {
-  try {
-    return await call();
-  } catch (thrown) {
-    const cause = thrown instanceof Error ? thrown.message : String(thrown);
-    const message =
-      "The connection to the actor broke: repeat with the same Idempotency-Key to learn the outcome.";
-    return { ok: false, error: { code: "outcome-unknown", message, evidence: { cause } } };
-  }
 }
