@@ -67,6 +67,16 @@ test.for(ways)("a turn that cannot commit (%s) sends nothing and says nothing", 
   await until(async () => (await peer.ask([["heard"]])).gave?.toString() === "never");
 });
 
+// The platform holds results until they are on disk, and does not hold exceptions.
+test.for(ways)("a guest's error that cannot be recorded (%s) is not told", async (way) => {
+  const actor = await start();
+  await refuse(actor, way, "turn.refused");
+  const { gave, event, message } = await actor.ask([["refuse", "a secret"]]);
+  expect(["internal", "outcome-unknown"]).toContain(gave);
+  expect(event).toBeUndefined();
+  expect(message).not.toContain("a secret");
+});
+
 test.for(ways)("a send that cannot be written (%s) is not acknowledged", async (way) => {
   const actor = await start();
   await refuse(actor, way, "message.received");

@@ -102,6 +102,21 @@ test("4, 5: a turn that had acted is closed as lost, with its key, and not run a
   }
 });
 
+test("4: a lost turn is closed also in an actor that may not run", async () => {
+  const [actor, peer] = [await start(), await start()];
+  const gate = new Gate();
+  faults.peer = async ({ name }, go) => {
+    if (name === `${peer.id} request`) await gate.wait();
+    return await go();
+  };
+  const asked = actor.ask([["request", peer.id, [["turns"]]]], "key");
+  await gate.reached();
+  await actor.change("pause");
+  await crashDuring(actor, asked);
+  expect((await actor.lines()).at(-1)).toBe("turn.failed lost/unresumable 2");
+  expect((await actor.ask([["request", peer.id, [["turns"]]]], "key")).gave).toBe("host-failure");
+});
+
 test("4: a send whose turn had acted is closed too, and the next one runs", async () => {
   const [actor, peer] = [await start(), await start()];
   const gate = new Gate();
