@@ -61,6 +61,7 @@ export class GuestCheck {
   #callsLeft: number;
   #bytesLeft = BYTES_MAX;
   #over = false;
+  #calledHost = false;
 
   constructor({ hostCallsMax, isPure }: GuestLimits) {
     this.#callsLeft = hostCallsMax;
@@ -69,6 +70,11 @@ export class GuestCheck {
 
   door(host: TurnHost): TurnHost {
     return new GuestDoor(host, this);
+  }
+
+  /** Whether the guest has reached the host: then running it again could repeat what it did. */
+  get calledHost(): boolean {
+    return this.#calledHost;
   }
 
   /** The isolate has answered, or broken: its door stays shut, whoever kept it. */
@@ -83,6 +89,7 @@ export class GuestCheck {
   }
 
   call(about: unknown, args: unknown): { about: string; args: Value[] } {
+    this.#calledHost = true;
     if (this.#over) throw lie("a call after the turn");
     return this.#call(about, args);
   }

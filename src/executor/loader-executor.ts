@@ -68,19 +68,25 @@ export class LoaderExecutor implements Executor {
     const { hostCallsMax } = input;
     const check = new GuestCheck({ hostCallsMax, isPure: this.#isPure });
     try {
-      return check.output(await this.#run(modules, input, check.door(host)));
+      return check.output(await this.#run(modules, input, check, host));
     } finally {
       check.close();
     }
   }
 
-  async #run(modules: ModuleSetRef, input: TurnInput, door: TurnHost): Promise<unknown> {
+  async #run(
+    modules: ModuleSetRef,
+    input: TurnInput,
+    check: GuestCheck,
+    host: TurnHost,
+  ): Promise<unknown> {
+    const door = check.door(host);
     const generation = generations.get(modules.digest) ?? 0;
     const guest = this.#guest(modules, generation);
     try {
       return await guest.run(input, door);
     } catch (thrown) {
-      if (await this.#starts(guest)) throw thrown;
+      if (check.calledHost || (await this.#starts(guest))) throw thrown;
       // The Loader caches a failed start for as long as the process lives (measured on workerd
       // 1.20261117): the same id would fail for every actor. One retry under the next id; after that
       // only where the files could not be read, because code that does not start never will, and each

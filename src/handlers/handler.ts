@@ -88,6 +88,12 @@ export const denied = (reason: string): HandlerAnswer => ({
   outcome: "denied",
   result: { err: `Permission denied: ${reason}` },
 });
+/** A function of an interface that this version serves in part: components import interfaces whole. */
+export function unserved(what: string): HostFunction {
+  const reason = `unsupported: this version of Theater has no ${what}`;
+  return { effect: "local", call: () => Promise.resolve(failed(reason)) };
+}
+
 /** The call did not come to an end of its own. */
 export const failed = (reason: string): HandlerAnswer => ({
   outcome: "failed",

@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { isActorId } from "../chain/actor-id.ts";
 import type { Value } from "../chain/value.ts";
-import { err, type Handler } from "./handler.ts";
+import { err, returned, unserved, type Handler } from "./handler.ts";
 
 const HOST = "theater:simple/message-server-host";
 
@@ -38,5 +38,15 @@ export const messageServer: Handler = {
         return await services.request(message.to, message.body, callId);
       },
     },
+    // No request outlives its turn in this version, so the list is always empty.
+    [`${HOST}#list-outstanding-requests`]: {
+      effect: "local",
+      call: () => Promise.resolve(returned([])),
+    },
+    [`${HOST}#respond-to-request`]: unserved("deferred answers"),
+    [`${HOST}#cancel-request`]: unserved("deferred answers"),
+    [`${HOST}#open-channel`]: unserved("channels"),
+    [`${HOST}#send-on-channel`]: unserved("channels"),
+    [`${HOST}#close-channel`]: unserved("channels"),
   },
 };

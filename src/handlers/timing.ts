@@ -1,7 +1,7 @@
 // `theater:simple/timing`. `now` is answered in the isolate; `sleep` and `deadline` need durable timers.
 
 import { z } from "zod";
-import type { Handler } from "./handler.ts";
+import { unserved, type Handler } from "./handler.ts";
 import { timingPure } from "./pure/timing.ts";
 
 export const timing: Handler = {
@@ -10,5 +10,8 @@ export const timing: Handler = {
   exports: [],
   config: z.strictObject({}),
   pure: timingPure,
-  functions: {},
+  functions: {
+    "theater:simple/timing#sleep": unserved("durable timers"),
+    "theater:simple/timing#deadline": unserved("durable timers"),
+  },
 };

@@ -4,10 +4,9 @@
 import { Link, type Value } from "../chain/value.ts";
 import { toHex, toUtf8 } from "../lib/bytes.ts";
 import { assert, TheaterError } from "../lib/errors.ts";
-import type { ContentStore } from "../store/store.ts";
 import { RecordedError } from "./answers.ts";
 import type { Cell } from "./cell.ts";
-import { keepContent, resolveContent } from "./content.ts";
+import type { Blocks } from "./content.ts";
 import { BACKLOG_MAX, type Feeder } from "./feeder.ts";
 import { messageKey, type Idempotency, type MessageKey } from "./idempotency.ts";
 import type { Journal } from "./journal.ts";
@@ -22,7 +21,7 @@ interface AdmissionParts {
   cell: Cell;
   mailbox: Mailbox;
   idempotency: Idempotency;
-  content: ContentStore;
+  content: Blocks;
   limits: Limits;
   feeder: Feeder;
   run: () => void;
@@ -52,13 +51,14 @@ export class Admission {
     if (earlier !== undefined) return journal.ref(earlier);
     this.#check(input.body);
     const message = newMessage("send", HANDLE_SEND, input, [input.body]);
-    await keepContent(content, message.params);
-    // Again: the store took its time, and a repetition may have come through meanwhile.
-    const meanwhile = known();
-    if (meanwhile !== undefined) return journal.ref(meanwhile);
-    this.#check(input.body);
-    return this.#admit(message, (seq) => {
-      if (key !== null) idempotency.keep("send", key, seq);
+    return await content.keep(message.params, () => {
+      // Again: the store took its time, and a repetition may have come through meanwhile.
+      const meanwhile = known();
+      if (meanwhile !== undefined) return journal.ref(meanwhile);
+      this.#check(input.body);
+      return this.#admit(message, (seq) => {
+        if (key !== null) idempotency.keep("send", key, seq);
+      });
     });
   }
 
@@ -73,10 +73,11 @@ export class Admission {
       id: `${from}/${n}`,
       cause: event,
     };
-    await keepContent(content, message.params);
-    this.#check(body);
-    if (n <= mailbox.receivedFrom(from)) return; // it came twice while the store took its time
-    this.#admit(message, () => mailbox.noteReceived(from, n));
+    await content.keep(message.params, () => {
+      this.#check(body);
+      if (n <= mailbox.receivedFrom(from)) return; // it came twice while the store took its time
+      this.#admit(message, () => mailbox.noteReceived(from, n));
+    });
   }
 
   #admit(message: Message, record: (seq: number) => void): EventRef {
@@ -129,18 +130,22 @@ export class Admission {
   async outcomeOf(seq: number): Promise<Reply> {
     const { journal, content } = this.#parts;
     const event = journal.ref(seq);
+    if (journal.isErased(seq)) {
+      const message = "What was recorded was erased: it cannot be given again.";
+      throw new RecordedError({ code: "wrong-state", message, event });
+    }
     const committed = journal.payload(seq, "turn.committed");
     if (committed !== undefined) {
       return replyOf({
         kind: "committed",
         event,
-        result: await resolveContent(content, committed.result),
+        result: await content.resolve(committed.result),
       });
     }
     const refused = journal.payload(seq, "turn.refused");
     if (refused !== undefined) {
       // An error is a text by its WIT type; one too long for a payload is stored as its UTF-8.
-      const error = await resolveContent(content, refused.error);
+      const error = await content.resolve(refused.error);
       const text = error instanceof Uint8Array ? toUtf8(error) : error;
       return replyOf({ kind: "refused", event, error: text });
     }
@@ -182,13 +187,17 @@ function keyOf({ idempotency, body }: MessageInput): MessageKey | null {
 function newMessage(
   kind: "send" | "request",
   about: string,
-  { from, body }: Pick<MessageInput, "from" | "body">,
+  { from, body, cause }: Pick<MessageInput, "from" | "body" | "cause">,
   params: readonly Value[],
 ): Message {
   assert(body instanceof Uint8Array, "a message's body is bytes");
   const random = crypto.getRandomValues(new Uint8Array(48));
   const [id, seed] = [toHex(random.subarray(0, 16)), random.slice(16)];
-  return { id, kind, about, from, cause: null, params, seed, seq: null, key: null };
+  const origin =
+    cause === undefined
+      ? null
+      : { actor: from, seq: cause.seq, event: new Link("dag-cbor", cause.event) };
+  return { id, kind, about, from, cause: origin, params, seed, seq: null, key: null };
 }
 
 /** The guest's answer; its error and its failures are thrown with the event that records them. */

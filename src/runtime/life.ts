@@ -225,6 +225,7 @@ export class Life {
 
   #change(change: LifecycleChange, principal: string, key: MessageKey | null) {
     const status = statusAfter(change, this.status);
+    if (change === "restart") this.#requireBegun();
     const event = this.journal.transaction(() => {
       const appended = this.journal.append(lifecycleEvent(change, principal, 1));
       this.cell.set("status", status);
@@ -233,6 +234,14 @@ export class Life {
       return { seq: appended.seq, cid: appended.cid };
     });
     return { status, event };
+  }
+
+  /** An actor whose init did not succeed has no state that it could go on from. */
+  #requireBegun(): void {
+    const end = this.journal.endOfTurn(1);
+    if (end !== undefined && this.journal.entries(end, 1)[0]?.type === "turn.committed") return;
+    const message = "The actor's init did not succeed: start a new one from a mended manifest.";
+    throw new TheaterError("wrong-state", message, { status: this.status });
   }
 
   summary(): ActorSummary {

@@ -52,6 +52,8 @@ export interface MessageInput {
   /** Who sends it: "external" or an actor id. */
   from: string;
   idempotency?: IdempotencyKey;
+  /** For a message of an actor: the event of its chain that the message comes from. */
+  cause?: { seq: number; event: Uint8Array };
 }
 
 /** One event as the audit routes show it; `payload` is null where it was erased. */

@@ -43,12 +43,15 @@ async function request(
   callId: string,
 ) {
   const from = journal.actor;
+  // The intent was appended just before this call, with no await in between: it is the head.
+  const { seq, digest: event } = journal.head;
   if (to === from) return err("request-cycle: an actor cannot wait for itself");
   try {
     const answer = await peer(to).request({
       body,
       from,
       idempotency: { principal: from, key: callId },
+      cause: { seq, event },
     });
     if (answer.ok) return ok(answer.value.reply ?? new Uint8Array(0));
     const { code, message } = answer.error;
