@@ -38,6 +38,26 @@ export async function* linesOfServer(
   if (response.body !== null) yield* sourceLines(received(response.body, connection.url));
 }
 
+/**
+ * All lines up to `to`. A server may end a listing early: as long as each answer brings something, the
+ * rest is asked for.
+ */
+export async function* linesTo(
+  to: number,
+  from: number,
+  lines: (from: number) => AsyncIterable<SourceLine>,
+): AsyncGenerator<SourceLine> {
+  let last = from - 1;
+  let first: number;
+  do {
+    first = last + 1;
+    for await (const one of lines(first)) {
+      yield one;
+      last = Math.max(last, one.line.seq);
+    }
+  } while (first <= last && last < to);
+}
+
 export async function* linesOfFile(path: string): AsyncGenerator<SourceLine> {
   yield* sourceLines(createReadStream(path));
 }
@@ -60,7 +80,10 @@ async function* sourceLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<S
 }
 
 /** A connection that breaks is not the end of the chain. */
-async function* received(body: AsyncIterable<Uint8Array>, url: string): AsyncGenerator<Uint8Array> {
+export async function* received(
+  body: AsyncIterable<Uint8Array>,
+  url: string,
+): AsyncGenerator<Uint8Array> {
   try {
     yield* body;
   } catch (thrown) {

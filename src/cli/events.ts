@@ -1,9 +1,10 @@
 // `theater events`: shows what the server says. Whether it is true is the business of `theater verify`.
 
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Context } from "./program.ts";
-import { chainHead, linesOfServer, type SourceLine } from "./chain-source.ts";
+import { decodeEvent } from "../chain/event.ts";
+import { linesOfServer, type SourceLine } from "./chain-source.ts";
 import { eventColumns, eventRow } from "./event-rows.ts";
+import { follow as followChain } from "./follow.ts";
+import type { Context } from "./program.ts";
 
 export interface EventsOptions {
   from: number;
@@ -12,13 +13,8 @@ export interface EventsOptions {
   follow?: true;
 }
 
-const FOLLOW_POLL_MS = 500;
-
-export async function events(
-  { connection, output }: Context,
-  id: string,
-  options: EventsOptions,
-): Promise<void> {
+export async function events(context: Context, id: string, options: EventsOptions): Promise<void> {
+  const { connection, output } = context;
   const { from, to, type: types = [], follow = false } = options;
   const print = makePrinter(output.isJson, follow);
   if (!follow) {
@@ -28,16 +24,23 @@ export async function events(
     return;
   }
   // Ends with the process, or at `to`.
-  for (let next = from; to === undefined || next <= to; await sleep(FOLLOW_POLL_MS)) {
-    const head = await chainHead(connection, id);
-    const last = Math.min(head.seq, to ?? head.seq);
-    if (last < next) continue;
-    for await (const line of linesOfServer(connection, id, { from: next, to: last, types })) {
-      print.line(line);
+  if (to === undefined || from <= to) {
+    for await (const line of followChain(context, id, from)) {
+      if (isWanted(line, types)) print.line(line);
+      if (to !== undefined && line.line.seq >= to) break;
     }
-    next = last + 1;
   }
   print.end();
+}
+
+/** What cannot be read is shown, whatever was asked for. */
+function isWanted({ line }: SourceLine, types: readonly string[]): boolean {
+  if (types.length === 0) return true;
+  try {
+    return types.includes(decodeEvent(line.block).type);
+  } catch {
+    return true;
+  }
 }
 
 interface Printer {

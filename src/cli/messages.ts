@@ -7,6 +7,7 @@ import { actorPath } from "./actors.ts";
 import { ask, eventOf } from "./client.ts";
 import { showBytes } from "./output.ts";
 import type { Context } from "./program.ts";
+import { saveReceipt } from "./receipt.ts";
 
 export async function send(
   context: Context,
@@ -24,17 +25,21 @@ export async function request(
   context: Context,
   id: string,
   body: string,
-  key: string | undefined,
+  options: { key?: string; receipt?: string },
 ): Promise<void> {
-  const response = await post(context, `${actorPath(id)}/request`, body, key);
+  const response = await post(context, `${actorPath(id)}/request`, body, options.key);
   const event = eventOf(response);
   context.output.note(`recorded as ${event?.seq}:${event?.cid}`);
   if (response.status === 204) {
     context.output.note("no reply");
     if (context.output.isJson) context.output.show({ reply: null, event }, () => "");
-    return;
+  } else {
+    showBytes(context.output, "reply", new Uint8Array(await response.arrayBuffer()), { event });
   }
-  showBytes(context.output, "reply", new Uint8Array(await response.arrayBuffer()), { event });
+  // After the reply is shown: it has been given, whether or not there is a receipt for it.
+  if (options.receipt === undefined || event === null) return;
+  await saveReceipt(context, id, event.seq, options.receipt);
+  context.output.note(`receipt in ${options.receipt}`);
 }
 
 /** A literal, or the bytes of `@file`; `@-` is standard input. */

@@ -3,7 +3,9 @@
 
 import { Command, InvalidArgumentError } from "commander";
 import type { Connection } from "./client.ts";
+import type { ExportOptions } from "./export.ts";
 import { makeOutput, type Output } from "./output.ts";
+import type { VerifyOptions } from "./verify-report.ts";
 
 /** What every command gets: whom to ask, and how to say the answer. */
 export interface Context {
@@ -31,6 +33,7 @@ export function makeProgram(): Command {
   addActorCommands(program);
   addMessageCommands(program);
   addChainCommands(program);
+  addProofCommands(program);
   addStoreCommands(program);
   return program;
 }
@@ -172,10 +175,18 @@ function addMessageCommands(program: Command): void {
     .argument("<id>")
     .argument("<body>", BODY)
     .option(...key)
-    .action(async (id: string, body: string, options: { key?: string }, command: Command) => {
-      const { request } = await import("./messages.ts");
-      await request(contextOf(command), id, body, options.key);
-    });
+    .option("--receipt <file>", "save a proof of the reply, for theater verify")
+    .action(
+      async (
+        id: string,
+        body: string,
+        options: { key?: string; receipt?: string },
+        command: Command,
+      ) => {
+        const { request } = await import("./messages.ts");
+        await request(contextOf(command), id, body, options);
+      },
+    );
 }
 
 function addChainCommands(program: Command): void {
@@ -197,20 +208,86 @@ function addChainCommands(program: Command): void {
       },
     );
   program
+    .command("export <id>")
+    .description("save a chain as a file that can be verified anywhere")
+    .option("-o, --output <file>", ".car, or .ndjson; - prints a CAR; by default <id>.car")
+    .option("--from <seq>", "first position", wholeNumber, 0)
+    .option("--to <seq>", "last position", wholeNumber)
+    .option("--include <what>", "add to a CAR: manifest,component,states")
+    .option("--checkpoint <file>", "save the signed checkpoint too, for theater verify")
+    .action(async (id: string, options: ExportOptions, command: Command) => {
+      const { exportChain } = await import("./export.ts");
+      await exportChain(contextOf(command), id, options);
+    });
+}
+
+function addProofCommands(program: Command): void {
+  program
     .command("verify")
-    .description("check a whole chain on this machine, trusting no server")
-    .argument("<chain>", "an actor's id, or an exported .ndjson file")
+    .description("check a whole chain, or a receipt, on this machine, trusting no server")
+    .argument("<what>", "an actor's id, an exported .car or .ndjson, or a receipt")
     .option(
       "--head <seq:cid>",
-      "an event that is known for sure; the chain is checked up to it",
+      "an event that is known for sure: a chain is checked up to it (it must be a CAR's last one), a receipt must prove it",
       eventRef,
     )
-    .action(
-      async (chain: string, options: { head?: { seq: number; cid: string } }, command: Command) => {
-        const { verify } = await import("./verify.ts");
-        process.exitCode = await verify(contextOf(command), chain, options.head);
-      },
-    );
+    .option("--after <seq:cid>", "a file that begins behind this event", eventRef)
+    .option("--checkpoint <file>", "a signed checkpoint that the file must fit")
+    .addHelpText("after", VERIFY_HELP)
+    .action(async (what: string, options: VerifyOptions, command: Command) => {
+      const { verify } = await import("./verify.ts");
+      process.exitCode = await verify(contextOf(command), what, options);
+    });
+  program
+    .command("receipt <id>")
+    .description(
+      "get the proof that an event is in a signed chain; it needs no server to be checked",
+    )
+    .argument("<seq>", "the event's position, as Theater-Event gives it", wholeNumber)
+    .option("-o, --output <file>", "write it to a file instead")
+    .action(async (id: string, seq: number, options: { output?: string }, command: Command) => {
+      const { receipt } = await import("./receipt.ts");
+      await receipt(contextOf(command), id, seq, options.output);
+    });
+  program
+    .command("trust")
+    .description("say whose signatures count; without such keys, verify checks hashes only")
+    .argument("[key]", "a verifier key, name+id+key, from a source that you trust")
+    .option("--list", "list the trusted keys")
+    .option("--remove <name>", "trust a key no longer, by its name or whole")
+    .option("--from <id>", "show the key that an actor's first event names, to be compared")
+    .option("--yes", "with --from: it is compared, pin it; with a key: also if its name has one")
+    .addHelpText("after", "\nKept in THEATER_TRUST, or theater/trust.json among your settings.")
+    .action(async (key: string | undefined, options: TrustOptions, command: Command) => {
+      await runTrust(key, options, command);
+    });
+}
+
+const VERIFY_HELP = `
+An actor's chain is also held against the server's signed checkpoint and against the last one
+that was seen here. Exit code 3: a hash, a signature or a proof is wrong, a payload is withheld, or
+the log takes back what it signed. Hashes that fit without a trusted signature exit 0, and say so.`;
+
+interface TrustOptions {
+  list?: true;
+  remove?: string;
+  from?: string;
+  yes?: true;
+}
+
+async function runTrust(
+  key: string | undefined,
+  { list, remove, from, yes }: TrustOptions,
+  command: Command,
+): Promise<void> {
+  const asked = [key, list, remove, from].filter((one) => one !== undefined);
+  if (asked.length !== 1) command.error("error: give a key, or one of --list, --remove, --from");
+  const context = contextOf(command);
+  const { distrust, listTrusted, trust, trustFrom } = await import("./trust.ts");
+  if (key !== undefined) await trust(context, key, yes === true);
+  else if (remove !== undefined) await distrust(context, remove);
+  else if (from !== undefined) await trustFrom(context, from, yes === true);
+  else await listTrusted(context);
 }
 
 function addStoreCommands(program: Command): void {

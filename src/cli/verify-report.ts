@@ -1,0 +1,99 @@
+// The verdict on a chain, for people, for programs, and as an exit code.
+
+import type { Report } from "../chain/verify.ts";
+import type { EventRef } from "./chain-source.ts";
+import { fields, printable } from "./output.ts";
+import type { Context } from "./program.ts";
+import type { Signing } from "./signing.ts";
+
+export const VERIFIED = 0;
+export const DIFFERENCE = 3;
+
+export interface VerifyOptions {
+  /** An event that is known for sure: the last one of the chain, or the one that a receipt is about. */
+  head?: EventRef;
+  /** The event before the first one of a file that begins in the middle, verified before. */
+  after?: EventRef;
+  /** A file with a signed checkpoint. */
+  checkpoint?: string;
+}
+
+/** A chain as it was read, with what the signatures say. */
+export interface Verified {
+  report: Report;
+  /** What the first bad event claims to be, if it can be read at all. */
+  type: string | null;
+  /** Undefined where the chain was not read from its first event. */
+  signing: Signing | undefined;
+  /** How many events, from the first, a checkpoint confirms, and the pinned keys that signed for them. */
+  signed: { to: number; by: readonly string[] };
+  /** CIDs of blocks behind the chain that are not what these say. */
+  badContent: readonly string[];
+  /** Besides the chain, for programs. */
+  more?: Readonly<Record<string, unknown>>;
+  /** For people: asides. */
+  notes: readonly string[];
+}
+
+/** Prints the verdict and returns the exit code. */
+export function show({ output }: Context, verified: Verified): number {
+  const { report, type, more, notes } = verified;
+  const { verdict, withheld, events } = report;
+  const isWhole = withheld.length === 0 && verified.badContent.length === 0 && events > 0;
+  const isGood = verdict === "verified" && isWhole;
+  for (const note of notes) output.note(note);
+  const advice = adviceOn(verified);
+  if (isGood && advice !== undefined) output.note(advice);
+  const { green, red } = output.colors;
+  output.show({ ...report, firstBadType: type, ...more, signed: signedJson(verified) }, () =>
+    (isGood ? green : red)(describe(verified)),
+  );
+  return isGood ? VERIFIED : DIFFERENCE;
+}
+
+/** `to` is the last event that a pinned key signed for, null where there is none. */
+function signedJson({ signing, signed: { to, by } }: Verified): unknown {
+  if (signing === undefined) return null;
+  const { origin, status } = signing;
+  return { status, origin, to: by.length === 0 ? null : to - 1, by };
+}
+
+function adviceOn({ report, signing, signed }: Verified): string | undefined {
+  if (signing === undefined || signed.by.length > 0) return undefined;
+  switch (signing.status) {
+    case "untrusted":
+      return `not signed by a key you trust (theater trust --from ${report.actor} shows the log's key)`;
+    case "none":
+      return "not signed: there is no checkpoint to hold it against";
+    case "trusted":
+      return undefined;
+  }
+}
+
+/** The names of keys, as people pinned them. */
+export function namesOf(keys: readonly string[]): string {
+  return printable(keys.map((key) => key.slice(0, key.indexOf("+"))).join(", "));
+}
+
+function describe({ report, type, signed: { to, by }, badContent }: Verified): string {
+  const { firstBad, head, erased, withheld, events } = report;
+  const good = head === null ? "nothing" : `${head.seq - events + 1}…${head.seq}`;
+  const signed = by.length === 0 ? "" : `signed to ${to - 1} by ${namesOf(by)}, `;
+  const counts = `${signed}${erased.length} erased, ${withheld.length} withheld`;
+  if (firstBad === null) {
+    if (head === null) return "nothing to verify: there is no event";
+    const lists = [
+      ...(withheld.length === 0 ? [] : [`\nwithheld  ${withheld.join(", ")}`]),
+      ...badContent.map((cid) => `\nbroken content  ${cid}`),
+    ];
+    return `verified ${good}, ${counts}\nhead ${head.seq}:${head.cid}${lists.join("")}`;
+  }
+  const { seq, problem, sentence, expected, found } = firstBad;
+  const evidence: [string, string][] = [
+    ["expected", printable(expected ?? "-")],
+    ["found", printable(found ?? "-")],
+    ["verified", events === 0 ? "nothing" : `${good}, ${counts}`],
+  ];
+  const ofType = type === null ? "" : ` ${type}`;
+  return `broken at ${seq}${ofType}: ${problem}: ${printable(sentence)}\n${fields(evidence)}`;
+}
