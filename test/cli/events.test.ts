@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
-import { parseLine, toLine } from "../../src/chain/ndjson.ts";
+import { parseLine, toLine, type Line } from "../../src/chain/ndjson.ts";
+import { present } from "../chain/present.ts";
 import { sampleChain } from "../chain/sample-chain.ts";
+import { problem, serve, type Canned, type Received } from "./canned-server.ts";
 import { serveChain } from "./chain-server.ts";
 import { theater } from "./run-theater.ts";
 
@@ -53,16 +55,51 @@ test("an altered event is shown as one that cannot be read, not left out", async
   expect(stdout.trimEnd().split("\n").at(-1)).toMatch(/^ +1 .*\(not an event\)/);
 });
 
-test("--follow goes on as the chain grows, each event once, and --json gives a line for each", async () => {
-  const listing = { lines, head: { seq: 3, cid: lines[3]?.cid ?? "" } };
-  await using server = await serveChain(listing);
-  const grown = setInterval(() => Object.assign(listing.head, head), 300);
-  const { stdout } = await theater(["events", actor, "--follow", "--to", "6", "--json"], server);
-  clearInterval(grown);
-  expect(stdout).toBe(
-    lines
-      .slice(0, 7)
-      .map((line) => `${toLine(line)}\n`)
-      .join(""),
+const message = ({ seq, cid, block, payload }: Line): string =>
+  `id: ${seq}\ndata: ${toLine({ seq, cid, block, payload })}\n\n`;
+
+/** History and more over connections that break: after some events, within one, and before any. */
+function brokenStream(): (request: Received) => Canned {
+  const answers: Canned[] = [
+    { body: lines.slice(0, 3).map(message).join("") + message(present(lines[3])).slice(0, -40) },
+    problem(503, "unavailable", "Soon."),
+    { body: ": nothing new\n\n" },
+    { body: lines.slice(2).map(message).join("") },
+  ];
+  return ({ path }) => {
+    expect(path).toBe(`/v1/actors/${actor}/chain/follow`);
+    return answers.shift() ?? problem(500, "internal", "Asked too often.");
+  };
+}
+
+test("--follow goes on where a connection broke, each event once, and --json gives a line for each", async () => {
+  await using server = await serve(brokenStream());
+  const { code, stdout } = await theater(
+    ["events", actor, "--follow", "--to", "6", "--json"],
+    server,
   );
+  const shown = lines.slice(0, 7).map((line) => `${toLine(line)}\n`);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: shown.join("") });
+  expect(server.received.map(({ headers }) => headers["last-event-id"])).toEqual([
+    undefined,
+    "2",
+    "2",
+    "2",
+  ]);
+});
+
+test("--follow --type shows only those types, and --from begins behind the event before", async () => {
+  await using server = await serve(() => ({ body: lines.map(message).join("") }));
+  const args = ["--follow", "--from", "3", "--to", "7", "--type", "host.called", "--json"];
+  const { stdout } = await theater(["events", actor, ...args], server);
+  expect(stdout).toBe(`${toLine(present(lines[4]))}\n`);
+  expect(server.received[0]?.headers["last-event-id"]).toBe("2");
+});
+
+test("--follow of an actor that does not exist is refused at once", async () => {
+  await using server = await serve(() => problem(404, "not-found", "No such actor."));
+  const { code, stderr } = await theater(["events", actor, "--follow"], server);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^not-found: /);
+  expect(server.received).toHaveLength(1);
 });

@@ -2,9 +2,14 @@
 
 import { spawn } from "node:child_process";
 import { buffer } from "node:stream/consumers";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
+
+/** Trusts nobody, whatever the person at this machine trusts. */
+const NO_TRUST = join(mkdtempSync(join(tmpdir(), "theater-trust-")), "trust.json");
 
 export interface Run {
   code: number | null;
@@ -28,6 +33,7 @@ export async function theater(args: readonly string[], options: RunOptions = {})
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: {
       PATH,
+      THEATER_TRUST: NO_TRUST,
       ...(url === undefined ? {} : { THEATER_URL: url }),
       ...(token === undefined ? {} : { THEATER_TOKEN: token }),
       ...env,

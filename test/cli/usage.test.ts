@@ -5,7 +5,7 @@ test("--help names every command and exits 0", async () => {
   const { code, stdout } = await theater(["--help"]);
   expect(code).toBe(0);
   const commands =
-    "dev build start list inspect stop terminate restart pause resume state send request events verify store";
+    "dev build start list inspect stop terminate restart pause resume state send request events export verify receipt trust store";
   const missing = commands
     .split(" ")
     .filter((command) => !new RegExp(`^  ${command}\\b`, "m").test(stdout));
@@ -28,6 +28,9 @@ test.for([
   [["events", "a", "--from", "-1"], "whole number"],
   [["events", "a", "--from", "1e3"], "whole number"],
   [["verify", "a", "--head", "5"], "<seq>:<cid>"],
+  [["trust"], "give a key"],
+  [["trust", "--list", "--remove", "x"], "give a key, or one of"],
+  [["receipt", "a"], "missing required argument 'seq'"],
   [["dev", "--port", "65536"], "at most 65535"],
   [["list", "--url", "localhost:8787"], "must be an http address"],
   [["store"], "Usage: theater store"],

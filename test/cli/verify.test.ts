@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { toLine, type Line } from "../../src/chain/ndjson.ts";
 import { fromHex } from "../../src/lib/bytes.ts";
 import { ERASED, sampleChain } from "../chain/sample-chain.ts";
+import { serve } from "./canned-server.ts";
 import { serveChain } from "./chain-server.ts";
 import { theater } from "./run-theater.ts";
 
@@ -83,7 +84,8 @@ test("a server that answers only a few events at a time is asked for the rest", 
   await using server = await serveChain({ lines, head, limit: 5 });
   const { code } = await theater(["verify", actor], server);
   expect(code).toBe(0);
-  expect(server.received).toHaveLength(1 + Math.ceil(lines.length / 5));
+  const asked = server.received.filter(({ path }) => path.includes("/chain?"));
+  expect(asked).toHaveLength(1 + Math.ceil(lines.length / 5)); // and once for the genesis alone
 });
 
 test("events that come while the chain is read are not taken for a difference", async () => {
@@ -149,7 +151,20 @@ test.for([
   expect(code).toBe(3);
 });
 
-test("a file that is not there or not readable by this version is refused, not judged", async () => {
+test("a file that is not there is refused, not judged", async () => {
   expect((await theater(["verify", "absent.ndjson"])).code).toBe(1);
-  expect((await theater(["verify", "chain.car"])).stderr).toMatch(/^unsupported: /);
+  expect((await theater(["verify", "absent.car"])).code).toBe(1);
+});
+
+test("a server that shows another genesis to one reading than to the other is found out", async () => {
+  await using server = await serve(({ path }) => {
+    const { pathname, searchParams } = new URL(path, "http://server");
+    if (pathname.endsWith("/chain/head")) return { json: head };
+    const isPeek = searchParams.get("to") === "0";
+    const shown = lines.map((line) => ({ ...line, payload: isPeek ? null : line.payload }));
+    return { body: shown.map((line) => `${toLine(line)}\n`).join("") };
+  });
+  const { code, stderr } = await theater(["verify", actor], server);
+  expect(code).toBe(3);
+  expect(stderr).toMatch(/^chain-broken: /m);
 });
