@@ -43,7 +43,16 @@ export interface ReadRange {
   readonly to?: number;
   /** 1 to READ_ROWS_MAX. */
   readonly limit: number;
-  readonly type?: string;
+  /** Types of events to keep; all by default, and with an empty list. */
+  readonly types?: readonly string[];
+  /** Keeps what is about exactly this, and what is about a function of this interface. */
+  readonly about?: string | undefined;
+}
+
+/** A payload to erase. The digest guards a chain that forked: another's payload at `seq` is left alone. */
+export interface ErasedPayload {
+  readonly seq: number;
+  readonly digest: Uint8Array;
 }
 
 export interface Ledger {
@@ -67,6 +76,24 @@ export interface Ledger {
    * means that there are no more. Throws `chain-broken` where an event's payload row is missing.
    */
   read(actor: string, range: ReadRange): Promise<LedgerEntry[]>;
+
+  /**
+   * The first seq of `from`…`to` whose event is not before `time`, ms; `to` + 1 where there is none.
+   * Relies on what a chain promises: an event is never before its parent.
+   */
+  seqAt(actor: string, time: number, range: { from: number; to: number }): Promise<number>;
+
+  /**
+   * Deletes the blocks of payloads, at most READ_ROWS_MAX; rows and digests stay. What is erased already
+   * or not there is no error. Only for events that the ledger has acknowledged: then no append that is
+   * still on its way can bring the bytes back.
+   */
+  erase(actor: string, payloads: readonly ErasedPayload[]): Promise<void>;
+}
+
+/** Whether an event about `about` is one that a reader of `wanted` asks for: see `ReadRange`. */
+export function isAbout(about: string, wanted: string): boolean {
+  return about === wanted || about.startsWith(`${wanted}#`);
 }
 
 /** Bytes that count against GROUP_BYTES_MAX. */

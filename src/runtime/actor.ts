@@ -11,7 +11,9 @@ import { LabelledStores } from "../store/labels.ts";
 import { R2Store } from "../store/r2-store.ts";
 import { answer } from "./answers.ts";
 import { bear } from "./birth.ts";
+import { Births } from "./births.ts";
 import { Checkpoints } from "./checkpoints.ts";
+import { Blocks, blocksPrefix } from "./content.ts";
 import { Directory } from "./directory.ts";
 import { actorStub, logOf, type Environment } from "./environment.ts";
 import { Life, type Surroundings } from "./life.ts";
@@ -24,6 +26,8 @@ import type {
   ChainEntry,
   Consistency,
   Delivery,
+  Erasure,
+  ErasureInput,
   EventRef,
   LifecycleChange,
   MessageInput,
@@ -40,10 +44,13 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
   constructor(state: DurableObjectState, environment: Environment) {
     super(state, environment);
     const content = new R2Store(environment.CONTENT);
+    const own = new R2Store(environment.CONTENT, blocksPrefix(state.id.name ?? ""));
     this.#around = {
       ledger: new D1Ledger(environment.LEDGER),
       directory: new Directory(environment.LEDGER),
       content,
+      blocks: new Blocks(own),
+      births: new Births(environment.LEDGER),
       stores: new LabelledStores(environment.LEDGER, content),
       executor: new LoaderExecutor(environment.LOADER, isPure),
       log: logOf(environment),
@@ -74,7 +81,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
         throw new TheaterError("internal", "the id is made from the genesis");
       }
       if (this.#life === undefined) {
-        await bear(this.ctx.storage, id, input, this.#around.content);
+        await bear(this.ctx.storage, id, input, this.#around.blocks);
         if (this.#life === undefined) this.#wake();
       }
       const life = this.#alive();
@@ -146,6 +153,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async follow(after: number, waitMs: number): Promise<Answer<EventRef>> {
     return await answer(async () => await this.#alive().follow(after, waitMs));
+  }
+
+  async erase(input: ErasureInput): Promise<Answer<Erasure>> {
+    return await answer(async () => await this.#alive().erase(input));
   }
 
   async journal(from: number, limit: number): Promise<Answer<ChainEntry[]>> {

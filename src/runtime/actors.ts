@@ -3,6 +3,8 @@
 import type {
   ChainEntry,
   Consistency,
+  Erasure,
+  ErasureInput,
   ActorSummary,
   Answer,
   EventRef,
@@ -49,6 +51,12 @@ export interface ChainQuery {
   to: number | null;
   /** Event types to keep; empty = all. */
   types: string[];
+  /** Keeps what is about exactly this, or about a function of this interface. */
+  about?: string | undefined;
+  /** Keeps what is not before this time, ms… */
+  since?: number | undefined;
+  /** …and before this one. */
+  until?: number | undefined;
   limit: number;
 }
 
@@ -88,6 +96,10 @@ export interface Actors {
     id: string,
     query: ChainQuery,
   ): Promise<Answer<{ entries: ChainEntry[]; next: number | null }>>;
+  /** Deletes payloads for good and records that; all of them or, where one is refused, none. */
+  erase(id: string, input: ErasureInput): Promise<Answer<Erasure>>;
+  /** A raw block of the actor's own, to which its payloads link. */
+  block(id: string, cid: string): Promise<Answer<Uint8Array>>;
   /** Checks what the ledger holds (not the journal), from genesis to head. */
   verify(id: string): Promise<Answer<Report>>;
 
@@ -101,7 +113,7 @@ export interface Actors {
   /** The head, as soon as it is behind `after`, or after `waitMs` at the latest. */
   follow(id: string, after: number, waitMs: number): Promise<Answer<EventRef>>;
 
-  /** A block or raw content by its CID. */
+  /** Content of stores, components and manifests by its CID. */
   content(cid: string): Promise<Answer<Uint8Array>>;
   putContent(
     store: string,

@@ -130,7 +130,7 @@ export class Admission {
   async outcomeOf(seq: number): Promise<Reply> {
     const { journal, content } = this.#parts;
     const event = journal.ref(seq);
-    if (journal.isErased(seq)) {
+    if (journal.about(seq)?.isErased) {
       const message = "What was recorded was erased: it cannot be given again.";
       throw new RecordedError({ code: "wrong-state", message, event });
     }

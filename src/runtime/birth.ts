@@ -4,9 +4,8 @@
 import { sha256 } from "../chain/hash.ts";
 import type { Value } from "../chain/value.ts";
 import { toHex } from "../lib/bytes.ts";
-import type { ContentStore } from "../store/store.ts";
 import { Cell } from "./cell.ts";
-import { keepContent } from "./content.ts";
+import type { Blocks } from "./content.ts";
 import { Journal } from "./journal.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { BirthInput } from "./protocol.ts";
@@ -17,14 +16,22 @@ export async function bear(
   storage: DurableObjectStorage,
   id: string,
   { genesis, initState, createdMs, parent }: BirthInput,
-  content: ContentStore,
+  content: Blocks,
 ): Promise<void> {
   const params: Value = [initState === null ? null : [initState], [id]];
-  await keepContent(content, params);
-  // While the store took its time, a repetition of this call may have come through.
-  if (storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'event'").toArray().length > 0) {
-    return;
-  }
+  await content.keep(params, () => {
+    // While the store took its time, a repetition of this call may have come through.
+    const tables = "SELECT 1 FROM sqlite_master WHERE name = 'event'";
+    if (storage.sql.exec(tables).toArray().length > 0) return;
+    write(storage, { id, genesis, params, createdMs, parent });
+  });
+}
+
+function write(
+  storage: DurableObjectStorage,
+  born: Omit<BirthInput, "initState"> & { id: string; params: Value },
+): void {
+  const { id, genesis, params, createdMs, parent } = born;
   const journal = new Journal(storage, id);
   journal.transaction(() => {
     storage.sql.exec(TABLES);

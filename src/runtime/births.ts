@@ -42,4 +42,10 @@ export class Births {
     }
     return Uint8Array.from(row.genesis);
   }
+
+  /** Forgets the digest of what was asked for: its initial state was erased. The key stays taken. */
+  async forget(genesis: Uint8Array): Promise<void> {
+    // A scan, but only of the keys of one day.
+    await this.#db.prepare("UPDATE birth SET digest = x'' WHERE genesis = ?1").bind(genesis).run();
+  }
 }

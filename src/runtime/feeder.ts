@@ -27,6 +27,8 @@ export class Feeder {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #lastFedMs = 0;
   #stopped = false;
+  /** After the ledger was found to have lost what it once acknowledged. */
+  onRewind: () => void = () => undefined;
 
   constructor(
     journal: Journal,
@@ -47,6 +49,11 @@ export class Feeder {
 
   get backlog(): number {
     return this.#journal.head.seq - this.#acknowledged;
+  }
+
+  /** Whether the ledger holds another chain under this name, so that nothing is fed any more. */
+  get isStopped(): boolean {
+    return this.#stopped;
   }
 
   /** Whether there is something to feed, and a ledger that may take it. */
@@ -103,6 +110,7 @@ export class Feeder {
   async #rewind(): Promise<void> {
     const head = await this.#ledger.head(this.#journal.actor);
     this.#acknowledged = head?.seq ?? -1;
+    this.onRewind();
   }
 
   /** Two histories under one name: nothing may be written over either. */

@@ -11,6 +11,8 @@ import type { IdempotencyKey, LifecycleChange } from "./protocol.ts";
 const KEPT_MS = 24 * 3_600_000;
 /** Keys of one actor; a full table refuses new keys rather than forgetting old ones early. */
 const KEYS_MAX = 10_000;
+/** In place of the digest of a body that was erased. */
+const ERASED = "";
 
 export type Route = "send" | "request" | LifecycleChange;
 
@@ -41,6 +43,13 @@ export class Idempotency {
       return undefined;
     }
     if (row.digest === digest) return row.seq;
+    if (row.digest === ERASED) {
+      throw new TheaterError(
+        "wrong-state",
+        "What this Idempotency-Key did was done once and is erased: use a new key.",
+        { seq: row.seq },
+      );
+    }
     throw new TheaterError(
       "key-reused",
       "This Idempotency-Key came with another body before: use a new key.",
@@ -58,6 +67,18 @@ export class Idempotency {
     throw new TheaterError(
       "busy",
       `This actor holds ${KEYS_MAX} idempotency keys of the last 24 hours: try later.`,
+    );
+  }
+
+  /**
+   * In the transaction that erases the events: a body's digest has no salt, so it goes with the body. The
+   * key stays and is refused, or a repetition would act again.
+   */
+  forget(seqs: readonly number[]): void {
+    this.#sql.exec(
+      "UPDATE idempotency SET digest = ? WHERE seq IN (SELECT value FROM json_each(?))",
+      ERASED,
+      JSON.stringify(seqs),
     );
   }
 

@@ -1,15 +1,21 @@
 // The journal: the actor's chain in its own SQLite. The only place that builds events.
 //
 // Invariants: the head in memory is the last row on disk; an event's time is never before its parent's;
-// rows are never rewritten. Until archives exist, the journal keeps every event, so that the ledger in
-// D1 can always be filled again from here.
+// rows are never rewritten, except that a payload may be erased. Until archives exist, the journal keeps
+// every event, so that the ledger in D1 can always be filled again from here.
 
+import { decode } from "../chain/cbor.ts";
 import { encodeEvent, type Event } from "../chain/event.ts";
 import type { EventType, Payloads } from "../chain/event-types.ts";
 import { READ_BYTES_MAX, type LedgerEntry } from "../chain/ledger.ts";
-import { decodePayload, encodePayload, type Payload } from "../chain/payload.ts";
+import {
+  decodePayload,
+  encodePayload,
+  type EncodedPayload,
+  type Payload,
+} from "../chain/payload.ts";
 import { cidText } from "../chain/cid.ts";
-import { Link } from "../chain/value.ts";
+import { Link, type Value } from "../chain/value.ts";
 import { assert } from "../lib/errors.ts";
 import type { ChainEntry, EventRef } from "./protocol.ts";
 import { PART_BYTES_MAX } from "./tables.ts";
@@ -145,9 +151,12 @@ export class Journal {
 
   #insert(
     event: Event,
-    payload: { block: Uint8Array; digest: Uint8Array },
+    payload: Omit<EncodedPayload, "raw"> & Partial<EncodedPayload>,
   ): EventRef & { digest: Uint8Array } {
     const { block, digest } = encodeEvent(event);
+    for (const { digest: link } of payload.raw ?? []) {
+      this.#storage.sql.exec("INSERT OR IGNORE INTO link VALUES (?, ?)", link, event.seq);
+    }
     this.#storage.sql.exec(
       "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       event.seq,
@@ -211,7 +220,45 @@ export class Journal {
     return { seq, cid: cidText(new Link("dag-cbor", new Uint8Array(row.cid))) };
   }
 
-  /** The event of that type at `seq`, or undefined if it has another type. */
+  /** What the chain says of an event at `seq` besides its payload; undefined if there is none. */
+  about(
+    seq: number,
+  ): { type: EventType; turn: number; about: string; isErased: boolean } | undefined {
+    const [row] = this.#rows("SELECT * FROM event WHERE seq = ?", seq);
+    if (row === undefined) return undefined;
+    const { type, turn, about, payload } = row;
+    return { type: type as EventType, turn, about, isErased: payload === null };
+  }
+
+  payloadDigest(seq: number): Uint8Array {
+    const [row] = this.#rows("SELECT * FROM event WHERE seq = ?", seq);
+    assert(row !== undefined, `event ${seq} is in the journal`);
+    return new Uint8Array(row.payload_digest);
+  }
+
+  /**
+   * Forgets a payload, in the transaction that appends the `payload.erased`. Returns the raw blocks to
+   * which it linked and no payload links any more, by digest.
+   */
+  erase(seq: number): Uint8Array[] {
+    const { sql } = this.#storage;
+    const [row] = this.#rows("SELECT * FROM event WHERE seq = ?", seq);
+    if (row === undefined || row.payload === null) return [];
+    const links = [...linksIn(decode(new Uint8Array(row.payload)))];
+    sql.exec("UPDATE event SET payload = NULL WHERE seq = ?", seq);
+    const query = "DELETE FROM link WHERE digest = ? AND seq = ? RETURNING digest";
+    // Only what `link` names: a component or a manifest is not a block of this actor's own.
+    const own = links.filter((digest) => sql.exec(query, digest, seq).toArray().length > 0);
+    return own.filter((digest) => !this.isLinked(digest));
+  }
+
+  /** Whether a payload links to this raw block. */
+  isLinked(digest: Uint8Array): boolean {
+    const query = "SELECT 1 FROM link WHERE digest = ? LIMIT 1";
+    return this.#storage.sql.exec(query, digest).toArray().length > 0;
+  }
+
+  /** The event of that type at `seq`, or undefined if it has another type or was erased. */
   payload<T extends EventType>(seq: number, type: T): Payload<T> | undefined {
     const [row] = this.#rows("SELECT * FROM event WHERE seq = ?", seq);
     if (row === undefined || row.type !== type || row.payload === null) return undefined;
@@ -224,11 +271,12 @@ export class Journal {
     return row?.turn ?? 0;
   }
 
-  /** The seq of the event that ended a turn; undefined while it has not ended. */
-  endOfTurn(turn: number): number | undefined {
+  /** The seq of the event that ended a turn; undefined while it has not ended. `from`: where to look first. */
+  endOfTurn(turn: number, from = 0): number | undefined {
     const [row] = this.#rows(
-      `SELECT * FROM event WHERE turn = ? AND type IN ('turn.committed', 'turn.refused', 'turn.failed')
+      `SELECT * FROM event WHERE seq >= ? AND turn = ? AND type IN ('turn.committed', 'turn.refused', 'turn.failed')
        ORDER BY seq LIMIT 1`,
+      from,
       turn,
     );
     return row?.seq;
@@ -236,5 +284,13 @@ export class Journal {
 
   #rows(query: string, ...bindings: SqlStorageValue[]): Row[] {
     return this.#storage.sql.exec<Row>(query, ...bindings).toArray();
+  }
+}
+
+function* linksIn(value: Value): Generator<Uint8Array> {
+  if (value instanceof Link) {
+    yield value.digest;
+  } else if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) {
+    for (const part of Object.values(value)) yield* linksIn(part as Value);
   }
 }

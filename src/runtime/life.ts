@@ -8,9 +8,12 @@ import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import type { LabelledStores } from "../store/labels.ts";
 import type { ContentStore } from "../store/store.ts";
 import { Admission } from "./admission.ts";
+import type { Births } from "./births.ts";
 import { Cell } from "./cell.ts";
 import type { Checkpoints } from "./checkpoints.ts";
+import type { Blocks } from "./content.ts";
 import type { Directory } from "./directory.ts";
+import { Eraser } from "./eraser.ts";
 import { Feeder } from "./feeder.ts";
 import { Followers } from "./followers.ts";
 import { readGenesis, type Genesis } from "./genesis.ts";
@@ -22,7 +25,15 @@ import { Mailbox } from "./mailbox.ts";
 import { moduleSetRef } from "./module-sets.ts";
 import { Notary, type Log } from "./notary.ts";
 import { Outbox } from "./outbox.ts";
-import type { ActorRpc, ActorStatus, ActorSummary, EventRef, LifecycleChange } from "./protocol.ts";
+import type {
+  ActorRpc,
+  ActorStatus,
+  ActorSummary,
+  EventRef,
+  LifecycleChange,
+  Erasure,
+  ErasureInput,
+} from "./protocol.ts";
 import { Runner } from "./runner.ts";
 import { servicesFor } from "./services.ts";
 import { TreeKeeper } from "./tree-keeper.ts";
@@ -32,6 +43,9 @@ export interface Surroundings {
   ledger: Ledger;
   directory: Directory;
   content: ContentStore;
+  /** The actor's own raw blocks. */
+  blocks: Blocks;
+  births: Births;
   stores: LabelledStores;
   executor: Executor;
   log: Log;
@@ -59,6 +73,7 @@ export class Life {
   readonly #feeder: Feeder;
   readonly #idempotency: Idempotency;
   readonly #runner: Runner;
+  readonly #eraser: Eraser;
   readonly #followers = new Followers();
   #alarmSet = false;
   #listed: string | undefined;
@@ -81,6 +96,14 @@ export class Life {
     this.#feeder = new Feeder(this.journal, around.ledger, acknowledged, (error) =>
       this.#onFork(error),
     );
+    this.#eraser = new Eraser({
+      ...around,
+      ...this.#records(),
+      sql,
+      outbox: this.#outbox,
+      feeder: this.#feeder,
+    });
+    this.#feeder.onRewind = () => this.#eraser.redo();
     this.#runner = this.#makeRunner();
     this.notary = new Notary({
       log: around.log,
@@ -97,7 +120,7 @@ export class Life {
       cell: this.cell,
       mailbox: this.#mailbox,
       idempotency: this.#idempotency,
-      content: around.content,
+      content: around.blocks,
       limits: this.genesis.limits,
       feeder: this.#feeder,
       run: () => this.#run(),
@@ -127,7 +150,7 @@ export class Life {
       ...this.#records(),
       outbox: this.#outbox,
       executor: around.executor,
-      content: around.content,
+      content: around.blocks,
       modules: moduleSetRef(around.content, this.genesis.modules),
       limits: this.genesis.limits,
       grants: this.genesis.grants,
@@ -191,6 +214,7 @@ export class Life {
       this.cell.get("openTurn") != null ||
       this.#outbox.nextDueMs() !== undefined ||
       this.#feeder.isPending ||
+      this.#eraser.isPending ||
       this.#listed !== this.status
     );
   }
@@ -267,6 +291,7 @@ export class Life {
     try {
       await this.#feeder.feed();
     } finally {
+      await this.#eraser.finish();
       await this.#list(); // a chain that forked is what a list must show
     }
   }
@@ -288,6 +313,13 @@ export class Life {
       updatedMs: Date.now(),
     });
     this.#listed = status;
+  }
+
+  /** Erased is what this returns for, whether or not all copies are gone yet: that is repeated until so. */
+  async erase(input: ErasureInput): Promise<Erasure> {
+    const event = this.#eraser.erase(input);
+    await this.feed().catch(() => undefined);
+    return { event, complete: !this.#eraser.isPending };
   }
 
   /** The head once it is behind `after`, or whatever it is after `waitMs`. */

@@ -80,6 +80,11 @@ export class Mailbox {
     this.#sql.exec("INSERT INTO mailbox VALUES (?)", seq);
   }
 
+  /** Whether the send that was appended at `seq` waits for its turn or for the end of it. */
+  holds(seq: number): boolean {
+    return this.#sql.exec("SELECT 1 FROM mailbox WHERE seq = ?", seq).toArray().length > 0;
+  }
+
   /** Whether a send waits for its turn or for the end of it. */
   get holdsSends(): boolean {
     return this.#sql.exec("SELECT 1 FROM mailbox LIMIT 1").toArray().length > 0;

@@ -63,6 +63,12 @@ export class Outbox {
     }
   }
 
+  /** Whether a send of that turn is still on its way: its bytes are here. */
+  holdsTurn(turn: number): boolean {
+    const query = "SELECT 1 FROM outbox WHERE turn = ? LIMIT 1";
+    return this.#sql.exec(query, turn).toArray().length > 0;
+  }
+
   /** When the earliest row is due, ms; undefined if there is none. */
   nextDueMs(): number | undefined {
     const [row] = this.#sql

@@ -99,6 +99,23 @@ export interface TilePlace {
   width: number;
 }
 
+/** Payloads of one erasure: each costs the actor a few statements, in one step. */
+export const ERASED_MAX = 1_000;
+
+/** Payloads to erase, 1 to ERASED_MAX. `reason` and `by`, a principal, are recorded and stay. */
+export interface ErasureInput {
+  seqs: readonly number[];
+  reason: string;
+  by: string;
+}
+
+export interface Erasure {
+  /** The `payload.erased`. */
+  event: EventRef;
+  /** Whether the bytes are gone from D1 and R2 too; if not, the actor goes on until they are. */
+  complete: boolean;
+}
+
 /** The RPC methods of an actor's object. `not-found` where there was no birth. */
 export interface ActorRpc {
   create(input: BirthInput): Promise<Answer<{ head: EventRef }>>;
@@ -120,6 +137,7 @@ export interface ActorRpc {
   consistency(from: number, to: number): Promise<Answer<Consistency>>;
   tile(place: TilePlace): Promise<Answer<Uint8Array>>;
   follow(after: number, waitMs: number): Promise<Answer<EventRef>>;
+  erase(input: ErasureInput): Promise<Answer<Erasure>>;
   /** Events from the journal, oldest first. */
   journal(from: number, limit: number): Promise<Answer<ChainEntry[]>>;
 }

@@ -4,7 +4,6 @@
 // after 30 s (measured). The queue is ours, so chain reads and control do not stand in it.
 
 import { TheaterError } from "../lib/errors.ts";
-import { resolveContent } from "./content.ts";
 import type { Idempotency } from "./idempotency.ts";
 import { failBirth, SHUTDOWN_REASON } from "./lifecycle.ts";
 import { closeLostTurn } from "./lost-turn.ts";
@@ -79,7 +78,7 @@ export class Runner {
     const { content, mailbox, settled } = this.#parts;
     const given = waiting.message;
     try {
-      const params = await resolveContent(content, given.params);
+      const params = await content.resolve(given.params);
       if (!this.#mayBegin) {
         mailbox.putBack(waiting); // stopped while the store took its time
         return true;

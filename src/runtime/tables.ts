@@ -19,6 +19,15 @@ export const TABLES = `
     payload BLOB -- null once erased
   ) STRICT;
 
+  -- Written by Journal. Which raw blocks in R2 the payloads link to: a block goes with its last link.
+  CREATE TABLE link (digest BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (digest, seq)) STRICT, WITHOUT ROWID;
+
+  -- Written by Eraser. The erased payloads, and the payload.erased that says so of each.
+  CREATE TABLE erasure (seq INTEGER PRIMARY KEY, event INTEGER NOT NULL) STRICT;
+  -- Written by Eraser. What of them may still be elsewhere: payloads in D1 by seq, raw blocks in R2 by digest.
+  CREATE TABLE unerased_payload (seq INTEGER PRIMARY KEY) STRICT;
+  CREATE TABLE unerased_block (digest BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+
   -- Written by Cell. The newest committed state in parts of at most 1 MiB; no row: the state is none.
   CREATE TABLE state (part INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
 
@@ -58,7 +67,7 @@ export const TABLES = `
     principal TEXT NOT NULL,
     route TEXT NOT NULL,
     key TEXT NOT NULL,
-    digest TEXT NOT NULL, -- sha256 of the body, hex
+    digest TEXT NOT NULL, -- sha256 of the body, hex; empty once erased
     seq INTEGER NOT NULL,
     expires INTEGER NOT NULL, -- ms since the epoch
     PRIMARY KEY (principal, route, key)

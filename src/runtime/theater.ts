@@ -7,6 +7,7 @@ import { Link } from "../chain/value.ts";
 import type { Report } from "../chain/verify.ts";
 import type { Executor } from "../executor/executor.ts";
 import { TheaterError } from "../lib/errors.ts";
+import { R2Store } from "../store/r2-store.ts";
 import { LabelledStores } from "../store/labels.ts";
 import type { ContentStore } from "../store/store.ts";
 import type {
@@ -21,6 +22,7 @@ import { answer, reached, settled } from "./answers.ts";
 import { AuditReader } from "./audit-reader.ts";
 import { Births } from "./births.ts";
 import { componentDigest, Components, summarize } from "./components.ts";
+import { blocksPrefix } from "./content.ts";
 import { Directory } from "./directory.ts";
 import { actorStub, logOf, type Environment } from "./environment.ts";
 import { healthOf } from "./health.ts";
@@ -30,6 +32,8 @@ import type {
   Answer,
   ChainEntry,
   Consistency,
+  Erasure,
+  ErasureInput,
   EventRef,
   LifecycleChange,
   MessageInput,
@@ -184,6 +188,20 @@ export class Theater implements Actors {
 
   follow(id: string, after: number, waitMs: number): Promise<Answer<EventRef>> {
     return reached(() => this.#actor(id).follow(after, waitMs));
+  }
+
+  erase(id: string, input: ErasureInput): Promise<Answer<Erasure>> {
+    return reached(() => this.#actor(id).erase(input));
+  }
+
+  block(id: string, cid: string): Promise<Answer<Uint8Array>> {
+    return answer(async () => {
+      const own = new R2Store(this.#environment.CONTENT, blocksPrefix(id));
+      const bytes = await own.get(parseCid(cid).digest);
+      if (bytes !== null) return bytes;
+      const message = "The actor has no such block: it never had, or it was erased.";
+      throw new TheaterError("not-found", message);
+    });
   }
 
   content(cid: string): Promise<Answer<Uint8Array>> {

@@ -7,7 +7,6 @@ import type { HostAnswer, HostCall, TurnAbort, TurnHost } from "../executor/exec
 import { err, ok, type HandlerAnswer } from "../handlers/handler.ts";
 import { findHostFunction, isPure } from "../handlers/registry.ts";
 import { ensureTheaterError, TheaterError } from "../lib/errors.ts";
-import { keepContent } from "./content.ts";
 import type { Message, PendingSend, TurnParts } from "./turn-parts.ts";
 
 /** Sends of one turn: they are committed in one transaction. */
@@ -129,25 +128,32 @@ export class TurnDoor {
     effect: () => Promise<HandlerAnswer>,
   ): Promise<HostAnswer> {
     const { journal, cell, content } = this.#parts;
-    await keepContent(content, [args, this.#buffer, this.#message.params] as unknown as Value);
-    if (!this.#open) return OVER; // the store took its time: nothing may be flushed behind the end
-    const intent = this.flush(this.#buffer, (message) => {
-      cell.set("openTurn", { turn: this.#turn, message, key: this.#message.key });
-      const fields = { args, key };
-      return journal.append({ type: "host.intended", about, turn: this.#turn, fields }).seq;
+    const named = [args, this.#buffer, this.#message.params] as unknown as Value;
+    const acted = await content.keep(named, async () => {
+      if (!this.#open) return undefined; // the store took its time: nothing may be flushed behind the end
+      const intent = this.flush(this.#buffer, (message) => {
+        cell.set("openTurn", { turn: this.#turn, message, key: this.#message.key });
+        const fields = { args, key };
+        return journal.append({ type: "host.intended", about, turn: this.#turn, fields }).seq;
+      });
+      this.#buffer = [];
+      return { intent, answer: await effect() }; // in the step of the flush: the intent is the head
     });
-    this.#buffer = [];
-    const answer = await effect();
+    if (acted === undefined) return OVER;
+    const { intent, answer } = acted;
     const { outcome, result } = answer;
-    await keepContent(content, answer.recorded ?? result);
-    if (!this.#open) return OVER;
-    // Time moves with what the guest learns from outside, and only then.
-    journal.frozenMs = Math.max(journal.frozenMs ?? 0, Date.now());
-    journal.transaction(() => {
-      const fields = { intent, outcome, result: answer.recorded ?? result };
-      journal.append({ type: "host.returned", about, turn: this.#turn, fields });
+    const recorded = answer.recorded ?? result;
+    return await content.keep(recorded, () => {
+      if (!this.#open) return OVER;
+      // Time moves with what the guest learns from outside, and only then.
+      const time = Math.max(journal.frozenMs ?? 0, Date.now());
+      journal.frozenMs = time;
+      journal.transaction(() => {
+        const fields = { intent, outcome, result: recorded };
+        journal.append({ type: "host.returned", about, turn: this.#turn, fields });
+      });
+      return { outcome, result, time };
     });
-    return { outcome, result, time: journal.frozenMs };
   }
 
   /**

@@ -4,8 +4,8 @@ import type { Cause, MessageKind } from "../chain/event-types.ts";
 import type { Value } from "../chain/value.ts";
 import type { Executor, ModuleSetRef } from "../executor/executor.ts";
 import type { HandlerAnswer, Services } from "../handlers/handler.ts";
-import type { ContentStore } from "../store/store.ts";
 import type { Cell } from "./cell.ts";
+import type { Blocks } from "./content.ts";
 import type { MessageKey } from "./idempotency.ts";
 import type { Journal } from "./journal.ts";
 import type { Limits } from "./manifest.ts";
@@ -32,7 +32,7 @@ export interface TurnParts {
   cell: Cell;
   executor: Executor;
   modules: ModuleSetRef;
-  content: ContentStore;
+  content: Blocks;
   limits: Limits;
   grants: Readonly<Record<string, Value>>;
   services(turn: { addSend(send: PendingSend): HandlerAnswer }): Services;

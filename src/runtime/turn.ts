@@ -8,7 +8,6 @@ import type { Value } from "../chain/value.ts";
 import type { HostCall, TurnOutcome, TurnOutput } from "../executor/executor.ts";
 import { checkOutcome } from "../handlers/signatures.ts";
 import { TheaterError } from "../lib/errors.ts";
-import { keepContent } from "./content.ts";
 import type { Draft } from "./journal.ts";
 import type { EventRef } from "./protocol.ts";
 import { TurnDoor } from "./turn-door.ts";
@@ -127,10 +126,9 @@ export class Turn {
       result,
       sends: sends.map(({ to, body }) => ({ to, bytes: body.length })),
     };
-    await this.#keepContent([fields, calls]);
     // The commit point: this one synchronous transaction. From its end on the turn has happened; until
     // then it has not, and a crash leaves no trace of it.
-    const event = this.#door.flush(calls, (message) => {
+    const event = await this.#flush([fields, calls], calls, (message) => {
       const committed = journal.append({
         ...this.#draft("turn.committed"),
         fields: { message, ...fields },
@@ -145,8 +143,7 @@ export class Turn {
   }
 
   async #refuse(error: Value, calls: readonly HostCall[]): Promise<TurnEnd> {
-    await this.#keepContent([error, calls]);
-    const event = this.#closeWith(calls, (message) => ({
+    const event = await this.#closeWith([error, calls], calls, (message) => ({
       ...this.#draft("turn.refused"),
       fields: { message, error },
     }));
@@ -157,8 +154,7 @@ export class Turn {
     { failure, code, message: reason }: TurnOutcome & { kind: "failed" },
     calls: readonly HostCall[],
   ): Promise<TurnEnd> {
-    await this.#keepContent(calls);
-    const event = this.#closeWith(calls, (message) => ({
+    const event = await this.#closeWith(calls, calls, (message) => ({
       ...this.#draft("turn.failed"),
       fields: { message, kind: failure, code },
     }));
@@ -166,9 +162,13 @@ export class Turn {
   }
 
   /** Ends the turn without effect: its calls are recorded, its sends and its state are not. */
-  #closeWith(calls: readonly HostCall[], draft: (message: number) => Draft): EventRef {
+  async #closeWith(
+    values: unknown,
+    calls: readonly HostCall[],
+    draft: (message: number) => Draft,
+  ): Promise<EventRef> {
     const { journal } = this.#parts;
-    return this.#door.flush(calls, (message) => {
+    return await this.#flush(values, calls, (message) => {
       const closed = journal.append(draft(message));
       const { turn } = this.#door;
       this.#parts.onEnd({ turn, seq: closed.seq, committed: false, sends: [], data: null });
@@ -181,8 +181,13 @@ export class Turn {
   }
 
   /** Content too large for a payload goes to the store before the flush that names it. */
-  async #keepContent(values: unknown): Promise<void> {
-    await keepContent(this.#parts.content, [values, this.#message.params] as unknown as Value);
+  async #flush<T>(
+    values: unknown,
+    calls: readonly HostCall[],
+    write: (message: number) => T,
+  ): Promise<T> {
+    const named = [values, this.#message.params] as unknown as Value;
+    return await this.#parts.content.keep(named, () => this.#door.flush(calls, write));
   }
 }
 

@@ -12,9 +12,12 @@ const REPAIRS_MAX = 3;
 
 export class R2Store implements ContentStore {
   readonly #bucket: R2Bucket;
+  readonly #prefix: string;
 
-  constructor(bucket: R2Bucket) {
+  /** `prefix` comes before each key: stores with different ones share nothing. */
+  constructor(bucket: R2Bucket, prefix = "") {
     this.#bucket = bucket;
+    this.#prefix = prefix;
   }
 
   async put(bytes: Uint8Array): Promise<Uint8Array> {
@@ -31,7 +34,7 @@ export class R2Store implements ContentStore {
   }
 
   async get(digest: Uint8Array): Promise<Uint8Array | null> {
-    const object = await this.#bucket.get(keyOf(digest));
+    const object = await this.#bucket.get(this.#keyOf(digest));
     if (object === null) return null;
     const bytes = await bytesOf(object);
     if (bytes === null) {
@@ -47,11 +50,15 @@ export class R2Store implements ContentStore {
   }
 
   async has(digest: Uint8Array): Promise<boolean> {
-    return (await this.#bucket.head(keyOf(digest))) !== null;
+    return (await this.#bucket.head(this.#keyOf(digest))) !== null;
+  }
+
+  async delete(digest: Uint8Array): Promise<void> {
+    await this.#bucket.delete(this.#keyOf(digest));
   }
 
   async #write(digest: Uint8Array, bytes: Uint8Array): Promise<void> {
-    const key = keyOf(digest);
+    const key = this.#keyOf(digest);
     let onlyIf: R2Conditional = { etagDoesNotMatch: "*" };
     for (let attempt = 0; attempt < REPAIRS_MAX; attempt++) {
       // R2 computes the sha256 itself and refuses bytes that were damaged on their way.
@@ -80,6 +87,11 @@ export class R2Store implements ContentStore {
     if (bytes !== null && equalBytes(await digestOf(bytes), digest)) return undefined;
     return object.etag;
   }
+
+  #keyOf(digest: Uint8Array): string {
+    assert(digest.length === 32, "a digest has 32 bytes");
+    return `${this.#prefix}sha256/${toHex(digest)}`;
+  }
 }
 
 /** Null for an object that is larger than any content: R2 takes more than we do. */
@@ -99,9 +111,4 @@ function assertSize(size: number): void {
       limit: CONTENT_BYTES_MAX,
     },
   );
-}
-
-function keyOf(digest: Uint8Array): string {
-  assert(digest.length === 32, "a digest has 32 bytes");
-  return `sha256/${toHex(digest)}`;
 }

@@ -21,6 +21,9 @@ export interface ContentStore {
 
   /** Whether something is stored under the digest; only `get` checks what. */
   has(digest: Uint8Array): Promise<boolean>;
+
+  /** Deletes what is stored under the digest; nothing there is no error. Only for who owns all of the store. */
+  delete(digest: Uint8Array): Promise<void>;
 }
 
 /** sha2-256 by the platform's native code, for bytes of any size. */

@@ -218,10 +218,10 @@ test("reading by type finds the events of that type and no others", async () => 
   const type = (seq: number): string => (seq % 5 === 3 ? "turn.committed" : "host.called");
   const entries = await run(actor, 23, { type });
   await ledger.append(entries);
-  const found = await readAll(actor, { type: "turn.committed", from: 4, to: 20, limit: 2 });
+  const found = await readAll(actor, { types: ["turn.committed"], from: 4, to: 20, limit: 2 });
   const wanted = entries.filter(({ seq }) => seq % 5 === 3 && seq >= 4 && seq <= 20);
   expect(shown(found)).toEqual(shown(wanted));
-  expect(shown(await readAll(actor, { type: "turn.failed" }))).toEqual(shown([]));
+  expect(shown(await readAll(actor, { types: ["turn.failed"] }))).toEqual(shown([]));
 });
 
 test("an erased payload stays erased when its append is repeated", async () => {

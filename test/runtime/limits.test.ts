@@ -67,11 +67,11 @@ test("large messages, replies and states go round, are in the chain, and survive
   const [message] = (await actor.events()).filter(({ about }) => about === "request");
   const params = message?.fields["params"] as [string, Link];
   expect(params[1]).toBeInstanceOf(Link);
-  expect(must(await theater.content(cidText(params[1])))).toEqual(bodyOf([["echo", word]]));
+  expect(must(await theater.block(actor.id, cidText(params[1])))).toEqual(bodyOf([["echo", word]]));
   // Every large value that the chain names is in the store.
   for (const { fields } of await actor.events()) {
     for (const link of linksIn([fields["params"], fields["result"], fields["state"]])) {
-      expect((await theater.content(cidText(link))).ok).toBe(true);
+      expect((await theater.block(actor.id, cidText(link))).ok).toBe(true);
     }
   }
 });
