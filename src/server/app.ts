@@ -7,6 +7,7 @@ import type { Actors } from "../runtime/actors.ts";
 import { actorRoutes } from "./actors.ts";
 import { authenticate } from "./auth.ts";
 import { chainRoutes } from "./chains.ts";
+import { erasureRoutes } from "./erasure.ts";
 import { followRoutes } from "./follow.ts";
 import { proofRoutes } from "./proofs.ts";
 import { componentRoutes } from "./components.ts";
@@ -134,6 +135,7 @@ export const routes: readonly Route[] = [
   ...actorRoutes,
   ...messageRoutes,
   ...chainRoutes,
+  ...erasureRoutes,
   ...proofRoutes,
   ...followRoutes,
   ...storeRoutes,

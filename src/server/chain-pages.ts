@@ -34,7 +34,7 @@ export async function* pagesFrom(reading: {
     // Else an actor that writes faster than the client reads would keep the stream open for ever.
     to ??= valueOf(await actors.head(id)).seq;
     if (from > to) return;
-    const query = { from, to, types: range.types, limit: Math.min(limit, CHAIN_PAGE_DEFAULT) };
+    const query = { ...range, from, to, limit: Math.min(limit, CHAIN_PAGE_DEFAULT) };
     current = valueOf(await actors.chain(id, query));
   }
 }

@@ -10,8 +10,8 @@ import { TheaterError } from "../lib/errors.ts";
 import type { ChainQuery } from "../runtime/actors.ts";
 import { pagesFrom, type Range } from "./chain-pages.ts";
 import { exportCar, INCLUDES } from "./export.ts";
-import { readQuery, wholeNumber } from "./input.ts";
-import { CHAIN_PAGE_DEFAULT, CHAIN_PAGE_MAX, EVENT_TYPES_MAX } from "./limits.ts";
+import { moment, readQuery, wholeNumber } from "./input.ts";
+import { ABOUT_CHARS_MAX, CHAIN_PAGE_DEFAULT, CHAIN_PAGE_MAX, EVENT_TYPES_MAX } from "./limits.ts";
 import { eventHeader, problem, respond } from "./problem.ts";
 import { json } from "./route.ts";
 import type { Call, Route } from "./route.ts";
@@ -21,6 +21,9 @@ const JSON_TYPE = "application/json";
 const NDJSON_TYPE = "application/x-ndjson";
 const CAR_TYPE = "application/vnd.ipld.car";
 const MEDIA_TYPES = [JSON_TYPE, NDJSON_TYPE, CAR_TYPE] as const;
+
+/** What an event can be about, or the part of it before the `#`. */
+const ABOUT = /^[A-Za-z0-9:/@.+_-]+(#[A-Za-z0-9.[\]_-]+)?$/;
 
 const position = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 
@@ -32,6 +35,16 @@ const chainQuery = z.object({
     .max(EVENT_TYPES_MAX)
     .default([])
     .describe("Types of events to keep; all by default."),
+  about: z
+    .string()
+    .max(ABOUT_CHARS_MAX)
+    .regex(ABOUT, { error: "expected an interface, interface#function, or a message kind" })
+    .optional()
+    .describe(
+      "Keeps events about this `interface#function`, all of an interface, or a message kind.",
+    ),
+  since: moment().optional().describe("Keeps what is not before this time."),
+  until: moment().optional().describe("Keeps what is before this time."),
   limit: wholeNumber(1, CHAIN_PAGE_MAX)
     .optional()
     .describe(`Events at most. By default ${CHAIN_PAGE_DEFAULT} as JSON; all as NDJSON.`),
@@ -57,8 +70,8 @@ const read: Route = {
   ],
   refusals: ["unavailable", "outcome-unknown", "chain-gap", "chain-broken"],
   async serve(call) {
-    const { from, to, type, limit, cursor, include } = readQuery(call, chainQuery);
-    const range = { from: cursor ?? from, to: to ?? null, types: type };
+    const { from, to, type, limit, cursor, include, ...filter } = readQuery(call, chainQuery);
+    const range = { from: cursor ?? from, to: to ?? null, types: type, ...filter };
     if (range.to !== null && range.to < range.from) {
       throw new TheaterError("bad-request", "Query parameter `to`: must not be less than `from`.", {
         parameter: "to",

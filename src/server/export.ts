@@ -6,6 +6,7 @@ import { cidText, parseCid } from "../chain/cid.ts";
 import { decodePayload, type RawBlock } from "../chain/payload.ts";
 import { Link } from "../chain/value.ts";
 import { TheaterError } from "../lib/errors.ts";
+import type { Actors } from "../runtime/actors.ts";
 import type { ChainEntry } from "../runtime/protocol.ts";
 import { pagesFrom, type Range } from "./chain-pages.ts";
 import { CHAIN_PAGE_DEFAULT } from "./limits.ts";
@@ -19,9 +20,12 @@ export async function exportCar(
   range: Range,
   include: readonly string[],
 ): Promise<Response> {
-  if (range.types.length > 0) {
-    const message = "A CAR holds whole runs of a chain: leave `type` out, or ask for NDJSON.";
-    throw new TheaterError("bad-request", message, { parameter: "type" });
+  const { types, about, since, until } = range;
+  const filters = { type: types[0], about, since, until };
+  for (const [parameter, given] of Object.entries(filters)) {
+    if (given === undefined) continue;
+    const message = `A CAR holds whole runs of a chain: leave \`${parameter}\` out, or ask for NDJSON.`;
+    throw new TheaterError("bad-request", message, { parameter });
   }
   const { actors, param } = call;
   const head = valueOf(await actors.head(param("id")));
@@ -70,22 +74,25 @@ async function* content(
   to: number,
 ): AsyncGenerator<RawBlock> {
   const sent = new Set<string>();
-  const fetched = async function* (link: Link): AsyncGenerator<RawBlock> {
+  const { actors, param } = call;
+  const shared = (cid: string): ReturnType<Actors["content"]> => actors.content(cid);
+  const own = (cid: string): ReturnType<Actors["content"]> => actors.block(param("id"), cid);
+  const fetched = async function* (link: Link, read: typeof own): AsyncGenerator<RawBlock> {
     const cid = cidText(link);
     if (sent.has(cid)) return;
     sent.add(cid);
-    yield { digest: link.digest, bytes: valueOf(await call.actors.content(cid)) };
+    yield { digest: link.digest, bytes: valueOf(await read(cid)) };
   };
   const [genesis] = await one(call, 0);
   if (genesis?.payload != null) {
     const { manifest, component } = decodePayload("actor.created", genesis.payload);
-    if (include.includes("manifest")) yield* fetched(manifest);
-    if (include.includes("component")) yield* fetched(component);
+    if (include.includes("manifest")) yield* fetched(manifest, shared);
+    if (include.includes("component")) yield* fetched(component, shared);
   }
   if (!include.includes("states")) return;
   // Smaller states are in the payloads themselves.
   for await (const { payload } of events(call, { from: 0, to, types: ["turn.committed"] })) {
     const [state] = (payload && decodePayload("turn.committed", payload).state) ?? [];
-    if (state instanceof Link) yield* fetched(state);
+    if (state instanceof Link) yield* fetched(state, own);
   }
 }

@@ -27,6 +27,23 @@ export function wholeNumber(min: number, max: number): z.ZodType<number> {
   );
 }
 
+/** A query parameter that is a moment: milliseconds since 1970, or a date or time of ISO 8601 with its zone. */
+export function moment(): z.ZodType<number> {
+  const toNumber = (text: unknown): unknown => {
+    if (typeof text !== "string") return text;
+    return /^[0-9]{1,16}$/.test(text)
+      ? Number(text)
+      : ISO_8601.test(text)
+        ? Date.parse(text)
+        : text;
+  };
+  const error = "expected milliseconds since 1970, or a time like 2026-11-22T10:00:00Z";
+  return z.preprocess(toNumber, z.int({ error }).min(0, { error }));
+}
+
+/** A time without a zone would be the server's own. */
+const ISO_8601 = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$/;
+
 /** Reads the parameters that `schema` names, the first of each; arrays take all. Others are ignored. */
 export function readQuery<S extends z.ZodObject>(call: Call, schema: S): z.output<S> {
   const { searchParams } = new URL(call.request.url);

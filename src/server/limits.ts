@@ -19,6 +19,10 @@ export const IDEMPOTENCY_KEY_CHARS_MAX = 255;
 export const NAME_CHARS_MAX = 256;
 export const CURSOR_CHARS_MAX = 512;
 export const EVENT_TYPES_MAX = 32;
+export const ABOUT_CHARS_MAX = 128;
+export const REASON_CHARS_MAX = 500;
+/** Positions of 16 digits and a reason, at worst every character escaped. */
+export const ERASE_BODY_BYTES_MAX = 32 * 1024;
 
 export const ACTOR_PAGE_DEFAULT = 100;
 export const ACTOR_PAGE_MAX = 1000;

@@ -89,10 +89,10 @@ function parameters(route: Route): Json[] {
   return [...path, ...query, ...(route.idempotent ? [key] : [])];
 }
 
-function requestBody({ description, mediaType, bytesMax, schema }: Body): Json {
+function requestBody({ description, mediaType, bytesMax, schema, optional }: Body): Json {
   return {
     description: `${description} At most ${bytesMax} bytes.`,
-    required: true,
+    required: optional !== true,
     content: { [mediaType]: schema ? { schema: refTo(schema) } : {} },
   };
 }

@@ -23,6 +23,8 @@ export interface Body {
   mediaType: string;
   bytesMax: number;
   schema?: z.ZodType;
+  /** Whether the query can say the same. */
+  optional?: true;
 }
 
 export interface Success {

@@ -6,7 +6,7 @@ import { isActorId } from "../chain/actor-id.ts";
 import { parseDigest } from "../chain/cid.ts";
 import type { ErrorCode } from "../lib/errors.ts";
 import type { ActorListing, ComponentSummary } from "../runtime/actors.ts";
-import type { ActorStatus, ActorSummary, EventRef } from "../runtime/protocol.ts";
+import type { ActorStatus, ActorSummary, Erasure, EventRef } from "../runtime/protocol.ts";
 import { MANIFEST_BYTES_MAX } from "./limits.ts";
 import { PROBLEM_KINDS } from "./problem.ts";
 
@@ -104,6 +104,13 @@ export const chainEvent = z.object({
   payload: base64.nullable().describe("The payload block; null where it was erased."),
   event: z.unknown().describe("Decoded, for people; never needed to verify."),
 });
+
+export const erasure = z.object({
+  event: eventRef.describe("The `payload.erased`."),
+  complete: z
+    .boolean()
+    .describe("Whether the bytes are gone from D1 and R2 too; else the actor goes on until so."),
+}) satisfies z.ZodType<Erasure>;
 
 export const chainPage = z.object({
   events: z.array(chainEvent),

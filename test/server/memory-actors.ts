@@ -120,6 +120,10 @@ export class MemoryActors implements Actors {
       firstBad: null,
     });
 
+  erase: Actors["erase"] = (...args) =>
+    this.#answer("erase", args, { event: refAt(6), complete: true });
+  block: Actors["block"] = (...args) => this.#answer("block", args, fromUtf8("block"));
+
   checkpoint: Actors["checkpoint"] = (...args) => this.#answer("checkpoint", args, "a note\n");
   receipt: Actors["receipt"] = (...args) => this.#answer("receipt", args, "a receipt\n");
   consistency: Actors["consistency"] = (id, from, to) =>
