@@ -54,6 +54,7 @@ export default defineConfig({
           isolate: false,
           include: ["test/runtime/*.test.ts"],
           globalSetup: ["test/runtime/build-probe.ts"],
+          testTimeout: 30_000,
           setupFiles: ["test/support/migrate.ts"],
         },
       },

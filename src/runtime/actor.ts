@@ -88,7 +88,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       try {
         return { head: await life.firstTurn() };
       } finally {
-        await life.settle(); // so that a listing that follows the answer shows the actor
+        await life.settle(false); // so that a listing that follows the answer shows the actor
       }
     });
   }
@@ -118,7 +118,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     return await answer(async () => {
       const life = this.#alive();
       const changed = await life.change(change, principal, key);
-      await life.settle();
+      await life.settle(false);
       return changed;
     });
   }
@@ -131,8 +131,8 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     return await answer(async () => this.#alive().cell.state);
   }
 
-  async settle(): Promise<Answer<{ head: EventRef; ledgerSeq: number }>> {
-    return await answer(async () => await this.#alive().settle());
+  async settle(recheck = false): Promise<Answer<{ head: EventRef; ledgerSeq: number }>> {
+    return await answer(async () => await this.#alive().settle(recheck));
   }
 
   async checkpoint(): Promise<Answer<string>> {

@@ -163,7 +163,7 @@ export class Admission {
       const reason = cell.get("reason");
       throw new TheaterError(
         "wrong-state",
-        `The actor is ${status} (${reason}): restart it first.`,
+        `The actor is ${status} (${reason}): see \`theater inspect\`, and restart it if that helps.`,
         { status },
       );
     }
@@ -187,7 +187,7 @@ function keyOf({ idempotency, body }: MessageInput): MessageKey | null {
 function newMessage(
   kind: "send" | "request",
   about: string,
-  { from, body, cause }: Pick<MessageInput, "from" | "body" | "cause">,
+  { from, body, cause, waiting = [] }: Pick<MessageInput, "from" | "body" | "cause" | "waiting">,
   params: readonly Value[],
 ): Message {
   assert(body instanceof Uint8Array, "a message's body is bytes");
@@ -197,7 +197,7 @@ function newMessage(
     cause === undefined
       ? null
       : { actor: from, seq: cause.seq, event: new Link("dag-cbor", cause.event) };
-  return { id, kind, about, from, cause: origin, params, seed, seq: null, key: null };
+  return { id, kind, about, from, cause: origin, params, seed, seq: null, key: null, waiting };
 }
 
 /** The guest's answer; its error and its failures are thrown with the event that records them. */

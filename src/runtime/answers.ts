@@ -19,7 +19,7 @@ export async function answer<T>(work: () => Promise<T>): Promise<Answer<T>> {
   try {
     return { ok: true, value: await work() };
   } catch (thrown) {
-    const error = ensureTheaterError(thrown);
+    const error = toTell(thrown);
     const { code, message, evidence } = error;
     const event = error instanceof RecordedError ? error.event : undefined;
     const refusal: Refusal = {
@@ -30,6 +30,22 @@ export async function answer<T>(work: () => Promise<T>): Promise<Answer<T>> {
     };
     return { ok: false, error: refusal };
   }
+}
+
+/**
+ * What a caller may be told. The text of an error that is not ours may hold anything (SQL, addresses), so
+ * it goes to the operator's log only.
+ */
+function toTell(thrown: unknown): TheaterError {
+  const error = ensureTheaterError(thrown);
+  if (error.code !== "internal") return error;
+  // oxlint-disable-next-line no-console -- there is no other log
+  console.error(error.stack ?? error.message);
+  if (error.message.startsWith("D1_")) {
+    return new TheaterError("unavailable", "The ledger does not answer: try again later.");
+  }
+  const told = "The server failed unexpectedly: its log says more.";
+  return new TheaterError("internal", told, error.evidence && { ...error.evidence });
 }
 
 /** The value, or the refusal thrown again, with `more` evidence. */

@@ -11,7 +11,7 @@ import { Link } from "../chain/value.ts";
 import { ChainVerifier, type Report } from "../chain/verify.ts";
 import { TheaterError } from "../lib/errors.ts";
 import type { ChainQuery } from "./actors.ts";
-import { settled } from "./answers.ts";
+import { reached, settled } from "./answers.ts";
 import type { ActorRpc, ChainEntry, EventRef } from "./protocol.ts";
 
 /**
@@ -64,12 +64,20 @@ export class AuditReader {
     );
     const entries: ChainEntry[] = [];
     let next = from;
+    let isRechecked = false;
     for (let n = 0; n < READS_MAX && next <= to && entries.length < query.limit; n++) {
       const range = { ...query, from: next, to, limit: query.limit - entries.length };
       const read = await this.#read(id, mark, range).catch(async (thrown: unknown) => {
         withoutLedger(thrown);
         return await this.#read(id, mark, range);
       });
+      if (read.entries.length === 0 && !isFiltered(range) && next <= mark.ledgerSeq) {
+        // The ledger lacks what it acknowledged. Its actor fills it again; a listing never ends early.
+        if (isRechecked) throw gapAt(next);
+        isRechecked = true;
+        mark = await this.#mark(id, true);
+        continue;
+      }
       entries.push(...read.entries);
       next = read.next;
     }
@@ -105,8 +113,8 @@ export class AuditReader {
     return verifier.finish(mark.head);
   }
 
-  async #mark(id: string): Promise<Mark> {
-    return settled(await this.#actor(id).settle());
+  async #mark(id: string, recheck = false): Promise<Mark> {
+    return settled(await reached(() => this.#actor(id).settle(recheck)));
   }
 
   /** One page from one source. `next` is the seq behind the last one looked at. */
@@ -124,7 +132,7 @@ export class AuditReader {
   async #readJournal(id: string, range: Range): Promise<{ entries: ChainEntry[]; next: number }> {
     const { from, to, limit } = range;
     const rows = settled(
-      await this.#actor(id).journal(from, isFiltered(range) ? READ_ROWS_MAX : limit),
+      await reached(() => this.#actor(id).journal(from, isFiltered(range) ? READ_ROWS_MAX : limit)),
     ).filter(({ seq }) => seq <= to);
     const wanted = isFiltered(range)
       ? rows.filter(({ block }) => isWanted(decodeEvent(block), range))
@@ -143,6 +151,11 @@ export class AuditReader {
     // An empty page of the ledger ends it. A row that is missing in between shows as a gap to whoever verifies.
     return { entries, next: (rows.at(-1)?.seq ?? to) + 1 };
   }
+}
+
+function gapAt(seq: number): TheaterError {
+  const message = "The ledger lacks events that it acknowledged: try again later.";
+  return new TheaterError("chain-gap", message, { seq });
 }
 
 function isFiltered({ types, about, since, until }: Range): boolean {

@@ -10,6 +10,8 @@ export interface CellValues {
   status: ActorStatus;
   /** Why it is stopped or failed; empty otherwise. */
   reason: string;
+  /** What the ledger said when it was found to hold another history; absent while it was not. */
+  forked: string;
   createdMs: number;
   parent: string | null;
   /** A turn that has flushed events and has not ended: its number, its message's seq and key. */

@@ -148,7 +148,7 @@ export class Eraser {
     const { sql, journal, feeder, ledger, births } = this.#parts;
     for (;;) {
       // A forked chain is fed no more; what the ledger holds of it is told by the digest.
-      const last = feeder.isStopped ? Number.MAX_SAFE_INTEGER : feeder.acknowledged;
+      const last = feeder.isForked ? Number.MAX_SAFE_INTEGER : feeder.acknowledged;
       const query = "SELECT seq FROM unerased_payload WHERE seq <= ? ORDER BY seq LIMIT ?";
       const seqs = sql
         .exec<{ seq: number }>(query, last, READ_ROWS_MAX)

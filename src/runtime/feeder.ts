@@ -2,7 +2,7 @@
 // the truth and the ledger follows, so nothing here can lose an event; it can only be late.
 
 import { groupsOf, GROUP_ROWS_MAX, type Ledger } from "../chain/ledger.ts";
-import { ensureTheaterError, type TheaterError } from "../lib/errors.ts";
+import { ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import type { Journal } from "./journal.ts";
 
 /**
@@ -26,9 +26,10 @@ export class Feeder {
   #feeding: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #lastFedMs = 0;
-  #stopped = false;
+  /** The ledger holds another history: nothing is fed any more, and whoever asks is told. */
+  #fork: TheaterError | undefined;
   /** After the ledger was found to have lost what it once acknowledged. */
-  onRewind: () => void = () => undefined;
+  onRewind: (lostFrom: number) => void = () => undefined;
 
   constructor(
     journal: Journal,
@@ -52,13 +53,13 @@ export class Feeder {
   }
 
   /** Whether the ledger holds another chain under this name, so that nothing is fed any more. */
-  get isStopped(): boolean {
-    return this.#stopped;
+  get isForked(): boolean {
+    return this.#fork !== undefined;
   }
 
   /** Whether there is something to feed, and a ledger that may take it. */
   get isPending(): boolean {
-    return !this.#stopped && this.backlog > 0;
+    return this.#fork === undefined && this.backlog > 0;
   }
 
   /** Says that there may be something new. Never waits. */
@@ -79,7 +80,8 @@ export class Feeder {
   /** Feeds everything up to the present head. Throws what the ledger threw; a repetition is harmless. */
   async feed(): Promise<void> {
     const target = this.#journal.head.seq;
-    while (!this.#stopped && this.#acknowledged < target) {
+    while (this.#acknowledged < target) {
+      if (this.#fork !== undefined) throw this.#fork;
       this.#feeding ??= this.#feedOnce().finally(() => {
         this.#feeding = undefined;
         this.#lastFedMs = Date.now();
@@ -109,13 +111,27 @@ export class Feeder {
 
   async #rewind(): Promise<void> {
     const head = await this.#ledger.head(this.#journal.actor);
-    this.#acknowledged = head?.seq ?? -1;
-    this.onRewind();
+    const held = head?.seq ?? -1;
+    if (held >= this.#acknowledged) return;
+    this.#acknowledged = held;
+    this.onRewind(held + 1);
+  }
+
+  /** Looks whether the ledger still has what it acknowledged, and feeds it again what it lacks. */
+  async recheck(): Promise<void> {
+    await this.#feeding?.catch(() => undefined);
+    await this.#rewind();
+    await this.feed();
+  }
+
+  /** An earlier life has found a fork. */
+  stayForked(message: string): void {
+    this.#fork = new TheaterError("chain-fork", message);
   }
 
   /** Two histories under one name: nothing may be written over either. */
   #stop(error: TheaterError): void {
-    this.#stopped = true;
+    this.#fork = error;
     this.#onFork(error);
   }
 }

@@ -5,6 +5,7 @@
 
 import { sha256 } from "../chain/hash.ts";
 import { toHex } from "../lib/bytes.ts";
+import { isActorId } from "../chain/actor-id.ts";
 import { TheaterError } from "../lib/errors.ts";
 import type { IdempotencyKey, LifecycleChange } from "./protocol.ts";
 
@@ -39,7 +40,8 @@ export class Idempotency {
       )
       .toArray();
     if (row === undefined || row.expires <= Date.now()) {
-      this.#refuseWhenFull();
+      if (isActorId(principal)) this.#refuseSuperseded(route, principal, key);
+      else if (route === "send" || route === "request") this.#refuseWhenFull();
       return undefined;
     }
     if (row.digest === digest) return row.seq;
@@ -56,10 +58,29 @@ export class Idempotency {
     );
   }
 
+  /**
+   * An actor asks one thing at a time, under keys that count up (<actor>/<turn>/<call>): one row for each
+   * actor is enough, and a key before the kept one is a late duplicate.
+   */
+  #refuseSuperseded(route: Route, principal: string, key: string): void {
+    const [row] = this.#sql
+      .exec<{ key: string }>(
+        "SELECT key FROM idempotency WHERE principal = ? AND route = ?",
+        principal,
+        route,
+      )
+      .toArray();
+    if (row === undefined || !isBefore(key, row.key)) return;
+    throw new TheaterError(
+      "wrong-state",
+      "The actor that sent this has asked something else since.",
+    );
+  }
+
   #refuseWhenFull(): void {
     const [row] = this.#sql
       .exec<{ kept: number }>(
-        "SELECT count(*) AS kept FROM idempotency WHERE expires > ?",
+        "SELECT count(*) AS kept FROM idempotency WHERE expires > ? AND principal LIKE 'token:%'",
         Date.now(),
       )
       .toArray();
@@ -86,6 +107,9 @@ export class Idempotency {
   keep(route: Route, { principal, key, digest }: MessageKey, seq: number): void {
     const now = Date.now();
     this.#sql.exec("DELETE FROM idempotency WHERE expires <= ?", now);
+    if (isActorId(principal)) {
+      this.#sql.exec("DELETE FROM idempotency WHERE principal = ? AND route = ?", principal, route);
+    }
     this.#sql.exec(
       "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)",
       principal,
@@ -100,4 +124,11 @@ export class Idempotency {
 
 export function messageKey({ principal, key }: IdempotencyKey, body: Uint8Array): MessageKey {
   return { principal, key, digest: toHex(sha256(body)) };
+}
+
+/** Whether the turn and call in one call id are before those in another. */
+function isBefore(key: string, other: string): boolean {
+  const [, turn = 0, call = 0] = key.split("/").map(Number);
+  const [, otherTurn = 0, otherCall = 0] = other.split("/").map(Number);
+  return turn < otherTurn || (turn === otherTurn && call < otherCall);
 }

@@ -96,6 +96,8 @@ export class Life {
     this.#feeder = new Feeder(this.journal, around.ledger, acknowledged, (error) =>
       this.#onFork(error),
     );
+    const forked = this.cell.get("forked");
+    if (forked !== undefined) this.#feeder.stayForked(forked);
     this.#eraser = new Eraser({
       ...around,
       ...this.#records(),
@@ -103,7 +105,7 @@ export class Life {
       outbox: this.#outbox,
       feeder: this.#feeder,
     });
-    this.#feeder.onRewind = () => this.#eraser.redo();
+    this.#feeder.onRewind = (lostFrom) => this.#onRewind(lostFrom);
     this.#runner = this.#makeRunner();
     this.notary = new Notary({
       log: around.log,
@@ -154,7 +156,7 @@ export class Life {
       modules: moduleSetRef(around.content, this.genesis.modules),
       limits: this.genesis.limits,
       grants: this.genesis.grants,
-      services: (turn) => servicesFor({ ...around, journal: this.journal }, turn),
+      services: (turn, waiting) => servicesFor({ ...around, journal: this.journal, waiting }, turn),
       settled: () => {
         if (this.#outbox.nextDueMs() !== undefined) {
           void this.#outbox.deliver().catch(() => undefined);
@@ -168,15 +170,27 @@ export class Life {
     if (this.journal.endOfTurn(1) === undefined) await this.#runner.run();
     const end = this.journal.endOfTurn(1);
     if (end === undefined) {
-      throw new TheaterError("unavailable", "The first turn could not be run: try again.");
+      const message =
+        "The actor was born, but its first turn could not be run yet: look at it in a moment.";
+      throw new TheaterError("outcome-unknown", message, { id: this.id });
     }
     return (await this.admission.outcomeOf(end)).event;
+  }
+
+  /** The ledger lacks what it had (a restored database): it is filled again, and the chain says so. */
+  #onRewind(lostFrom: number): void {
+    this.journal.transaction(() => {
+      const fields = { reason: "ledger-behind", lostFrom, evidence: null };
+      this.journal.append({ type: "actor.recovered", about: "", turn: 0, fields });
+    });
+    this.#eraser.redo();
   }
 
   #onFork(error: TheaterError): void {
     this.journal.transaction(() => {
       this.cell.set("status", "failed");
       this.cell.set("reason", `forked: ${error.message}`);
+      this.cell.set("forked", error.message);
       this.#arm(); // for the directory
     });
     this.#run(); // tells those who wait
@@ -260,8 +274,12 @@ export class Life {
     return { status, event };
   }
 
-  /** An actor whose init did not succeed has no state that it could go on from. */
+  /** An actor whose init did not succeed has no state to go on from; one that is forked has two. */
   #requireBegun(): void {
+    if (this.#feeder.isForked) {
+      const message = "The ledger holds another history of this actor: it cannot go on as either.";
+      throw new TheaterError("chain-fork", message);
+    }
     const end = this.journal.endOfTurn(1);
     if (end !== undefined && this.journal.entries(end, 1)[0]?.type === "turn.committed") return;
     const message = "The actor's init did not succeed: start a new one from a mended manifest.";
@@ -329,9 +347,10 @@ export class Life {
   }
 
   /** As `feed`, but a ledger that does not answer is no error: the journal still has everything. */
-  async settle(): Promise<{ head: EventRef; ledgerSeq: number }> {
+  async settle(recheck: boolean): Promise<{ head: EventRef; ledgerSeq: number }> {
     const head = this.journal.headRef();
     try {
+      if (recheck) await this.#feeder.recheck();
       await this.feed();
     } catch (thrown) {
       const { code } = ensureTheaterError(thrown);

@@ -45,7 +45,7 @@ export class Mailbox {
     const about = kind === "lifecycle" ? INIT : HANDLE_SEND;
     const message = { id, kind, about, from, cause, seed, seq };
     // A send was answered when it was admitted: its turn has no key.
-    return { ...message, params: params as Message["params"], key: null };
+    return { ...message, params: params as Message["params"], key: null, waiting: [] };
   }
 
   put(message: Message, waiter: Partial<Waiter> = {}): void {

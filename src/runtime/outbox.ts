@@ -20,6 +20,19 @@ interface Row extends Record<string, SqlStorageValue> {
   body: ArrayBuffer;
 }
 
+/** A recipient that does not answer for so long is asked again later, under the same number. */
+const ANSWER_MS_MAX = 30_000;
+
+async function answeredInTime<T>(answer: Promise<T>): Promise<T | undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => resolve(undefined), ANSWER_MS_MAX);
+  try {
+    return await Promise.race([answer, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Refusals that no repetition will change. */
 const FINAL: ReadonlySet<string> = new Set([
   "not-found",
@@ -105,12 +118,14 @@ export class Outbox {
     return this.#sql.exec<Row>(query, Date.now(), ROUND_MAX).toArray();
   }
 
+  /** Recipients at the same time, so that none waits for another; the rows of each in order. */
   async #round(rows: readonly Row[]): Promise<void> {
-    const blocked = new Set<string>();
-    for (const row of rows) {
-      if (blocked.has(row.recipient)) continue;
-      if (!(await this.#deliverOne(row))) blocked.add(row.recipient);
-    }
+    const byRecipient = Map.groupBy(rows, ({ recipient }) => recipient);
+    await Promise.all([...byRecipient.values()].map((own) => this.#deliverInOrder(own)));
+  }
+
+  async #deliverInOrder(rows: readonly Row[]): Promise<void> {
+    for (const row of rows) if (!(await this.#deliverOne(row))) return;
   }
 
   /** False if the recipient must be tried again before anything newer goes to it. */
@@ -148,7 +163,7 @@ export class Outbox {
         cause: { seq: cause, event },
         body: new Uint8Array(body),
       };
-      return await this.#peer(recipient).deliver(delivery);
+      return await answeredInTime(this.#peer(recipient).deliver(delivery));
     } catch {
       return undefined; // nobody knows whether it arrived: it goes again, under the same number
     }

@@ -52,6 +52,8 @@ export interface MessageInput {
   /** Who sends it: "external" or an actor id. */
   from: string;
   idempotency?: IdempotencyKey;
+  /** The actors whose turns wait for the answer, the first sender first. */
+  waiting?: readonly string[];
   /** For a message of an actor: the event of its chain that the message comes from. */
   cause?: { seq: number; event: Uint8Array };
 }
@@ -129,8 +131,11 @@ export interface ActorRpc {
   ): Promise<Answer<{ status: ActorStatus; event: EventRef }>>;
   inspect(): Promise<Answer<ActorSummary>>;
   state(): Promise<Answer<Uint8Array | null>>;
-  /** Feeds the ledger up to the head, if it can, and says where head and ledger are. */
-  settle(): Promise<Answer<{ head: EventRef; ledgerSeq: number }>>;
+  /**
+   * Feeds the ledger up to the head, if it can, and says where head and ledger are. `recheck`: first asks
+   * the ledger whether it still has what it acknowledged.
+   */
+  settle(recheck?: boolean): Promise<Answer<{ head: EventRef; ledgerSeq: number }>>;
   /** See `Actors`. */
   checkpoint(): Promise<Answer<string>>;
   receipt(seq: number): Promise<Answer<string>>;

@@ -20,7 +20,12 @@ interface ServiceParts {
   journal: Journal;
   stores: LabelledStores;
   peer: (id: string) => ActorRpc;
+  /** The actors whose turns wait for the one that asks. */
+  waiting: readonly string[];
 }
+
+/** Actors that may wait for one another in a row. */
+const WAITING_MAX = 32;
 
 export function servicesFor(
   parts: ServiceParts,
@@ -37,7 +42,7 @@ export function servicesFor(
 
 /** The call id is the message's key at the other actor, so a repetition is answered once more, not run. */
 async function request(
-  { journal, peer }: ServiceParts,
+  { journal, peer, waiting }: ServiceParts,
   to: string,
   body: Uint8Array,
   callId: string,
@@ -45,13 +50,17 @@ async function request(
   const from = journal.actor;
   // The intent was appended just before this call, with no await in between: it is the head.
   const { seq, digest: event } = journal.head;
-  if (to === from) return err("request-cycle: an actor cannot wait for itself");
+  const chain = [...waiting, from];
+  // It would wait for a turn that waits for this one, until one of them is cut.
+  if (chain.includes(to)) return err(`request-cycle: ${to} waits for the answer of this turn`);
+  if (chain.length > WAITING_MAX) return err(`request-depth: ${WAITING_MAX} actors wait already`);
   try {
     const answer = await peer(to).request({
       body,
       from,
       idempotency: { principal: from, key: callId },
       cause: { seq, event },
+      waiting: chain,
     });
     if (answer.ok) return ok(answer.value.reply ?? new Uint8Array(0));
     const { code, message } = answer.error;

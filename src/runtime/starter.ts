@@ -10,7 +10,7 @@ import { TheaterError } from "../lib/errors.ts";
 import type { LabelledStores } from "../store/labels.ts";
 import type { ContentStore } from "../store/store.ts";
 import type { Started, StartInput } from "./actors.ts";
-import { settled } from "./answers.ts";
+import { reached, settled } from "./answers.ts";
 import type { Births } from "./births.ts";
 import { componentDigest, lacksForActor, type Component, type Components } from "./components.ts";
 import { composeGenesis } from "./genesis.ts";
@@ -54,7 +54,7 @@ export class Starter {
         : await births.claim(input.idempotency, asked, composed);
     const id = actorId(genesis);
     const birth = { genesis, initState, createdMs: Date.now(), parent: null };
-    const { head } = settled(await actor(id).create(birth), { id });
+    const { head } = settled(await reached(() => actor(id).create(birth)), { id });
     return { id, name: manifest.name, component: digestText(component.digest), head };
   }
 

@@ -126,7 +126,7 @@ export class Theater implements Actors {
 
   manifest(id: string): Promise<Answer<string>> {
     return answer(async () => {
-      const { manifest } = settled(await this.#actor(id).inspect());
+      const { manifest } = settled(await reached(() => this.#actor(id).inspect()));
       return new TextDecoder().decode(await this.#contentOf(componentDigest(manifest)));
     });
   }

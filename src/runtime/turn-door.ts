@@ -37,6 +37,8 @@ export class TurnDoor {
   /** Answered calls that are not in the journal yet. */
   #buffer: HostCall[] = [];
   #sends: PendingSend[] = [];
+  /** The argument of `runtime.shutdown`, an option; undefined while the guest has not called it. */
+  #shutdown: Value | undefined;
 
   constructor(parts: TurnParts, message: Message, turn: number) {
     this.#parts = parts;
@@ -47,6 +49,10 @@ export class TurnDoor {
 
   get turn(): number {
     return this.#turn;
+  }
+
+  get shutdown(): Value | undefined {
+    return this.#shutdown;
   }
 
   get sends(): readonly PendingSend[] {
@@ -74,6 +80,7 @@ export class TurnDoor {
     for (const call of answered) {
       if (isPure(call.about) && Array.isArray(call.args) && Object.hasOwn(OUTCOMES, call.outcome)) {
         this.#buffer.push(call);
+        if (call.about === SHUTDOWN) this.#shutdown = call.args[0] ?? null;
       } else {
         throw new TheaterError("host-failure", "the isolate claims a call that it cannot answer");
       }
@@ -110,7 +117,7 @@ export class TurnDoor {
       actor: this.#parts.journal.actor,
       callId: `${this.#parts.journal.actor}/${this.#turn}/${++this.#calls}`,
       grant: this.#parts.grants[handler] ?? null,
-      services: this.#parts.services(this),
+      services: this.#parts.services(this, this.#message.waiting),
     };
     if (fn.effect === "local") {
       const { outcome, result, recorded } = await fn.call(context, args);
@@ -211,6 +218,8 @@ export class TurnDoor {
 const OVER: HostAnswer = {
   abort: { kind: "cut", code: "turn-over", message: "the turn has ended" },
 };
+
+const SHUTDOWN = "theater:simple/runtime#shutdown";
 
 const OUTCOMES = { returned: true, denied: true, failed: true };
 

@@ -22,6 +22,8 @@ export interface Message {
   seed: Uint8Array;
   /** Its place in the chain, if it was appended at admission; null: the turn appends it. */
   seq: number | null;
+  /** The actors whose turns wait for the answer. */
+  waiting: readonly string[];
   /** Under which a repetition finds the end of its turn. */
   key: MessageKey | null;
 }
@@ -35,7 +37,11 @@ export interface TurnParts {
   content: Blocks;
   limits: Limits;
   grants: Readonly<Record<string, Value>>;
-  services(turn: { addSend(send: PendingSend): HandlerAnswer }): Services;
+  /** `waiting`: the actors whose turns wait for this one, besides its own. */
+  services(
+    turn: { addSend(send: PendingSend): HandlerAnswer },
+    waiting: readonly string[],
+  ): Services;
   /** Written in the transaction that ends the turn, whatever the end is. */
   onEnd(end: TurnRecord): void;
 }

@@ -24,8 +24,6 @@ export type TurnEnd = { event: EventRef } & (
 /** Host calls of one turn; a guest that needs more is looping. */
 const HOST_CALLS_MAX = 10_000;
 
-const SHUTDOWN = "theater:simple/runtime#shutdown";
-
 export class Turn {
   readonly #parts: TurnParts;
   readonly #message: Message;
@@ -97,8 +95,12 @@ export class Turn {
       return await this.#fail(end, calls);
     } catch (thrown) {
       // What the guest made does not fit into an event: its fault, and nothing of it was recorded.
-      if (!(thrown instanceof TheaterError) || !UNRECORDABLE.has(thrown.code)) throw thrown;
-      const { message } = thrown;
+      if (!(thrown instanceof TheaterError)) throw thrown;
+      const { code, message } = thrown;
+      if (code === "host-failure") {
+        return await this.#fail({ kind: "failed", failure: "host", code: "isolate", message }, []);
+      }
+      if (!UNRECORDABLE.has(code)) throw thrown;
       return await this.#fail(
         { kind: "failed", failure: "limit", code: "recorded-bytes", message },
         [],
@@ -120,7 +122,7 @@ export class Turn {
     const result = (value as readonly Value[])[1] ?? null;
     const changed = !cell.isState(state);
     const sends = this.#door.sends;
-    const shutdown = calls.find(({ about }) => about === SHUTDOWN);
+    const { shutdown } = this.#door;
     const fields = {
       state: changed ? (state === null ? [] : [state]) : null,
       result,
@@ -134,7 +136,7 @@ export class Turn {
         fields: { message, ...fields },
       });
       if (changed) cell.setState(state);
-      const data = shutdown === undefined ? null : [shutdown.args[0] ?? null];
+      const data = shutdown === undefined ? null : [shutdown];
       const { turn } = this.#door;
       this.#parts.onEnd({ turn, seq: committed.seq, committed: true, sends, data });
       return committed;
@@ -194,7 +196,7 @@ export class Turn {
 /** Guests export it as `theater:simple/actor`. */
 export const INIT = "theater:simple/actor#init";
 
-const UNRECORDABLE: ReadonlySet<string> = new Set(["bad-block", "too-large", "host-failure"]);
+const UNRECORDABLE: ReadonlySet<string> = new Set(["bad-block", "too-large"]);
 
 /** The first item of what every exported function returns: `option<list<u8>>`. */
 function stateOf(value: Value): Uint8Array | null {

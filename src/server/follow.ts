@@ -45,8 +45,9 @@ const follow: Route = {
             const { value } = await messages.next();
             if (value !== undefined) controller.enqueue(fromUtf8(value));
           },
-          async cancel() {
-            await messages.return(undefined);
+          cancel() {
+            // Not awaited: it comes through when the actor's answer does.
+            void messages.return(undefined).catch(() => undefined);
           },
         },
         { highWaterMark: 0 }, // what a slow reader has not asked for is not read
@@ -72,6 +73,8 @@ async function* messagesFrom(
   first: number,
 ): AsyncGenerator<string, undefined, undefined> {
   let from = first;
+  /** Whether the actor has just said that there is something to read. */
+  let hadNews = false;
   for (;;) {
     const query = { from, to: null, types: [], limit: CHAIN_PAGE_DEFAULT };
     const { entries, next } = valueOf(await actors.chain(id, query));
@@ -79,6 +82,10 @@ async function* messagesFrom(
     from = next ?? Math.max(from, (entries.at(-1)?.seq ?? -1) + 1);
     if (next !== null) continue;
     const head = valueOf(await actors.follow(id, from - 1, WAIT_MS));
+    if (head.seq >= from && entries.length === 0 && hadNews) {
+      throw new TheaterError("chain-gap", `Event ${from} cannot be read: try again later.`);
+    }
+    hadNews = head.seq >= from;
     if (head.seq < from) yield ": nothing new\n\n";
   }
 }
