@@ -14,6 +14,7 @@ import type { LedgerEntry, ReadRange } from "../../src/chain/ledger.ts";
 import { toHex } from "../../src/lib/bytes.ts";
 import { bindings } from "../support/bindings.ts";
 import { newActor, randomBytes, run, shown } from "../support/entries.ts";
+import { CountingDatabase } from "../support/counting-database.ts";
 import { FaultyDatabase } from "../support/faulty-database.ts";
 import type { Fault } from "../support/faulty-database.ts";
 
@@ -224,13 +225,59 @@ test("reading by type finds the events of that type and no others", async () => 
   expect(shown(await readAll(actor, { types: ["turn.failed"] }))).toEqual(shown([]));
 });
 
+test("reading by what events are about takes a function or a whole interface", async () => {
+  const actor = newActor();
+  const named = ["theater:simple/store#get", "theater:simple/store2#get", "theater:simple/store"];
+  const entries = (await run(actor, 9)).map((entry) => ({
+    ...entry,
+    about: named[entry.seq % 3] ?? "",
+  }));
+  await ledger.append(entries);
+  const seqs = async (about: string): Promise<number[]> =>
+    (await readAll(actor, { about, limit: 2 })).map(({ seq }) => seq);
+  expect(await seqs("theater:simple/store#get")).toEqual([0, 3, 6]);
+  expect(await seqs("theater:simple/store")).toEqual([0, 2, 3, 5, 6, 8]);
+  expect(await seqs("theater:simple/stor_")).toEqual([]);
+});
+
+test("a moment is found in a chain by looking at few of its events", async () => {
+  const actor = newActor();
+  const entries = (await run(actor, 600)).map((entry) => ({
+    ...entry,
+    time: 1_000 + Math.floor(entry.seq / 7) * 10,
+  }));
+  await ledger.append(entries);
+  const range = { from: 0, to: 599 };
+  for (const time of [0, 1_000, 1_001, 1_010, 1_425, 1_850, 1_851]) {
+    const first = entries.findIndex((entry) => entry.time >= time);
+    expect(await ledger.seqAt(actor, time, range)).toBe(first === -1 ? 600 : first);
+  }
+  expect(await ledger.seqAt(actor, 1_425, { from: 40, to: 100 })).toBe(101);
+  expect(await ledger.seqAt(actor, 1_425, { from: 400, to: 500 })).toBe(400);
+  expect(await ledger.seqAt(newActor(), 5, { from: 3, to: 9 })).toBe(3);
+  const counted = new CountingDatabase(bindings.LEDGER);
+  await new D1Ledger(counted.database).seqAt(actor, 1_425, range);
+  expect(counted.rowsRead).toBeLessThan(40); // a scan reads hundreds
+});
+
+test("erasing takes the payload with the given digest, and no other", async () => {
+  const actor = newActor();
+  const entries = await run(actor, 3);
+  await ledger.append(entries);
+  const payloads = entries.map(({ seq, payload: { digest } }) => ({ seq, digest }));
+  const foreign = { seq: 2, digest: randomBytes(32) };
+  for (let n = 0; n < 2; n++) await ledger.erase(actor, [...payloads.slice(1, 2), foreign]);
+  const erased = (await readAll(actor)).map(({ payload }) => payload.block === null);
+  expect(erased).toEqual([false, true, false]);
+  await ledger.erase(newActor(), payloads); // nothing there is no error
+});
+
 test("an erased payload stays erased when its append is repeated", async () => {
   const actor = newActor();
   const entries = await run(actor, 2);
   await ledger.append(entries);
-  await bindings.LEDGER.prepare("UPDATE payload SET block = NULL WHERE actor = ? AND seq = 1")
-    .bind(actor)
-    .run();
+  const digest = entries[1]?.payload.digest ?? new Uint8Array();
+  await ledger.erase(actor, [{ seq: 1, digest }]);
   await ledger.append(entries);
   const [first, second] = await readAll(actor);
   expect(first).toEqual(entries[0]);
