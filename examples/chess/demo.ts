@@ -31,7 +31,12 @@ function theater(
   shown = args,
 ): { code: number; out: string } {
   say(`$ theater ${shown.join(" ")}`);
-  const at = server && { THEATER_URL: server.url, THEATER_TOKEN: server.token };
+  // No settings of the person who runs it: what she trusts is about other servers.
+  const at = server && {
+    THEATER_URL: server.url,
+    THEATER_TOKEN: server.token,
+    THEATER_TRUST: join(tmpdir(), "theater-demo-trust.json"),
+  };
   const env = { ...process.env, ...at };
   try {
     const out = execFileSync(process.execPath, [MAIN, ...args], {

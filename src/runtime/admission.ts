@@ -90,7 +90,7 @@ export class Admission {
       record(appended.seq);
       return appended;
     });
-    mailbox.put({ ...message, seq: event.seq });
+    mailbox.putSend(event.seq);
     run();
     return { seq: event.seq, cid: event.cid };
   }

@@ -6,9 +6,14 @@ import type { Journal } from "./journal.ts";
 import type { Message } from "./turn-parts.ts";
 import { INIT, type TurnEnd } from "./turn.ts";
 
-/** One message in line, and who wants to know how its turn ended. */
+/**
+ * One message in line, and who wants to know how its turn ended. A send is on disk, so only its place in
+ * the chain waits here: a thousand large ones would not fit in memory.
+ */
 export interface Waiting extends Waiter {
-  message: Message;
+  message: Message | { seq: number };
+  /** Whether an earlier life left it behind: then this may not be the first time that it is tried. */
+  isOld: boolean;
 }
 
 interface Waiter {
@@ -22,6 +27,7 @@ export const HANDLE_REQUEST = "theater:simple/message-server-client#handle-reque
 export class Mailbox {
   readonly #sql: SqlStorage;
   readonly #queue: Waiting[] = [];
+  #journal: Journal | undefined;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -33,11 +39,18 @@ export class Mailbox {
 
   /** Puts the sends that an earlier life of the object left behind back in line. */
   open(journal: Journal): void {
+    this.#journal = journal;
     const rows = this.#sql.exec<{ seq: number }>("SELECT seq FROM mailbox ORDER BY seq").toArray();
-    for (const { seq } of rows) this.put(this.#fromJournal(journal, seq));
+    for (const message of rows) this.#queue.push({ ...NOBODY, message, isOld: true });
   }
 
-  #fromJournal(journal: Journal, seq: number): Message {
+  /** The message itself, from the chain where only its place is known. */
+  read(message: Message | { seq: number }): Message {
+    return "params" in message ? message : this.#fromJournal(this.#journal, message.seq);
+  }
+
+  #fromJournal(journal: Journal | undefined, seq: number): Message {
+    assert(journal !== undefined, "the mailbox is open");
     const fields = journal.payload(seq, "message.received");
     // Its payload cannot be erased while it has no turn.
     assert(fields !== undefined && fields.seed !== null, `message ${seq} is in the journal`);
@@ -48,8 +61,24 @@ export class Mailbox {
     return { ...message, params: params as Message["params"], key: null, waiting: [] };
   }
 
-  put(message: Message, waiter: Partial<Waiter> = {}): void {
-    this.#queue.push({ message, done: nobody, failed: nobody, ...waiter });
+  put(message: Message, waiter: Waiter): void {
+    this.#queue.push({ message, isOld: false, ...waiter });
+  }
+
+  /** Puts the send that was just appended at `seq` in line. */
+  putSend(seq: number): void {
+    this.#queue.push({ ...NOBODY, message: { seq }, isOld: false });
+  }
+
+  /** Counts that the turn of a send is begun once more; returns how often it has been. In a transaction. */
+  countTry(seq: number): number {
+    const [row] = this.#sql
+      .exec<{ tries: number }>(
+        "UPDATE mailbox SET tries = tries + 1 WHERE seq = ? RETURNING tries",
+        seq,
+      )
+      .toArray();
+    return row?.tries ?? 0;
   }
 
   next(): Waiting | undefined {
@@ -77,7 +106,7 @@ export class Mailbox {
 
   /** In the transaction that appends the message event. */
   admit(seq: number): void {
-    this.#sql.exec("INSERT INTO mailbox VALUES (?)", seq);
+    this.#sql.exec("INSERT INTO mailbox (seq) VALUES (?)", seq);
   }
 
   /** Whether the send that was appended at `seq` waits for its turn or for the end of it. */
@@ -114,3 +143,4 @@ export class Mailbox {
 }
 
 const nobody = (): void => undefined;
+const NOBODY: Waiter = { done: nobody, failed: nobody };

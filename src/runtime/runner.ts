@@ -20,6 +20,11 @@ interface RunnerParts extends Omit<TurnParts, "onEnd"> {
   settled: () => void;
 }
 
+/** Lives that may end with the same send, or readings of its content that may find it lost. */
+const TRIES_MAX = 3;
+/** Codes of content that is gone or damaged. */
+const LOST: ReadonlySet<string> = new Set(["host-failure", "content-corrupt"]);
+
 export class Runner {
   readonly #parts: RunnerParts;
   #current: Turn | undefined;
@@ -76,8 +81,9 @@ export class Runner {
   /** False if the line must stand still: a send could not be run, and nothing may overtake it. */
   async #runOne(waiting: Waiting): Promise<boolean> {
     const { content, mailbox, settled } = this.#parts;
-    const given = waiting.message;
     try {
+      if (waiting.isOld && this.#isPoisoned(waiting)) return true;
+      const given = mailbox.read(waiting.message);
       const params = await content.resolve(given.params);
       if (!this.#mayBegin) {
         mailbox.putBack(waiting); // stopped while the store took its time
@@ -96,11 +102,38 @@ export class Runner {
     return true;
   }
 
+  /**
+   * Counts a try, and closes the turn of a send that has been tried too often: whatever it is that ends
+   * each life with it, or keeps it from being read, nothing behind it would ever run.
+   */
+  #isPoisoned({ message: { seq }, done }: Waiting): boolean {
+    const { journal, mailbox } = this.#parts;
+    if (seq === null) return false;
+    const tries = journal.transaction(() => mailbox.countTry(seq));
+    if (tries <= TRIES_MAX) return false;
+    const turn = journal.lastTurn() + 1;
+    const event = journal.transaction(() => {
+      const fields = { message: seq, kind: "host", code: "crash-loop" } as const;
+      const closed = journal.append({ type: "turn.failed", about: "", turn, fields });
+      mailbox.settle(seq);
+      const received = journal.payload(seq, "message.received");
+      if (received?.kind === "lifecycle") failBirth(this.#parts);
+      return { seq: closed.seq, cid: closed.cid };
+    });
+    const reason = `its turn was begun ${TRIES_MAX} times and never ended`;
+    done({ kind: "failed", failure: "host", code: "crash-loop", message: reason, event });
+    return true;
+  }
+
   /** The end of the turn is not on disk. What it flushed before may be, and then it is closed as lost. */
   #unrecorded(waiting: Waiting, thrown: unknown): boolean {
     const { mailbox } = this.#parts;
-    // Acknowledged, so it stays first in line, and the alarm tries again.
-    if (waiting.message.seq !== null) mailbox.putBack(waiting);
+    // Acknowledged, so it stays first in line, and the alarm tries again: for ever where the store does
+    // not answer, and a few times where what it answers will not change.
+    const isLost = thrown instanceof TheaterError && LOST.has(thrown.code);
+    if (waiting.message.seq !== null) {
+      mailbox.putBack({ ...waiting, isOld: waiting.isOld || isLost });
+    }
     try {
       const lost = closeLostTurn(this.#parts);
       if (lost !== undefined) {

@@ -35,7 +35,10 @@ export const TABLES = `
   CREATE TABLE cell (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
   -- Written by Mailbox. The sends that have no turn yet, by the seq of their message event.
-  CREATE TABLE mailbox (seq INTEGER PRIMARY KEY) STRICT;
+  CREATE TABLE mailbox (
+    seq INTEGER PRIMARY KEY,
+    tries INTEGER NOT NULL DEFAULT 0 -- lives that began its turn and did not end it
+  ) STRICT;
 
   -- Written by Outbox. Sends that no receiver has acknowledged yet.
   CREATE TABLE outbox (

@@ -51,6 +51,7 @@ async function theater(args: string[]): Promise<string> {
     THEATER_URL: server.url,
     THEATER_TOKEN: server.token,
     NO_COLOR: "1",
+    THEATER_TRUST: join(folder, "trust.json"),
   };
   const run = promisify(execFile)(process.execPath, [MAIN, ...args], { cwd: ROOT, env });
   const { stdout, stderr } = await run.catch(

@@ -97,6 +97,18 @@ test("a message does not overtake one that has to be repeated", async () => {
   expect(await heard(b)).toEqual(["first", "second"]);
 });
 
+test("a recipient that does not answer holds up nobody else", async () => {
+  const [a, b, c] = [await start(), await start(), await start()];
+  const never = new Promise<never>(() => undefined);
+  faults.peer = ({ name }, go) => (name === `${b.id} deliver` ? never : go());
+  await a.ask([
+    ["send", b.id, [["echo", "lost"]]],
+    ["send", c.id, [["echo", "found"]]],
+  ]);
+  await until(async () => JSON.stringify(await heard(c)) === `["found"]`);
+  expect(await heard(c)).toEqual(["found"]);
+});
+
 test("sends that are committed during a delivery are delivered too, without an alarm", async () => {
   const [a, b] = [await start(), await start()];
   const gate = new Gate();

@@ -58,14 +58,14 @@ async function copies(actor: Probe, needle: Uint8Array | string): Promise<string
   const tables =
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\'";
   for (const { name } of await actor.sql(tables)) {
-    for (const row of await actor.sql(`SELECT * FROM "${String(name)}"`)) {
-      look(`object: ${String(name)}`, Object.values(row));
+    for (const row of await actor.sql(`SELECT * FROM "${name as string}"`)) {
+      look(`object: ${name as string}`, Object.values(row));
     }
   }
   const { LEDGER, CONTENT } = bindings;
   const { results } = await LEDGER.prepare(`${tables} AND name NOT LIKE 'd1%'`).all();
   for (const { name } of results) {
-    const rows = await LEDGER.prepare(`SELECT * FROM "${String(name)}"`).raw();
+    const rows = await LEDGER.prepare(`SELECT * FROM "${name as string}"`).raw();
     for (const row of rows) look(`D1: ${String(name)}`, row);
   }
   for (const { key } of (await CONTENT.list()).objects) {
@@ -107,7 +107,7 @@ test("an erased payload and its salt are nowhere, and the chain verifies with it
   const actor = await start();
   await actor.ask([["echo", SECRET]]);
   must(await theater.head(actor.id)); // feeds the ledger
-  const [message = -1, commit = -1] = [
+  const [message, commit] = [
     await newest(actor, "message.received"),
     await newest(actor, "turn.committed"),
   ];
@@ -282,6 +282,28 @@ test("an append that arrives late does not bring erased bytes back", async () =>
   expect((await erased(actor, [message, seq])).complete).toBe(true);
   expect(await inLedger(actor, seq)).toBe("erased");
   await late?.();
+  expect(await inLedger(actor, seq)).toBe("erased");
+  expect(await copies(actor, SECRET)).toEqual([]);
+});
+
+test("an append that arrives between an erasure and its own repetition is erased too", async () => {
+  const actor = await start();
+  must(await theater.head(actor.id));
+  let late: (() => unknown) | undefined;
+  faults.ledger = ({ name }, go) => {
+    if (name !== "batch") return go();
+    late ??= go; // on its way for a long time, while everything else goes through
+    throw new Error("D1_ERROR: Network connection lost.");
+  };
+  await actor.ask([["echo", SECRET]]);
+  await theater.head(actor.id);
+  const seq = await newest(actor, "turn.committed");
+  const message = await newest(actor, "message.received");
+  expect((await erased(actor, [message, seq])).complete).toBe(false);
+  await late?.();
+  expect(await inLedger(actor, seq)).toBe("there");
+  clearFaults();
+  await actor.alarm();
   expect(await inLedger(actor, seq)).toBe("erased");
   expect(await copies(actor, SECRET)).toEqual([]);
 });

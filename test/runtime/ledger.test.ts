@@ -75,10 +75,8 @@ test("while the ledger is down an actor goes on, and lists have all that was ack
   expect(await inLedger(actor)).toEqual(await inJournal(actor));
 });
 
-test("a ledger that was set back is filled again from the journal", async () => {
-  const actor = await start();
-  await actor.ask([["log", "x"]]);
-  must(await theater.head(actor.id));
+/** The ledger as a restored backup would have it: without the events from `seq` on. */
+async function setBack(actor: Probe, seq: number): Promise<void> {
   const drop = ["event_leaves_sealed", "payload_leaves_sealed"];
   const triggers = await bindings.LEDGER.prepare(
     `SELECT name, sql FROM sqlite_master WHERE name IN ('${drop.join("','")}')`,
@@ -86,13 +84,37 @@ test("a ledger that was set back is filled again from the journal", async () => 
   const { LEDGER } = bindings;
   await LEDGER.batch([
     ...drop.map((name) => LEDGER.prepare(`DROP TRIGGER ${name}`)),
-    LEDGER.prepare("DELETE FROM payload WHERE actor = ? AND seq >= 2").bind(actor.id),
-    LEDGER.prepare("DELETE FROM event WHERE actor = ? AND seq >= 2").bind(actor.id),
+    LEDGER.prepare("DELETE FROM payload WHERE actor = ? AND seq >= ?").bind(actor.id, seq),
+    LEDGER.prepare("DELETE FROM event WHERE actor = ? AND seq >= ?").bind(actor.id, seq),
     ...triggers.results.map(({ sql }) => LEDGER.prepare(sql)),
   ]);
+}
+
+test("a ledger that was set back is filled again from the journal, and the chain says so", async () => {
+  const actor = await start();
+  await actor.ask([["log", "x"]]);
+  must(await theater.head(actor.id));
+  await setBack(actor, 2);
   await actor.ask([["log", "y"]]);
   await until(async () => (await inLedger(actor)).length === (await actor.nextSeq()));
   expect(await inLedger(actor)).toEqual(await inJournal(actor));
+});
+
+test("a listing over a ledger that was set back is whole, and no verification hides the gap", async () => {
+  const actor = await start();
+  await actor.ask([["log", "x"]]);
+  const { seq: head } = must(await theater.head(actor.id));
+  await setBack(actor, 3);
+  expect(must(await theater.verify(actor.id))).toMatchObject({ verdict: "broken" });
+  const query = { from: 0, to: head, types: [], limit: 100 };
+  const { entries, next } = must(await theater.chain(actor.id, query));
+  expect([entries.length, next]).toEqual([head + 1, null]);
+  const recovered = (await actor.events()).at(-1);
+  expect(recovered).toMatchObject({
+    type: "actor.recovered",
+    fields: { reason: "ledger-behind", lostFrom: 3 },
+  });
+  expect(must(await theater.verify(actor.id)).verdict).toBe("verified");
 });
 
 test("an actor whose ledger falls too far behind takes nothing more until it has caught up", async () => {
@@ -133,12 +155,18 @@ test("an actor whose chain forked in the ledger fails, and says so", async () =>
     LEDGER.prepare("INSERT INTO payload VALUES (?1, ?2, ?3, NULL)").bind(actor.id, next, other[0]),
   ]);
   expect(await theater.head(actor.id)).toMatchObject({ ok: false, error: { code: "chain-fork" } });
+  // And every time somebody asks: what it still has must not verify as if nothing had happened.
+  for (const ask of [theater.head(actor.id), theater.verify(actor.id)]) {
+    expect(await ask).toMatchObject({ ok: false, error: { code: "chain-fork" } });
+  }
   expect((await actor.summary()).status).toBe("failed");
+  expect(await actor.change("restart")).toBe("chain-fork");
   const refused = await actor.ask([["turns"]]);
   expect(refused.gave).toBe("wrong-state");
   expect(refused.message).toContain("forked");
   await actor.crash();
   expect((await actor.ask([["turns"]])).gave).toBe("wrong-state");
+  expect(await actor.change("restart")).toBe("chain-fork");
   // Its own events are still there for whoever compares the two.
   expect((await actor.events()).at(-1)?.cid).toBe(event?.cid);
   await actor.alarm();

@@ -248,3 +248,25 @@ test("9: a ledger that was not told, or whose answer was lost, is told again", a
     );
   }
 });
+
+test("14: a send that no life survives is closed as a crash loop, and the one behind it runs", async () => {
+  const actor = await start();
+  let begun = 0;
+  faults.guest = ({ args }, go) => {
+    const [, [body]] = (args[0] as { params: [unknown, [Uint8Array]] }).params;
+    if (!new TextDecoder().decode(body).includes("poison")) return go();
+    begun++;
+    return new Promise(() => undefined);
+  };
+  await actor.tell([["echo", "poison"]]);
+  await actor.tell([["echo", "fine"]]);
+  for (let life = 1; life <= 4; life++) {
+    await until(() => begun === life);
+    await actor.crash();
+    await actor.summary(); // the next life
+  }
+  await actor.quiet();
+  const ends = (await actor.lines()).filter((line) => line.startsWith("turn."));
+  expect(ends.slice(1)).toEqual(["turn.failed host/crash-loop 2", "turn.committed 3"]);
+  expect(begun).toBe(4);
+});

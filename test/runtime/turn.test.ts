@@ -185,6 +185,30 @@ test("an actor whose first turn fails is failed, and says why", async () => {
   }
 });
 
+test("a shutdown before an effect of the same turn is not forgotten", async () => {
+  const [actor, peer] = [await start(), await start()];
+  await actor.ask([
+    ["shutdown", "bye"],
+    ["request", peer.id, [["echo", 1]]],
+  ]);
+  expect((await actor.lines()).at(-1)).toBe("actor.stopped 0");
+  expect((await actor.summary()).status).toBe("stopped");
+});
+
+test("a request in a circle is refused at once, however long the circle is", async () => {
+  const [a, b, c] = [await start(), await start(), await start()];
+  const around = [["request", b.id, [["request", c.id, [["request", a.id, [["echo", 1]]]]]]]];
+  const { gave } = await a.ask(around);
+  expect(JSON.stringify(gave)).toContain("request-cycle");
+  expect((await a.ask([["echo", 1]])).gave).toEqual([1]);
+});
+
+test("an actor that is asked often keeps one key for each that asks", async () => {
+  const [a, b] = [await start(), await start()];
+  for (let n = 0; n < 3; n++) await a.ask([["request", b.id, [["echo", n]]]]);
+  expect(await b.sql("SELECT count(*) AS kept FROM idempotency")).toEqual([{ kept: 1 }]);
+});
+
 test("shutdown ends an actor with its turn, and only if the turn commits", async () => {
   const actor = await start();
   expect(
