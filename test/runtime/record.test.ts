@@ -2,7 +2,8 @@
 // docs/chain-format.md names the test for every kind.
 
 import { afterEach, expect, test } from "vitest";
-import { toUtf8 } from "../../src/lib/bytes.ts";
+import { actorId } from "../../src/chain/actor-id.ts";
+import { fromUtf8, toUtf8 } from "../../src/lib/bytes.ts";
 import { clearFaults } from "./faults.ts";
 import { bodyOf, start, type Probe, type Program, type Told } from "./stage.ts";
 
@@ -13,6 +14,20 @@ async function newest(actor: Probe, type: string): Promise<Told["fields"]> {
 }
 
 const json = (bytes: unknown): unknown => JSON.parse(toUtf8(bytes as Uint8Array));
+
+test("a birth is recorded with what the actor may do, and with its first message", async () => {
+  const actor = await start({ limits: { state_bytes: 4_096 }, init: [["log", "born"]] });
+  const [created, started, message] = await actor.events();
+  expect(created).toMatchObject({ seq: 0, type: "actor.created" });
+  const { name, grants, limits, parent } = created?.fields ?? {};
+  expect({ name, parent }).toEqual({ name: "probe", parent: null });
+  expect(Object.keys(grants as object).toSorted()).toContain("message-server");
+  expect(limits).toMatchObject({ stateBytes: 4_096 });
+  expect(started).toMatchObject({ type: "actor.started", fields: { reason: "created" } });
+  expect(message).toMatchObject({ type: "message.received", about: "lifecycle" });
+  const [[state]] = (message?.fields["params"] ?? [[]]) as [[Uint8Array]];
+  expect(json(state)).toEqual({ init: [["log", "born"]] });
+});
 
 test("a message is recorded with its kind, its sender and its bytes, and a reply with its bytes", async () => {
   const actor = await start();
@@ -45,6 +60,14 @@ test("a call that is denied is recorded as denied, with its arguments", async ()
   const denied = await newest(actor, "host.called");
   expect(denied).toMatchObject({ outcome: "denied" });
   expect(String((denied["args"] as unknown[])[0])).toBe("2000000");
+});
+
+test("a call that failed is recorded as failed", async () => {
+  const actor = await start();
+  const nobody = actorId(fromUtf8("nobody"));
+  await actor.ask([["request", nobody, [["turns"]]]]);
+  expect(await newest(actor, "host.intended")).toMatchObject({ args: [nobody, expect.anything()] });
+  expect(await newest(actor, "host.returned")).toMatchObject({ outcome: "failed" });
 });
 
 test("a new state is recorded whole where it changes, and only there", async () => {
