@@ -92,7 +92,7 @@ export interface Ledger {
 }
 
 /** Whether an event about `about` is one that a reader of `wanted` asks for: see `ReadRange`. */
-export function isAbout(about: string, wanted: string): boolean {
+export function matchesAbout(about: string, wanted: string): boolean {
   return about === wanted || about.startsWith(`${wanted}#`);
 }
 

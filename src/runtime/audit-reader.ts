@@ -6,7 +6,7 @@
 
 import { cidText } from "../chain/cid.ts";
 import { decodeEvent } from "../chain/event.ts";
-import { isAbout, READ_ROWS_MAX, type Ledger, type LedgerEntry } from "../chain/ledger.ts";
+import { matchesAbout, READ_ROWS_MAX, type Ledger, type LedgerEntry } from "../chain/ledger.ts";
 import { Link } from "../chain/value.ts";
 import { ChainVerifier, type Report } from "../chain/verify.ts";
 import { TheaterError } from "../lib/errors.ts";
@@ -168,7 +168,7 @@ function isWanted(
 ): boolean {
   return (
     (types.length === 0 || types.includes(event.type)) &&
-    (about === undefined || isAbout(event.about, about)) &&
+    (about === undefined || matchesAbout(event.about, about)) &&
     event.time >= since &&
     event.time < until
   );

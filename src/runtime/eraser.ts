@@ -175,7 +175,7 @@ export class Eraser {
       .toArray();
     for (const row of rows) {
       const digest = new Uint8Array(row.digest);
-      // A newer payload may link to it again: then it stays until that one is erased.
+      // Another payload may link to it: then it stays until that one is erased.
       if (!journal.isLinked(digest) && !(await blocks.delete(digest))) continue;
       sql.exec("DELETE FROM unerased_block WHERE digest = ?", digest);
     }

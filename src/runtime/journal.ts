@@ -238,7 +238,7 @@ export class Journal {
 
   /**
    * Forgets a payload, in the transaction that appends the `payload.erased`. Returns the raw blocks to
-   * which it linked and no payload links any more, by digest.
+   * which it linked, by digest; others may link to them still.
    */
   erase(seq: number): Uint8Array[] {
     const { sql } = this.#storage;
@@ -248,8 +248,7 @@ export class Journal {
     sql.exec("UPDATE event SET payload = NULL WHERE seq = ?", seq);
     const query = "DELETE FROM link WHERE digest = ? AND seq = ? RETURNING digest";
     // Only what `link` names: a component or a manifest is not a block of this actor's own.
-    const own = links.filter((digest) => sql.exec(query, digest, seq).toArray().length > 0);
-    return own.filter((digest) => !this.isLinked(digest));
+    return links.filter((digest) => sql.exec(query, digest, seq).toArray().length > 0);
   }
 
   /** Whether a payload links to this raw block. */

@@ -174,6 +174,8 @@ export class Life {
         "The actor was born, but its first turn could not be run yet: look at it in a moment.";
       throw new TheaterError("outcome-unknown", message, { id: this.id });
     }
+    // Asked by type: the payload may have been erased, and the birth is still the same.
+    if (this.journal.about(end)?.type === "turn.committed") return this.journal.ref(end);
     return (await this.admission.outcomeOf(end)).event;
   }
 

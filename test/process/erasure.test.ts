@@ -54,7 +54,8 @@ async function ok(...args: string[]): Promise<Run> {
 }
 
 async function call(method: string, path: string, init: RequestInit = {}): Promise<Response> {
-  const headers = { ...init.headers, authorization: `Bearer ${server.token}` };
+  const headers = new Headers(init.headers);
+  headers.set("authorization", `Bearer ${server.token}`);
   return await fetch(`${server.url}/v1/actors/${id}${path}`, { ...init, method, headers });
 }
 
