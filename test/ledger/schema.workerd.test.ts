@@ -49,7 +49,37 @@ const cidOf = (entry: LedgerEntry | undefined): Uint8Array => entry?.cid ?? new 
 /** Removing an event removes its payload, whose own trigger would refuse too: it must not hide the other. */
 const dropCascade = () => sql("DROP TRIGGER IF EXISTS payload_leaves_sealed");
 
+const publish = (actor: string, size: number) =>
+  sql("INSERT INTO checkpoint VALUES (?1, ?2, ?3, 'note', 0)", actor, size, new Uint8Array(32));
+
 const violations: Violation[] = [
+  {
+    trigger: "checkpoint_grows",
+    what: "a smaller size than was signed",
+    raises: "chain-fork 5",
+    act: async (actor) => {
+      await publish(actor, 5);
+      return sql("UPDATE checkpoint SET size = 4 WHERE actor = ?1", actor);
+    },
+  },
+  {
+    trigger: "checkpoint_grows",
+    what: "another root for the size that was signed",
+    raises: "chain-fork 5",
+    act: async (actor) => {
+      await publish(actor, 5);
+      return sql("UPDATE checkpoint SET root = ?2 WHERE actor = ?1", actor, randomBytes(32));
+    },
+  },
+  {
+    trigger: "checkpoint_stays",
+    what: "forgetting what was signed",
+    raises: "chain-fork 5",
+    act: async (actor) => {
+      await publish(actor, 5);
+      return sql("DELETE FROM checkpoint WHERE actor = ?1", actor);
+    },
+  },
   {
     trigger: "event_follows",
     what: "an event behind a gap",
