@@ -17,6 +17,14 @@ BEGIN
   SELECT RAISE(ABORT, 'chain-fork ' || old.size || ' ' || lower(hex(old.root)) || ' ' || old.actor);
 END;
 
+-- INSERT OR REPLACE fires neither the UPDATE nor the DELETE trigger.
+CREATE TRIGGER checkpoint_once BEFORE INSERT ON checkpoint
+BEGIN
+  SELECT RAISE(ABORT, 'chain-fork ' || size || ' ' || lower(hex(root)) || ' ' || actor)
+  FROM checkpoint WHERE actor = new.actor
+    AND (size > new.size OR (size = new.size AND root IS NOT new.root));
+END;
+
 CREATE TRIGGER checkpoint_stays BEFORE DELETE ON checkpoint
 BEGIN
   SELECT RAISE(ABORT, 'chain-fork ' || old.size || ' ' || lower(hex(old.root)) || ' ' || old.actor);

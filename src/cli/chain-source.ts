@@ -27,11 +27,17 @@ export async function chainHead(connection: Connection, id: string): Promise<Eve
 export async function* linesOfServer(
   connection: Connection,
   id: string,
-  range: { from: number; to?: number; types?: readonly string[] },
+  range: {
+    from: number;
+    to?: number;
+    types?: readonly string[];
+    filters?: readonly (readonly [name: string, value: string])[];
+  },
 ): AsyncGenerator<SourceLine> {
   const query = new URLSearchParams({ from: String(range.from) });
   if (range.to !== undefined) query.set("to", String(range.to));
   for (const type of range.types ?? []) query.append("type", type);
+  for (const [name, value] of range.filters ?? []) query.set(name, value);
   const response = await ask(connection, "GET", `${actorPath(id)}/chain?${query.toString()}`, {
     headers: { accept: "application/x-ndjson" },
   });

@@ -1,6 +1,7 @@
 // `theater events`: shows what the server says. Whether it is true is the business of `theater verify`.
 
 import { decodeEvent } from "../chain/event.ts";
+import { TheaterError } from "../lib/errors.ts";
 import { linesOfServer, type SourceLine } from "./chain-source.ts";
 import { eventColumns, eventRow } from "./event-rows.ts";
 import { follow as followChain } from "./follow.ts";
@@ -10,15 +11,24 @@ export interface EventsOptions {
   from: number;
   to?: number;
   type?: string[];
+  about?: string;
+  since?: string;
+  until?: string;
   follow?: true;
 }
 
 export async function events(context: Context, id: string, options: EventsOptions): Promise<void> {
   const { connection, output } = context;
-  const { from, to, type: types = [], follow = false } = options;
+  const { from, to, type: types = [], follow = false, about, since, until } = options;
+  const filters = Object.entries({ about, since, until }).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] as const],
+  );
+  if (follow && filters.length > 0) {
+    throw new TheaterError("unsupported", "follow without --about, --since and --until");
+  }
   const print = makePrinter(output.isJson, follow);
   if (!follow) {
-    const range = { from, types, ...(to === undefined ? {} : { to }) };
+    const range = { from, types, filters, ...(to === undefined ? {} : { to }) };
     for await (const line of linesOfServer(connection, id, range)) print.line(line);
     print.end();
     return;

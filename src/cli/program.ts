@@ -3,6 +3,7 @@
 
 import { Command, InvalidArgumentError } from "commander";
 import type { Connection } from "./client.ts";
+import type { EventsOptions } from "./events.ts";
 import type { ExportOptions } from "./export.ts";
 import { makeOutput, type Output } from "./output.ts";
 import type { VerifyOptions } from "./verify-report.ts";
@@ -49,6 +50,11 @@ function contextOf(command: Command): Context {
   }
   const connection = { url, token: token ?? process.env["THEATER_TOKEN"] };
   return { connection, output: makeOutput(json === true) };
+}
+
+/** For an argument that may stand several times. */
+function wholeNumbers(text: string, before: number[] | undefined): number[] {
+  return [...(before ?? []), wholeNumber(text)];
 }
 
 function wholeNumber(text: string): number {
@@ -196,17 +202,23 @@ function addChainCommands(program: Command): void {
     .option("--from <seq>", "first position", wholeNumber, 0)
     .option("--to <seq>", "last position", wholeNumber)
     .option("--type <type...>", "only events of these types")
+    .option("--about <function>", "only host calls of this interface, or interface#function")
+    .option("--since <time>", "not before: ISO 8601, or ms since 1970")
+    .option("--until <time>", "before: ISO 8601, or ms since 1970")
     .option("--follow", "go on with each event that comes; with --json, one object per line")
-    .action(
-      async (
-        id: string,
-        options: { from: number; to?: number; type?: string[]; follow?: true },
-        command: Command,
-      ) => {
-        const { events } = await import("./events.ts");
-        await events(contextOf(command), id, options);
-      },
-    );
+    .action(async (id: string, options: EventsOptions, command: Command) => {
+      const { events } = await import("./events.ts");
+      await events(contextOf(command), id, options);
+    });
+  program
+    .command("erase <id>")
+    .description("erase the payloads of events for good; the chain and its proofs stay valid")
+    .argument("<seq...>", "positions, as events shows them", wholeNumbers)
+    .requiredOption("--reason <text>", "recorded for ever: name no person in it")
+    .action(async (id: string, seqs: number[], options: { reason: string }, command: Command) => {
+      const { erase } = await import("./erase.ts");
+      await erase(contextOf(command), id, seqs, options.reason);
+    });
   program
     .command("export <id>")
     .description("save a chain as a file that can be verified anywhere")

@@ -14,7 +14,9 @@ export interface Published {
 }
 
 const PUBLISH = `
-  INSERT INTO checkpoint (actor, size, root, note, published_ms) VALUES (?1, ?2, unhex(?3), ?4, ?5)
+  INSERT INTO checkpoint (actor, size, root, note, published_ms)
+  SELECT ?1, ?2, unhex(?3), ?4, ?5
+  WHERE NOT EXISTS (SELECT 1 FROM checkpoint WHERE actor = ?1 AND size >= ?2)
   ON CONFLICT (actor) DO UPDATE SET size = excluded.size, root = excluded.root, note = excluded.note,
     published_ms = excluded.published_ms
   WHERE excluded.size > checkpoint.size`;

@@ -72,6 +72,26 @@ const violations: Violation[] = [
     },
   },
   {
+    trigger: "checkpoint_once",
+    what: "INSERT OR REPLACE with a smaller size",
+    raises: "chain-fork 5",
+    act: async (actor) => {
+      await publish(actor, 5);
+      const query = "INSERT OR REPLACE INTO checkpoint VALUES (?1, 4, ?2, 'note', 0)";
+      return sql(query, actor, new Uint8Array(32));
+    },
+  },
+  {
+    trigger: "checkpoint_once",
+    what: "INSERT OR REPLACE with another root for the size that was signed",
+    raises: "chain-fork 5",
+    act: async (actor) => {
+      await publish(actor, 5);
+      const query = "INSERT OR REPLACE INTO checkpoint VALUES (?1, 5, ?2, 'note', 0)";
+      return sql(query, actor, randomBytes(32));
+    },
+  },
+  {
     trigger: "checkpoint_stays",
     what: "forgetting what was signed",
     raises: "chain-fork 5",

@@ -135,3 +135,15 @@ test("the actor and its state are as they were, and a large message goes with it
   expect((await call("POST", "/request", { body: "still there?" })).status).toBe(200);
   expect((await ok("verify", id)).stdout).toContain("2 erased, 0 withheld");
 });
+
+test("the command line erases too, and lists what is about one interface", async () => {
+  await ok("request", id, "one more");
+  const logged = JSON.parse(
+    (await ok("events", id, "--about", "theater:simple/runtime", "--json")).stdout,
+  ) as { seq: number }[];
+  const seq = logged.at(-1)?.seq ?? -1;
+  const erased = (await ok("erase", id, String(seq), "--reason", "request 18")).stdout;
+  expect(erased).toMatch(new RegExp(`^erased ${seq}, as event \\d+:b[a-z2-7]{58} says\n$`));
+  expect((await lines())[seq]?.payload).toBeNull();
+  expect((await ok("verify", id)).stdout).toContain("erased, 0 withheld");
+});
