@@ -3,9 +3,10 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { actorId } from "../chain/actor-id.ts";
-import { Archive } from "../chain/archive.ts";
+import { Archive, type Segment } from "../chain/archive.ts";
 import { D1Ledger } from "../chain/d1-ledger.ts";
 import { D1Segments } from "../chain/d1-segments.ts";
+import type { LedgerEntry } from "../chain/ledger.ts";
 import { LoaderExecutor } from "../executor/loader-executor.ts";
 import { isPure } from "../handlers/registry.ts";
 import { ensureTheaterError, TheaterError } from "../lib/errors.ts";
@@ -167,6 +168,19 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
   async journal(from: number, limit: number): Promise<Answer<ChainEntry[]>> {
     return await answer(async () => {
       return await this.#alive().history.chainEntries(from, Math.min(limit, JOURNAL_PAGE_MAX));
+    });
+  }
+
+  async kept(from: number, limit: number): Promise<Answer<LedgerEntry[]>> {
+    return await answer(async () => {
+      return this.#alive().journal.kept(from, Math.min(limit, JOURNAL_PAGE_MAX));
+    });
+  }
+
+  async segments(): Promise<Answer<{ segments: Segment[]; sealing: number | null }>> {
+    return await answer(async () => {
+      const { history, cell } = this.#alive();
+      return { segments: history.segments, sealing: cell.get("sealing") ?? null };
     });
   }
 

@@ -27,6 +27,12 @@ export class History {
     return row?.last ?? -1;
   }
 
+  /** Segments that D1 was told of. */
+  get segments(): Segment[] {
+    const query = "SELECT first, last, key FROM segment WHERE in_ledger = 1 ORDER BY last";
+    return this.#sql.exec<{ first: number; last: number; key: string }>(query).toArray();
+  }
+
   /** The segment with the sealed event `seq`. */
   segmentOf(seq: number): Segment {
     const query = "SELECT first, last, key FROM segment WHERE last >= ? ORDER BY last LIMIT 1";

@@ -180,11 +180,17 @@ export class Journal {
 
   /** A page from exactly `from`, oldest first: at most `limit` events and, unless the first is larger, READ_BYTES_MAX bytes. */
   entries(from: number, limit: number): LedgerEntry[] {
+    const page = this.kept(from, limit);
+    const gap = page.findIndex(({ seq }, n) => seq !== from + n);
+    return gap === -1 ? page : page.slice(0, gap);
+  }
+
+  /** As `entries`, but whatever rows there are from `from` on. */
+  kept(from: number, limit: number): LedgerEntry[] {
     const page: LedgerEntry[] = [];
     let bytes = 0;
     const query = "SELECT * FROM event WHERE seq >= ? ORDER BY seq LIMIT ?";
     for (const row of this.#storage.sql.exec<Row>(query, from, limit)) {
-      if (row.seq !== from + page.length) break;
       bytes += row.block.byteLength + (row.payload?.byteLength ?? 0);
       if (page.length > 0 && bytes > READ_BYTES_MAX) break;
       page.push({
