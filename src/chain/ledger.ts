@@ -72,7 +72,7 @@ export interface Ledger {
   head(actor: string): Promise<{ readonly seq: number; readonly cid: Uint8Array } | null>;
 
   /**
-   * Unsealed events in ascending order. A page ends at `limit` or at READ_BYTES_MAX: only an empty one
+   * Events in ascending order; D1Ledger alone gives the unsealed ones only. A page ends at `limit` or at READ_BYTES_MAX: only an empty one
    * means that there are no more. Throws `chain-broken` where an event's payload row is missing.
    */
   read(actor: string, range: ReadRange): Promise<LedgerEntry[]>;

@@ -251,6 +251,15 @@ function addProofCommands(program: Command): void {
       process.exitCode = await verify(contextOf(command), what, options);
     });
   program
+    .command("ledger")
+    .description("look after the ledger")
+    .command("check [id]")
+    .description("compare ledger, archive and journal of an actor, or of all, on the server")
+    .action(async (id: string | undefined, _options: object, command: Command) => {
+      const { checkLedger } = await import("./ledger-check.ts");
+      process.exitCode = await checkLedger(contextOf(command), id);
+    });
+  program
     .command("receipt <id>")
     .description(
       "get the proof that an event is in a signed chain; it needs no server to be checked",

@@ -3,7 +3,10 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { actorId } from "../chain/actor-id.ts";
+import { Archive, type Segment } from "../chain/archive.ts";
 import { D1Ledger } from "../chain/d1-ledger.ts";
+import { D1Segments } from "../chain/d1-segments.ts";
+import type { LedgerEntry } from "../chain/ledger.ts";
 import { LoaderExecutor } from "../executor/loader-executor.ts";
 import { isPure } from "../handlers/registry.ts";
 import { ensureTheaterError, TheaterError } from "../lib/errors.ts";
@@ -15,7 +18,7 @@ import { Births } from "./births.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { Blocks, blocksPrefix } from "./content.ts";
 import { Directory } from "./directory.ts";
-import { actorStub, logOf, type Environment } from "./environment.ts";
+import { actorStub, logOf, sealEventsOf, type Environment } from "./environment.ts";
 import { Life, type Surroundings } from "./life.ts";
 import type {
   ActorRpc,
@@ -55,6 +58,9 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       executor: new LoaderExecutor(environment.LOADER, isPure),
       log: logOf(environment),
       checkpoints: new Checkpoints(environment.LEDGER),
+      archive: new Archive(environment.CONTENT),
+      segments: new D1Segments(environment.LEDGER),
+      sealEvents: sealEventsOf(environment),
       peer: (id) => actorStub(environment, id),
     };
     if (this.#isBorn()) this.#wake();
@@ -161,7 +167,20 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async journal(from: number, limit: number): Promise<Answer<ChainEntry[]>> {
     return await answer(async () => {
-      return this.#alive().journal.chainEntries(from, Math.min(limit, JOURNAL_PAGE_MAX));
+      return await this.#alive().history.chainEntries(from, Math.min(limit, JOURNAL_PAGE_MAX));
+    });
+  }
+
+  async kept(from: number, limit: number): Promise<Answer<LedgerEntry[]>> {
+    return await answer(async () => {
+      return this.#alive().journal.kept(from, Math.min(limit, JOURNAL_PAGE_MAX));
+    });
+  }
+
+  async segments(): Promise<Answer<{ segments: Segment[]; sealing: number | null }>> {
+    return await answer(async () => {
+      const { history, cell } = this.#alive();
+      return { segments: history.segments, sealing: cell.get("sealing") ?? null };
     });
   }
 

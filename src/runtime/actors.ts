@@ -2,6 +2,7 @@
 
 import type {
   ChainEntry,
+  Comparison,
   Consistency,
   Erasure,
   ErasureInput,
@@ -100,6 +101,8 @@ export interface Actors {
   erase(id: string, input: ErasureInput): Promise<Answer<Erasure>>;
   /** A raw block of the actor's own, to which its payloads link. */
   block(id: string, cid: string): Promise<Answer<Uint8Array>>;
+  /** Walks ledger, archive and journal, and says where they disagree. */
+  check(id: string): Promise<Answer<Comparison>>;
   /** Checks what the ledger holds (not the journal), from genesis to head. */
   verify(id: string): Promise<Answer<Report>>;
 

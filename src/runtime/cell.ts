@@ -18,6 +18,8 @@ export interface CellValues {
   openTurn: { turn: number; message: number; key: MessageKey | null } | null;
   /** The ledger's head as last heard; written along with other things, so it may lag behind. */
   acknowledged: number;
+  /** The run that is being sealed ends here; null while none is. It starts behind the last segment. */
+  sealing: number | null;
 }
 
 export class Cell {

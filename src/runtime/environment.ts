@@ -3,6 +3,7 @@
 
 import { Log } from "./notary.ts";
 import type { ActorRpc } from "./protocol.ts";
+import { SEAL_EVENTS } from "./sealer.ts";
 
 export interface Environment {
   ACTOR: DurableObjectNamespace;
@@ -11,6 +12,8 @@ export interface Environment {
   LOADER: WorkerLoader;
   /** Names this deployment in every genesis; never changed after the first actor. */
   LOG_NAME: string;
+  /** Events that stay in D1 and in the object before older ones are sealed into R2; 10,000 by default. */
+  SEAL_EVENTS?: string;
   /** Secret: base64 of the log's Ed25519 private key, 32 bytes. Without one nothing is signed. */
   LOG_KEY?: string;
   /** Hex sha256 of each bearer token, separated by commas. Nobody is answered without one. */
@@ -25,6 +28,11 @@ export function logOf({ LOG_NAME, LOG_KEY }: Environment): Log {
   const log = logs.get(name) ?? new Log(LOG_NAME, LOG_KEY);
   logs.set(name, log);
   return log;
+}
+
+export function sealEventsOf({ SEAL_EVENTS: given }: Environment): number {
+  const events = Number(given);
+  return Number.isSafeInteger(events) && events > 0 ? events : SEAL_EVENTS;
 }
 
 /** The object of an actor. Its answers are values; a throw means that it could not be reached. */

@@ -6,16 +6,20 @@
 // its row is there, and whichever append is still on its way is ignored by the ledger's own triggers.
 
 import { isErasable, type EventType } from "../chain/event-types.ts";
-import { READ_ROWS_MAX, type Ledger } from "../chain/ledger.ts";
+import { cidText } from "../chain/cid.ts";
+import { READ_ROWS_MAX, type Ledger, type LedgerEntry } from "../chain/ledger.ts";
+import { Link } from "../chain/value.ts";
 import { assert, TheaterError } from "../lib/errors.ts";
 import type { Births } from "./births.ts";
 import type { Cell } from "./cell.ts";
 import type { Blocks } from "./content.ts";
 import type { Feeder } from "./feeder.ts";
+import type { History } from "./history.ts";
 import type { Idempotency } from "./idempotency.ts";
 import type { Journal } from "./journal.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Outbox } from "./outbox.ts";
+import type { Sealer } from "./sealer.ts";
 import { ERASED_MAX, type ErasureInput, type EventRef } from "./protocol.ts";
 
 interface EraserParts {
@@ -29,6 +33,8 @@ interface EraserParts {
   ledger: Ledger;
   births: Births;
   blocks: Blocks;
+  history: History;
+  sealer: Sealer;
 }
 
 /** An event whose payload may be erased now. */
@@ -53,19 +59,20 @@ export class Eraser {
    * Errors: `not-found` for a seq behind the head, `bad-request` for what is never erased, `wrong-state`
    * while the message waits, its turn runs, or what it sent is on its way.
    */
-  erase({ seqs, reason, by }: ErasureInput): EventRef {
+  async erase({ seqs, reason, by }: ErasureInput): Promise<EventRef> {
     const { sql, journal, idempotency } = this.#parts;
     assert(seqs.length > 0 && seqs.length <= ERASED_MAX, `1 to ${ERASED_MAX} payloads at a time`);
     const wanted = [...new Set(seqs)].sort((a, b) => a - b);
-    const present = wanted.flatMap((seq) => this.#check(seq) ?? []);
-    if (present.length === 0) return journal.ref(this.#newestErasureOf(wanted));
+    const sealed = await this.#sealedOf(wanted);
+    const present = wanted.flatMap((seq) => this.#check(seq, sealed.get(seq)) ?? []);
+    if (present.length === 0) return await this.#ref(this.#newestErasureOf(wanted));
     const positions = present.map(({ seq }) => seq);
     const { seq, cid } = journal.transaction(() => {
       const fields = { seqs: positions, reason, by };
       const event = journal.append({ type: "payload.erased", about: "", turn: 0, fields });
       idempotency.forget([...positions, ...present.flatMap((each) => this.#endOf(each) ?? [])]);
       for (const position of positions) {
-        for (const digest of journal.erase(position)) {
+        for (const digest of journal.erase(position, sealed.get(position)?.payload.block)) {
           sql.exec("INSERT OR IGNORE INTO unerased_block VALUES (?)", digest);
         }
         sql.exec("INSERT INTO erasure VALUES (?, ?)", position, event.seq);
@@ -76,10 +83,26 @@ export class Eraser {
     return { seq, cid };
   }
 
+  /** The sealed ones, read until nothing was sealed meanwhile. */
+  async #sealedOf(seqs: readonly number[]): Promise<Map<number, LedgerEntry>> {
+    const { history } = this.#parts;
+    for (;;) {
+      const before = history.sealed;
+      const found = await history.sealedOf(seqs);
+      if (history.sealed === before) return found;
+    }
+  }
+
+  async #ref(seq: number): Promise<EventRef> {
+    const [entry] = await this.#parts.history.entries(seq, 1);
+    assert(entry !== undefined, `event ${seq} is in the chain`);
+    return { seq, cid: cidText(new Link("dag-cbor", entry.cid)) };
+  }
+
   /** Undefined if it is erased already. */
-  #check(seq: number): Erasable | undefined {
+  #check(seq: number, sealed: LedgerEntry | undefined): Erasable | undefined {
     const { journal, cell, mailbox, outbox } = this.#parts;
-    const event = journal.about(seq);
+    const event = journal.about(seq) ?? this.#aboutSealed(sealed);
     if (event === undefined) {
       throw new TheaterError("not-found", `The chain ends at event ${journal.head.seq}.`, { seq });
     }
@@ -98,6 +121,14 @@ export class Eraser {
       throw refused(seq, "what its turn sent has not arrived yet");
     }
     return { seq, type, turn };
+  }
+
+  #aboutSealed(entry: LedgerEntry | undefined): ReturnType<Journal["about"]> {
+    if (entry === undefined) return undefined;
+    const { seq, type, turn, about } = entry;
+    const isErased =
+      this.#parts.sql.exec("SELECT 1 FROM erasure WHERE seq = ?", seq).toArray().length > 0;
+    return { type: type as EventType, turn, about, isErased };
   }
 
   /** For the message of a request: the event that ended its turn, under which its key is kept. */
@@ -145,26 +176,35 @@ export class Eraser {
 
   /** Each round takes rows away for good, so it comes to an end. */
   async #finishPayloads(): Promise<void> {
-    const { sql, journal, feeder, ledger, births } = this.#parts;
+    const { sql, journal, feeder, ledger, births, history, sealer } = this.#parts;
     for (;;) {
       // A forked chain is fed no more; what the ledger holds of it is told by the digest.
       const last = feeder.isForked ? Number.MAX_SAFE_INTEGER : feeder.acknowledged;
-      const query = "SELECT seq FROM unerased_payload WHERE seq <= ? ORDER BY seq LIMIT ?";
+      // What is being sealed may be in the new segment or not: it waits until that is settled.
+      const { planned = { first: -1, last: -1 } } = sealer;
+      const query =
+        "SELECT seq FROM unerased_payload WHERE seq <= ? AND seq NOT BETWEEN ? AND ? ORDER BY seq LIMIT ?";
       const seqs = sql
-        .exec<{ seq: number }>(query, last, READ_ROWS_MAX)
+        .exec<{ seq: number }>(query, last, planned.first, planned.last, READ_ROWS_MAX)
         .toArray()
         .map(({ seq }) => seq);
       if (seqs.length === 0) return;
+      const { sealed } = history;
+      const rows = seqs.filter((seq) => seq > sealed);
       await ledger.erase(
         journal.actor,
-        seqs.map((seq) => ({ seq, digest: journal.payloadDigest(seq) })),
+        rows.map((seq) => ({ seq, digest: journal.payloadDigest(seq) })),
       );
+      await sealer.forget(seqs.filter((seq) => seq <= sealed));
       if (seqs.some((seq) => journal.about(seq)?.about === "lifecycle")) {
         const genesis = journal.entries(0, 1)[0]?.payload.block;
         if (genesis != null) await births.forget(genesis);
       }
+      // What began to be sealed meanwhile comes again, in the segment.
+      const kept = Math.max(history.sealed, sealer.planned?.last ?? -1);
+      const gone = seqs.filter((seq) => seq <= sealed || seq > kept);
       const done = "DELETE FROM unerased_payload WHERE seq IN (SELECT value FROM json_each(?))";
-      sql.exec(done, JSON.stringify(seqs));
+      sql.exec(done, JSON.stringify(gone));
     }
   }
 

@@ -3,6 +3,7 @@
 
 import { groupsOf, GROUP_ROWS_MAX, type Ledger } from "../chain/ledger.ts";
 import { ensureTheaterError, TheaterError } from "../lib/errors.ts";
+import type { History } from "./history.ts";
 import type { Journal } from "./journal.ts";
 
 /**
@@ -20,6 +21,7 @@ export const BACKLOG_MAX = 20_000;
 
 export class Feeder {
   readonly #journal: Journal;
+  readonly #history: History;
   readonly #ledger: Ledger;
   readonly #onFork: (error: TheaterError) => void;
   #acknowledged: number;
@@ -33,11 +35,13 @@ export class Feeder {
 
   constructor(
     journal: Journal,
+    history: History,
     ledger: Ledger,
     acknowledged: number,
     onFork: (error: TheaterError) => void,
   ) {
     this.#journal = journal;
+    this.#history = history;
     this.#ledger = ledger;
     this.#acknowledged = acknowledged;
     this.#onFork = onFork;
@@ -92,7 +96,7 @@ export class Feeder {
   }
 
   async #feedOnce(): Promise<void> {
-    const entries = this.#journal.entries(this.#acknowledged + 1, GROUP_ROWS_MAX);
+    const entries = await this.#history.entries(this.#acknowledged + 1, GROUP_ROWS_MAX);
     for (const group of groupsOf(entries)) {
       const last = group.at(-1);
       if (last === undefined) return;

@@ -1,8 +1,8 @@
 // The journal: the actor's chain in its own SQLite. The only place that builds events.
 //
 // Invariants: the head in memory is the last row on disk; an event's time is never before its parent's;
-// rows are never rewritten, except that a payload may be erased. Until archives exist, the journal keeps
-// every event, so that the ledger in D1 can always be filled again from here.
+// rows are never rewritten, except that a payload may be erased. Rows leave only when they are sealed into
+// the archive (see Sealer); single ones stay behind, so a page ends before the first that is not there.
 
 import { decode } from "../chain/cbor.ts";
 import { encodeEvent, type Event } from "../chain/event.ts";
@@ -17,7 +17,7 @@ import {
 import { cidText } from "../chain/cid.ts";
 import { Link, type Value } from "../chain/value.ts";
 import { assert } from "../lib/errors.ts";
-import type { ChainEntry, EventRef } from "./protocol.ts";
+import type { EventRef } from "./protocol.ts";
 import { PART_BYTES_MAX } from "./tables.ts";
 
 /** An event that has no place in the chain yet. */
@@ -178,8 +178,15 @@ export class Journal {
     return { seq: this.head.seq, cid: cidText(new Link("dag-cbor", this.head.digest)) };
   }
 
-  /** A page, oldest first: at most `limit` events and, unless the first is larger, READ_BYTES_MAX bytes. */
+  /** A page from exactly `from`, oldest first: at most `limit` events and, unless the first is larger, READ_BYTES_MAX bytes. */
   entries(from: number, limit: number): LedgerEntry[] {
+    const page = this.kept(from, limit);
+    const gap = page.findIndex(({ seq }, n) => seq !== from + n);
+    return gap === -1 ? page : page.slice(0, gap);
+  }
+
+  /** As `entries`, but whatever rows there are from `from` on. */
+  kept(from: number, limit: number): LedgerEntry[] {
     const page: LedgerEntry[] = [];
     let bytes = 0;
     const query = "SELECT * FROM event WHERE seq >= ? ORDER BY seq LIMIT ?";
@@ -203,15 +210,6 @@ export class Journal {
       });
     }
     return page;
-  }
-
-  chainEntries(from: number, limit: number): ChainEntry[] {
-    return this.entries(from, limit).map(({ seq, cid, block, payload }) => ({
-      seq,
-      cid: cidText(new Link("dag-cbor", cid)),
-      block,
-      payload: payload.block,
-    }));
   }
 
   ref(seq: number): EventRef {
@@ -238,13 +236,15 @@ export class Journal {
 
   /**
    * Forgets a payload, in the transaction that appends the `payload.erased`. Returns the raw blocks to
-   * which it linked, by digest; others may link to them still.
+   * which it linked, by digest; others may link to them still. `archived` is the payload of an event
+   * that is not in the journal any more.
    */
-  erase(seq: number): Uint8Array[] {
+  erase(seq: number, archived: Uint8Array | null = null): Uint8Array[] {
     const { sql } = this.#storage;
     const [row] = this.#rows("SELECT * FROM event WHERE seq = ?", seq);
-    if (row === undefined || row.payload === null) return [];
-    const links = [...linksIn(decode(new Uint8Array(row.payload)))];
+    const payload = row?.payload ?? archived;
+    if (payload === null) return [];
+    const links = [...linksIn(decode(new Uint8Array(payload)))];
     sql.exec("UPDATE event SET payload = NULL WHERE seq = ?", seq);
     const query = "DELETE FROM link WHERE digest = ? AND seq = ? RETURNING digest";
     // Only what `link` names: a component or a manifest is not a block of this actor's own.
@@ -264,10 +264,19 @@ export class Journal {
     return decodePayload(type, new Uint8Array(row.payload));
   }
 
-  /** The number of the newest turn, 0 before the first. Reads back from the head: turns are never far. */
+  /** The number of the newest turn, 0 before the first. */
   lastTurn(): number {
-    const [row] = this.#rows("SELECT * FROM event WHERE turn > 0 ORDER BY seq DESC LIMIT 1");
-    return row?.turn ?? 0;
+    return this.#newestOfTurns()?.turn ?? 0;
+  }
+
+  /** The seq of the newest event of a turn. */
+  newestOfTurns(): number | undefined {
+    return this.#newestOfTurns()?.seq;
+  }
+
+  /** Reads back from the head: turns are never far. */
+  #newestOfTurns(): Row | undefined {
+    return this.#rows("SELECT * FROM event WHERE turn > 0 ORDER BY seq DESC LIMIT 1")[0];
   }
 
   /** The seq of the event that ended a turn; undefined while it has not ended. `from`: where to look first. */

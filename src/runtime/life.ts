@@ -7,6 +7,8 @@ import type { Executor } from "../executor/executor.ts";
 import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import type { LabelledStores } from "../store/labels.ts";
 import type { ContentStore } from "../store/store.ts";
+import type { Archive } from "../chain/archive.ts";
+import type { D1Segments } from "../chain/d1-segments.ts";
 import { Admission } from "./admission.ts";
 import type { Births } from "./births.ts";
 import { Cell } from "./cell.ts";
@@ -17,6 +19,7 @@ import { Eraser } from "./eraser.ts";
 import { Feeder } from "./feeder.ts";
 import { Followers } from "./followers.ts";
 import { readGenesis, type Genesis } from "./genesis.ts";
+import { History } from "./history.ts";
 import { Idempotency, messageKey, type MessageKey } from "./idempotency.ts";
 import { Journal } from "./journal.ts";
 import { lifecycleEvent, statusAfter } from "./lifecycle.ts";
@@ -35,6 +38,7 @@ import type {
   ErasureInput,
 } from "./protocol.ts";
 import { Runner } from "./runner.ts";
+import { Sealer } from "./sealer.ts";
 import { servicesFor } from "./services.ts";
 import { TreeKeeper } from "./tree-keeper.ts";
 
@@ -50,6 +54,10 @@ export interface Surroundings {
   executor: Executor;
   log: Log;
   checkpoints: Checkpoints;
+  archive: Archive;
+  segments: D1Segments;
+  /** See Sealer. */
+  sealEvents: number;
   peer: (id: string) => ActorRpc;
 }
 
@@ -62,6 +70,7 @@ const ALARM_MS = 5_000;
 export class Life {
   readonly id: string;
   readonly journal: Journal;
+  readonly history: History;
   readonly cell: Cell;
   readonly admission: Admission;
   readonly genesis: Genesis;
@@ -74,6 +83,7 @@ export class Life {
   readonly #idempotency: Idempotency;
   readonly #runner: Runner;
   readonly #eraser: Eraser;
+  readonly #sealer: Sealer;
   readonly #followers = new Followers();
   #alarmSet = false;
   #listed: string | undefined;
@@ -86,6 +96,8 @@ export class Life {
     this.journal = new Journal(storage, id);
     this.journal.open();
     this.cell = new Cell(sql);
+    this.history = new History(sql, this.journal, around.archive);
+    const tree = new TreeKeeper(sql, this.journal);
     const [entry] = this.journal.entries(0, 1);
     assert(entry?.payload.block != null, "a genesis payload is never erased");
     this.genesis = readGenesis(entry.payload.block);
@@ -93,9 +105,16 @@ export class Life {
     this.#outbox = new Outbox(sql, this.journal, around.peer);
     this.#idempotency = new Idempotency(sql);
     const acknowledged = this.cell.get("acknowledged") ?? -1;
-    this.#feeder = new Feeder(this.journal, around.ledger, acknowledged, (error) =>
+    this.#feeder = new Feeder(this.journal, this.history, around.ledger, acknowledged, (error) =>
       this.#onFork(error),
     );
+    this.#sealer = new Sealer({
+      ...around,
+      ...this.#records(),
+      sql,
+      tree,
+      acknowledged: () => this.#feeder.acknowledged,
+    });
     const forked = this.cell.get("forked");
     if (forked !== undefined) this.#feeder.stayForked(forked);
     this.#eraser = new Eraser({
@@ -104,13 +123,15 @@ export class Life {
       sql,
       outbox: this.#outbox,
       feeder: this.#feeder,
+      sealer: this.#sealer,
     });
     this.#feeder.onRewind = (lostFrom) => this.#onRewind(lostFrom);
     this.#runner = this.#makeRunner();
     this.notary = new Notary({
       log: around.log,
       journal: this.journal,
-      tree: new TreeKeeper(sql, this.journal),
+      history: this.history,
+      tree,
       checkpoints: around.checkpoints,
       feed: async () => {
         await this.feed();
@@ -140,6 +161,7 @@ export class Life {
   #records() {
     return {
       journal: this.journal,
+      history: this.history,
       cell: this.cell,
       mailbox: this.#mailbox,
       idempotency: this.#idempotency,
@@ -186,6 +208,7 @@ export class Life {
       this.journal.append({ type: "actor.recovered", about: "", turn: 0, fields });
     });
     this.#eraser.redo();
+    this.#sealer.redo();
   }
 
   #onFork(error: TheaterError): void {
@@ -216,6 +239,7 @@ export class Life {
   async onAlarm(): Promise<void> {
     this.#alarmSet = false;
     await Promise.allSettled([this.#outbox.deliver(), this.feed()]);
+    await this.#seal();
     // An object with a request in it stays in memory: so wait, but not so long that all else waits too.
     const line = this.#runner.run().catch(() => undefined);
     await Promise.race([line, new Promise((resolve) => setTimeout(resolve, ALARM_MS))]);
@@ -231,6 +255,7 @@ export class Life {
       this.#outbox.nextDueMs() !== undefined ||
       this.#feeder.isPending ||
       this.#eraser.isPending ||
+      this.#sealer.isPending ||
       this.#listed !== this.status
     );
   }
@@ -316,6 +341,12 @@ export class Life {
     }
   }
 
+  async #seal(): Promise<void> {
+    if (this.#feeder.isForked || !this.#sealer.isPending) return;
+    await this.#sealer.run().catch(() => undefined); // it stays pending
+    await this.#eraser.finish();
+  }
+
   async #list(): Promise<void> {
     if (this.#listed === this.status) return;
     const { name, component, manifest } = this.genesis;
@@ -337,7 +368,7 @@ export class Life {
 
   /** Erased is what this returns for, whether or not all copies are gone yet: that is repeated until so. */
   async erase(input: ErasureInput): Promise<Erasure> {
-    const event = this.#eraser.erase(input);
+    const event = await this.#eraser.erase(input);
     await this.feed().catch(() => undefined);
     return { event, complete: !this.#eraser.isPending };
   }

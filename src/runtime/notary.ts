@@ -2,12 +2,15 @@
 
 import { originOf, signCheckpoint } from "../chain/checkpoint.ts";
 import { importLogKey, type LogKey } from "../chain/keys.ts";
+import type { LedgerEntry } from "../chain/ledger.ts";
+import { decodePayload } from "../chain/payload.ts";
 import { formatReceipt, RECEIPT_EVENTS_MAX } from "../chain/receipt.ts";
 import { consistencyProof, inclusionProof } from "../chain/tree-proofs.ts";
 import { leafHash, verifyInclusion } from "../chain/tree.ts";
 import { toBase64 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import type { Checkpoints, Published } from "./checkpoints.ts";
+import type { History } from "./history.ts";
 import type { Journal } from "./journal.ts";
 import type { Consistency, TilePlace } from "./protocol.ts";
 import type { TreeKeeper } from "./tree-keeper.ts";
@@ -39,6 +42,7 @@ export class Log {
 interface NotaryParts {
   log: Log;
   journal: Journal;
+  history: History;
   tree: TreeKeeper;
   checkpoints: Checkpoints;
   /** Feeds the ledger and returns the highest seq that it holds. */
@@ -76,52 +80,20 @@ export class Notary {
 
   /** Event `seq` with its turn's run, and the proof that it is in the chain that was signed. */
   async receipt(seq: number): Promise<string> {
-    const { journal, tree } = this.#parts;
+    const { journal, history, tree } = this.#parts;
     if (seq > journal.head.seq) {
       throw new TheaterError("not-found", `The chain ends at event ${journal.head.seq}.`, { seq });
     }
     const { size, root, note } = await this.checkpoint();
     const hashes = await inclusionProof(tree.nodes(size), { index: seq, size });
-    this.#check({ seq, size, root, hashes });
-    const first = this.#runStart(seq);
-    const run = journal.entries(first, seq - first + 1);
-    // A run with large payloads is cut to a page; the proven event alone is a receipt too.
-    const entries = run.at(-1)?.seq === seq ? run : journal.entries(seq, 1);
+    const [entry] = await history.entries(seq, 1);
+    check(entry, { seq, size, root, hashes });
+    const first = runStart(entry);
+    const run = await history.entries(first, seq - first + 1);
+    // A run with large payloads is cut to a page, and one across segments to one of them; the proven event alone is a receipt too.
+    const entries = run.at(-1)?.seq === seq ? run : [entry];
     const events = entries.map(({ block, payload }) => ({ block, payload: payload.block }));
     return await formatReceipt({ events, hashes, checkpoint: note });
-  }
-
-  /** A proof that does not hold is never handed out: then a tile is damaged, and the events are not. */
-  #check({
-    seq,
-    size,
-    root,
-    hashes,
-  }: {
-    seq: number;
-    size: number;
-    root: Uint8Array;
-    hashes: Uint8Array[];
-  }): void {
-    const [entry] = this.#parts.journal.entries(seq, 1);
-    const leaf = entry === undefined ? undefined : leafHash(entry.block);
-    if (leaf !== undefined && verifyInclusion({ index: seq, size, leaf, proof: hashes, root })) {
-      return;
-    }
-    const message =
-      "A stored tile of the tree is damaged: delete the rows of the table tile to have them made again.";
-    throw new TheaterError("content-corrupt", message, { seq, size });
-  }
-
-  /** Where the message of the turn stands that event `seq` ended; `seq` itself for any other event. */
-  #runStart(seq: number): number {
-    const { journal } = this.#parts;
-    const end =
-      journal.payload(seq, "turn.committed") ??
-      journal.payload(seq, "turn.refused") ??
-      journal.payload(seq, "turn.failed");
-    const message = end?.message ?? seq;
-    return seq - message < RECEIPT_EVENTS_MAX ? message : seq;
   }
 
   async consistency(from: number, to: number): Promise<Consistency> {
@@ -141,4 +113,34 @@ export class Notary {
     tree.advance((await feed()) + 1);
     return tree.tile(level, index, width);
   }
+}
+
+/** A proof that does not hold is never handed out: then a tile is damaged, and the events are not. */
+function check(
+  entry: LedgerEntry | undefined,
+  {
+    seq,
+    size,
+    root,
+    hashes,
+  }: { seq: number; size: number; root: Uint8Array; hashes: Uint8Array[] },
+): asserts entry is LedgerEntry {
+  const leaf = entry === undefined ? undefined : leafHash(entry.block);
+  if (leaf !== undefined && verifyInclusion({ index: seq, size, leaf, proof: hashes, root })) {
+    return;
+  }
+  const message =
+    "A stored tile of the tree is damaged: delete the rows of the table tile to have them made again.";
+  throw new TheaterError("content-corrupt", message, { seq, size });
+}
+
+/** Where the message of the turn stands that this event ended; its own seq for any other event. */
+function runStart({ seq, type, payload }: LedgerEntry): number {
+  if (payload.block === null || !isEnd(type)) return seq;
+  const { message } = decodePayload(type, payload.block);
+  return seq - message < RECEIPT_EVENTS_MAX ? message : seq;
+}
+
+function isEnd(type: string): type is "turn.committed" | "turn.refused" | "turn.failed" {
+  return ["turn.committed", "turn.refused", "turn.failed"].includes(type);
 }

@@ -2,6 +2,8 @@
 // output gate holds RPC results until writes are on disk, but it does not hold exceptions (measured on
 // workerd 1.20261102), so a throw can only mean "nothing was recorded".
 
+import type { Segment } from "../chain/archive.ts";
+import type { LedgerEntry } from "../chain/ledger.ts";
 import type { ErrorCode } from "../lib/errors.ts";
 
 /** A position in a chain: what the `Theater-Event` header says as `<seq>:<cid>`. */
@@ -56,6 +58,24 @@ export interface MessageInput {
   waiting?: readonly string[];
   /** For a message of an actor: the event of its chain that the message comes from. */
   cause?: { seq: number; event: Uint8Array };
+}
+
+/** A disagreement between the ledger (D1), the archive (R2) and the journal (the object). */
+export interface Finding {
+  seq: number;
+  where: "ledger" | "archive" | "journal";
+  /** A sentence. */
+  what: string;
+}
+
+export interface Comparison {
+  actor: string;
+  head: EventRef;
+  /** How many events were compared. */
+  events: number;
+  findings: Finding[];
+  /** Whether there are more findings than are listed. */
+  more: boolean;
 }
 
 /** One event as the audit routes show it; `payload` is null where it was erased. */
@@ -143,7 +163,11 @@ export interface ActorRpc {
   tile(place: TilePlace): Promise<Answer<Uint8Array>>;
   follow(after: number, waitMs: number): Promise<Answer<EventRef>>;
   erase(input: ErasureInput): Promise<Answer<Erasure>>;
-  /** Events from the journal, oldest first. */
+  /** The rows of the journal itself, for comparing: sealed ones are mostly gone. */
+  kept(from: number, limit: number): Promise<Answer<LedgerEntry[]>>;
+  /** The segments that D1 should know too, and where the run ends that is being sealed now. */
+  segments(): Promise<Answer<{ segments: Segment[]; sealing: number | null }>>;
+  /** Events of the object's own, sealed or not, oldest first. */
   journal(from: number, limit: number): Promise<Answer<ChainEntry[]>>;
 }
 

@@ -5,7 +5,7 @@
 export const PART_BYTES_MAX = 1024 * 1024;
 
 export const TABLES = `
-  -- Written by Journal. The chain itself; 'block' and 'payload' are the exact bytes that were hashed.
+  -- Written by Journal and, for rows that leave, by Sealer. The chain itself; 'block' and 'payload' are the exact bytes that were hashed.
   CREATE TABLE event (
     seq INTEGER PRIMARY KEY,
     cid BLOB NOT NULL,
@@ -64,6 +64,15 @@ export const TABLES = `
     hashes BLOB NOT NULL,
     PRIMARY KEY (level, place)
   ) STRICT, WITHOUT ROWID;
+
+  -- Written by Sealer. The runs of the chain that are in R2, and whether D1 is known to know them.
+  CREATE TABLE segment (
+    last INTEGER PRIMARY KEY,
+    first INTEGER NOT NULL,
+    last_cid BLOB NOT NULL,
+    key TEXT NOT NULL,
+    in_ledger INTEGER NOT NULL
+  ) STRICT;
 
   -- Written by Idempotency. 'seq' is the event that holds the outcome.
   CREATE TABLE idempotency (

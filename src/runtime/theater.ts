@@ -1,7 +1,10 @@
 // The runtime as the Worker holds it: finds actors, gives birth to them, and reads their chains for
 // auditors. Keeps nothing of its own; every answer is a value.
 
+import { Archive } from "../chain/archive.ts";
 import { cidText, digestText, parseCid } from "../chain/cid.ts";
+import { D1Ledger } from "../chain/d1-ledger.ts";
+import { D1Segments } from "../chain/d1-segments.ts";
 import type { Ledger } from "../chain/ledger.ts";
 import { Link } from "../chain/value.ts";
 import type { Report } from "../chain/verify.ts";
@@ -25,12 +28,14 @@ import { componentDigest, Components, summarize } from "./components.ts";
 import { blocksPrefix } from "./content.ts";
 import { Directory } from "./directory.ts";
 import { actorStub, logOf, type Environment } from "./environment.ts";
+import { compare } from "./compare.ts";
 import { healthOf } from "./health.ts";
 import type {
   ActorRpc,
   ActorSummary,
   Answer,
   ChainEntry,
+  Comparison,
   Consistency,
   Erasure,
   ErasureInput,
@@ -168,6 +173,18 @@ export class Theater implements Actors {
 
   verify(id: string): Promise<Answer<Report>> {
     return answer(async () => await this.#audit.verify(id));
+  }
+
+  check(id: string): Promise<Answer<Comparison>> {
+    return answer(async () => {
+      const { LEDGER, CONTENT } = this.#environment;
+      return await compare(id, {
+        rows: new D1Ledger(LEDGER),
+        segments: new D1Segments(LEDGER),
+        archive: new Archive(CONTENT),
+        actor: this.#actor(id),
+      });
+    });
   }
 
   checkpoint(id: string): Promise<Answer<string>> {

@@ -1,7 +1,8 @@
 // The Merkle tree over an actor's events, in its own SQLite. It follows the ledger, not the turns: only
 // what the ledger holds is ever signed, so a turn pays nothing for it.
 //
-// Invariant: the tiles are what the events make them. They can be deleted and are built again.
+// Invariant: the tiles are what the events make them. As long as all events are in the journal they can be
+// deleted and are built again. Events are sealed only when their tiles are full.
 
 import { TileNodes, tileWidth, TileWriter, type Tile } from "../chain/tiles.ts";
 import { treeRoot } from "../chain/tree-proofs.ts";
@@ -12,7 +13,7 @@ import type { Journal } from "./journal.ts";
 
 /** Events of one step; the journal's pages are no longer. */
 const STEP_EVENTS = 1_000;
-const TILE_WIDTH = 256;
+export const TILE_WIDTH = 256;
 const LEVELS = 7;
 
 export class TreeKeeper {
@@ -30,6 +31,7 @@ export class TreeKeeper {
     const writer = (this.#writer ??= this.#open());
     while (writer.size < size) {
       const entries = this.#journal.entries(writer.size, Math.min(STEP_EVENTS, size - writer.size));
+      if (entries.length === 0) throw lost(writer.size);
       try {
         this.#journal.transaction(() => {
           for (const { block } of entries) {
@@ -108,8 +110,14 @@ export class TreeKeeper {
     const hashes: Uint8Array[] = [];
     while (hashes.length < count) {
       const entries = this.#journal.entries(from + hashes.length, count - hashes.length);
+      if (entries.length === 0) throw lost(from + hashes.length);
       hashes.push(...entries.map(({ block }) => leafHash(block)));
     }
     return concat(hashes);
   }
+}
+
+function lost(seq: number): TheaterError {
+  const message = "A tile of sealed events is missing: restore the actor's object from a backup.";
+  return new TheaterError("content-corrupt", message, { seq });
 }

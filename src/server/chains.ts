@@ -15,7 +15,7 @@ import { ABOUT_CHARS_MAX, CHAIN_PAGE_DEFAULT, CHAIN_PAGE_MAX, EVENT_TYPES_MAX } 
 import { eventHeader, problem, respond } from "./problem.ts";
 import { json } from "./route.ts";
 import type { Call, Route } from "./route.ts";
-import { chainEvent, chainPage, eventRef, report } from "./schemas.ts";
+import { chainEvent, chainPage, comparison, eventRef, report } from "./schemas.ts";
 
 const JSON_TYPE = "application/json";
 const NDJSON_TYPE = "application/x-ndjson";
@@ -176,4 +176,20 @@ const verify: Route = {
     respond(await actors.verify(param("id")), (verdict) => Response.json(verdict)),
 };
 
-export const chainRoutes: readonly Route[] = [read, head, one, verify];
+const check: Route = {
+  method: "POST",
+  path: "/v1/actors/:id/chain/check",
+  summary: "Compare ledger, archive and journal",
+  success: [
+    {
+      status: 200,
+      description: "Where they disagree; no findings where they do not.",
+      content: json(comparison),
+    },
+  ],
+  refusals: ["unavailable", "outcome-unknown", "too-slow", "chain-fork"],
+  serve: async ({ actors, param }) =>
+    respond(await actors.check(param("id")), (found) => Response.json(found)),
+};
+
+export const chainRoutes: readonly Route[] = [read, head, one, verify, check];

@@ -117,6 +117,20 @@ export const chainPage = z.object({
   cursor: z.string().nullable().describe("For the next page; null at the head or at `to`."),
 });
 
+export const comparison = z.object({
+  actor: z.string(),
+  head: eventRef,
+  events: count.describe("How many events were compared."),
+  findings: z.array(
+    z.object({
+      seq: count,
+      where: z.enum(["ledger", "archive", "journal"]),
+      what: z.string(),
+    }),
+  ),
+  more: z.boolean().describe("Whether there are more findings than are listed."),
+});
+
 export const report = z.object({
   verdict: z.enum(["verified", "broken"]),
   actor: z.string().nullable(),

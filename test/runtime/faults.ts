@@ -18,6 +18,9 @@ interface Hooks {
 
 export const faults: Hooks = {};
 
+/** What is set in place of the deployment's own variables, for actors that wake up from then on. */
+export const settings: { SEAL_EVENTS: string; LOG_KEY?: string } = { SEAL_EVENTS: "1000000" };
+
 export function clearFaults(): void {
   for (const name of Object.keys(faults) as (keyof Hooks)[]) faults[name] = undefined;
 }
@@ -93,6 +96,7 @@ export function withFaults(environment: Environment): Environment {
   };
   return {
     ...environment,
+    ...settings,
     ACTOR: actors as unknown as DurableObjectNamespace,
     LEDGER: hookedDatabase(LEDGER),
     CONTENT: hooked(CONTENT, "content"),

@@ -120,6 +120,15 @@ export class MemoryActors implements Actors {
       firstBad: null,
     });
 
+  check: Actors["check"] = (...args) =>
+    this.#answer("check", args, {
+      actor: ID,
+      head: refAt(this.events - 1),
+      events: this.events,
+      findings: [],
+      more: false,
+    });
+
   erase: Actors["erase"] = (...args) =>
     this.#answer("erase", args, { event: refAt(6), complete: true });
   block: Actors["block"] = (...args) => this.#answer("block", args, fromUtf8("block"));

@@ -148,6 +148,7 @@ test.each([
   ["POST", `/v1/actors/${ID}`, "GET, HEAD, DELETE"],
   ["GET", `/v1/actors/${ID}/stop`, "POST"],
   ["GET", `/v1/actors/${ID}/chain/verify`, "POST"],
+  ["GET", `/v1/actors/${ID}/chain/check`, "POST"],
   ["PUT", `/v1/actors/${ID}/chain/3`, "GET, HEAD"],
   ["DELETE", "/healthz", "GET, HEAD"],
 ])("%s %s is the wrong method", async (method, path, allow) => {
