@@ -1,9 +1,5 @@
 // The composition root of the Worker: the front door and the actors behind it.
 
-import { Archive } from "./chain/archive.ts";
-import { ArchivedLedger } from "./chain/archived-ledger.ts";
-import { D1Ledger } from "./chain/d1-ledger.ts";
-import { D1Segments } from "./chain/d1-segments.ts";
 import { LoaderExecutor } from "./executor/loader-executor.ts";
 import { isPure } from "./handlers/registry.ts";
 import type { Environment } from "./runtime/environment.ts";
@@ -17,11 +13,6 @@ const app = createApp(
   (environment: Environment) =>
     new Theater({
       environment,
-      ledger: new ArchivedLedger(
-        new D1Ledger(environment.LEDGER),
-        new D1Segments(environment.LEDGER),
-        new Archive(environment.CONTENT),
-      ),
       content: new R2Store(environment.CONTENT),
       executor: new LoaderExecutor(environment.LOADER, isPure),
     }),

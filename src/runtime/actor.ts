@@ -3,9 +3,7 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { actorId } from "../chain/actor-id.ts";
-import { Archive, type Segment } from "../chain/archive.ts";
-import { D1Ledger } from "../chain/d1-ledger.ts";
-import { D1Segments } from "../chain/d1-segments.ts";
+import type { Segment } from "../chain/archive.ts";
 import type { LedgerEntry } from "../chain/ledger.ts";
 import { LoaderExecutor } from "../executor/loader-executor.ts";
 import { isPure } from "../handlers/registry.ts";
@@ -15,10 +13,17 @@ import { R2Store } from "../store/r2-store.ts";
 import { answer } from "./answers.ts";
 import { bear } from "./birth.ts";
 import { Births } from "./births.ts";
-import { Checkpoints } from "./checkpoints.ts";
+import { Cell } from "./cell.ts";
 import { Blocks, blocksPrefix } from "./content.ts";
 import { Directory } from "./directory.ts";
-import { actorStub, logOf, sealEventsOf, type Environment } from "./environment.ts";
+import {
+  actorStub,
+  logOf,
+  sealEventsOf,
+  shardAtBirth,
+  shardOf,
+  type Environment,
+} from "./environment.ts";
 import { Life, type Surroundings } from "./life.ts";
 import type {
   ActorRpc,
@@ -33,6 +38,7 @@ import type {
   ErasureInput,
   EventRef,
   LifecycleChange,
+  Mark,
   MessageInput,
   TilePlace,
 } from "./protocol.ts";
@@ -41,7 +47,7 @@ import type {
 const JOURNAL_PAGE_MAX = 1_000;
 
 export class Actor extends DurableObject<Environment> implements ActorRpc {
-  readonly #around: Surroundings;
+  readonly #around: Omit<Surroundings, "ledger" | "checkpoints" | "archive" | "segments">;
   #life: Life | undefined;
 
   constructor(state: DurableObjectState, environment: Environment) {
@@ -49,7 +55,6 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     const content = new R2Store(environment.CONTENT);
     const own = new R2Store(environment.CONTENT, blocksPrefix(state.id.name ?? ""));
     this.#around = {
-      ledger: new D1Ledger(environment.LEDGER),
       directory: new Directory(environment.LEDGER),
       content,
       blocks: new Blocks(own),
@@ -57,9 +62,6 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       stores: new LabelledStores(environment.LEDGER, content),
       executor: new LoaderExecutor(environment.LOADER, isPure),
       log: logOf(environment),
-      checkpoints: new Checkpoints(environment.LEDGER),
-      archive: new Archive(environment.CONTENT),
-      segments: new D1Segments(environment.LEDGER),
       sealEvents: sealEventsOf(environment),
       peer: (id) => actorStub(environment, id),
     };
@@ -76,7 +78,9 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     if (id === undefined) {
       throw new TheaterError("internal", "an actor's object is found by its name");
     }
-    this.#life = new Life(this.ctx.storage, id, this.#around);
+    const shard = new Cell(this.ctx.storage.sql).get("shard") ?? 0;
+    const { rows: ledger, ...others } = shardOf(this.env, shard);
+    this.#life = new Life(this.ctx.storage, id, { ...this.#around, ...others, ledger });
     return this.#life;
   }
 
@@ -87,7 +91,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
         throw new TheaterError("internal", "the id is made from the genesis");
       }
       if (this.#life === undefined) {
-        await bear(this.ctx.storage, id, input, this.#around.blocks);
+        await bear(this.ctx.storage, id, input, {
+          content: this.#around.blocks,
+          shard: shardAtBirth(this.env, id),
+        });
         if (this.#life === undefined) this.#wake();
       }
       const life = this.#alive();
@@ -137,7 +144,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     return await answer(async () => this.#alive().cell.state);
   }
 
-  async settle(recheck = false): Promise<Answer<{ head: EventRef; ledgerSeq: number }>> {
+  async settle(recheck = false): Promise<Answer<Mark>> {
     return await answer(async () => await this.#alive().settle(recheck));
   }
 

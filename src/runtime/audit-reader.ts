@@ -12,7 +12,7 @@ import { ChainVerifier, type Report } from "../chain/verify.ts";
 import { TheaterError } from "../lib/errors.ts";
 import type { ChainQuery } from "./actors.ts";
 import { reached, settled } from "./answers.ts";
-import type { ActorRpc, ChainEntry, EventRef } from "./protocol.ts";
+import type { ActorRpc, ChainEntry, EventRef, Mark } from "./protocol.ts";
 
 /**
  * Rows that one statement looks at where a filter may keep none of them: 100,000 took 0.1 s. An index for
@@ -24,16 +24,11 @@ const READS_MAX = 20;
 
 type Range = ChainQuery & { to: number };
 
-interface Mark {
-  head: EventRef;
-  ledgerSeq: number;
-}
-
 export class AuditReader {
-  readonly #ledger: Ledger;
+  readonly #ledger: (shard: number) => Ledger;
   readonly #actor: (id: string) => ActorRpc;
 
-  constructor(ledger: Ledger, actor: (id: string) => ActorRpc) {
+  constructor(ledger: (shard: number) => Ledger, actor: (id: string) => ActorRpc) {
     this.#ledger = ledger;
     this.#actor = actor;
   }
@@ -87,14 +82,14 @@ export class AuditReader {
   /** The part of the range in which the times that are asked for can lie, as far as the ledger knows. */
   async #bounds(
     id: string,
-    { ledgerSeq }: Mark,
+    { ledgerSeq, shard }: Mark,
     { from, to, since, until }: ChainQuery & { to: number },
   ): Promise<{ from: number; to: number }> {
     const known = { from, to: Math.min(to, ledgerSeq) };
     if (known.from > known.to) return { from, to };
-    const first = since === undefined ? from : await this.#ledger.seqAt(id, since, known);
+    const first = since === undefined ? from : await this.#ledger(shard).seqAt(id, since, known);
     if (until === undefined) return { from: first, to };
-    const end = await this.#ledger.seqAt(id, until, known);
+    const end = await this.#ledger(shard).seqAt(id, until, known);
     // Behind what the ledger holds, the journal's events say themselves when they were.
     return { from: first, to: end > known.to ? to : end - 1 };
   }
@@ -125,7 +120,10 @@ export class AuditReader {
   ): Promise<{ entries: ChainEntry[]; next: number }> {
     return range.from > mark.ledgerSeq
       ? await this.#readJournal(id, range)
-      : await this.#readLedger(id, { ...range, to: Math.min(range.to, mark.ledgerSeq) });
+      : await this.#readLedger(id, mark.shard, {
+          ...range,
+          to: Math.min(range.to, mark.ledgerSeq),
+        });
   }
 
   /** The journal's rows are blocks; what is in one, only a decoder knows. */
@@ -142,11 +140,15 @@ export class AuditReader {
     return { entries, next: (last?.seq ?? to) + 1 };
   }
 
-  async #readLedger(id: string, range: Range): Promise<{ entries: ChainEntry[]; next: number }> {
+  async #readLedger(
+    id: string,
+    shard: number,
+    range: Range,
+  ): Promise<{ entries: ChainEntry[]; next: number }> {
     const { from, types, about } = range;
     const to = isFiltered(range) ? Math.min(range.to, from + SCANNED_MAX - 1) : range.to;
     const limit = Math.min(range.limit, READ_ROWS_MAX);
-    const rows = await this.#ledger.read(id, { from, to, limit, types, about });
+    const rows = await this.#ledger(shard).read(id, { from, to, limit, types, about });
     const entries = rows.filter((row) => isWanted(row, range)).map(entryOf);
     // An empty page of the ledger ends it. A row that is missing in between shows as a gap to whoever verifies.
     return { entries, next: (rows.at(-1)?.seq ?? to) + 1 };

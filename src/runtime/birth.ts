@@ -16,22 +16,22 @@ export async function bear(
   storage: DurableObjectStorage,
   id: string,
   { genesis, initState, createdMs, parent }: BirthInput,
-  content: Blocks,
+  { content, shard }: { content: Blocks; shard: number },
 ): Promise<void> {
   const params: Value = [initState === null ? null : [initState], [id]];
   await content.keep(params, () => {
     // While the store took its time, a repetition of this call may have come through.
     const tables = "SELECT 1 FROM sqlite_master WHERE name = 'event'";
     if (storage.sql.exec(tables).toArray().length > 0) return;
-    write(storage, { id, genesis, params, createdMs, parent });
+    write(storage, { id, genesis, params, createdMs, parent, shard });
   });
 }
 
 function write(
   storage: DurableObjectStorage,
-  born: Omit<BirthInput, "initState"> & { id: string; params: Value },
+  born: Omit<BirthInput, "initState"> & { id: string; params: Value; shard: number },
 ): void {
-  const { id, genesis, params, createdMs, parent } = born;
+  const { id, genesis, params, createdMs, parent, shard } = born;
   const journal = new Journal(storage, id);
   journal.transaction(() => {
     storage.sql.exec(TABLES);
@@ -57,6 +57,7 @@ function write(
     cell.set("status", "running");
     cell.set("createdMs", createdMs);
     cell.set("parent", parent);
+    cell.set("shard", shard);
     cell.set("acknowledged", -1);
     void storage.setAlarm(Date.now());
   });

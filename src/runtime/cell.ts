@@ -16,6 +16,8 @@ export interface CellValues {
   parent: string | null;
   /** A turn that has flushed events and has not ended: its number, its message's seq and key. */
   openTurn: { turn: number; message: number; key: MessageKey | null } | null;
+  /** Which of the ledger's databases this chain is in, for ever. */
+  shard: number;
   /** The ledger's head as last heard; written along with other things, so it may lag behind. */
   acknowledged: number;
   /** The run that is being sealed ends here; null while none is. It starts behind the last segment. */

@@ -23,9 +23,14 @@ interface Places {
 }
 
 /** Throws what a place threw that did not answer at all. */
-export async function compare(id: string, places: Places): Promise<Comparison> {
-  const { actor, segments } = places;
-  const { head, ledgerSeq } = settled(await reached(() => actor.settle(false)));
+export async function compare(
+  id: string,
+  actor: ActorRpc,
+  placesOf: (shard: number) => Omit<Places, "actor">,
+): Promise<Comparison> {
+  const { head, ledgerSeq, shard } = settled(await reached(() => actor.settle(false)));
+  const places = { ...placesOf(shard), actor };
+  const { segments } = places;
   const own = settled(await reached(() => actor.segments()));
   const walk = new Walk(id, places, own.segments.at(-1)?.last ?? -1);
   for (let from = 0; ;) {

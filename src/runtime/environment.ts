@@ -1,13 +1,31 @@
 // The bindings of the Worker, as wrangler.toml names them. Read in the composition root and in the
 // actor's constructor, nowhere else.
 
+import { Archive } from "../chain/archive.ts";
+import { ArchivedLedger } from "../chain/archived-ledger.ts";
+import { D1Ledger } from "../chain/d1-ledger.ts";
+import { D1Segments } from "../chain/d1-segments.ts";
+import { sha256 } from "../chain/hash.ts";
+import type { Ledger } from "../chain/ledger.ts";
+import { fromUtf8 } from "../lib/bytes.ts";
+import { TheaterError } from "../lib/errors.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import { Log } from "./notary.ts";
 import type { ActorRpc } from "./protocol.ts";
 import { SEAL_EVENTS } from "./sealer.ts";
 
 export interface Environment {
   ACTOR: DurableObjectNamespace;
+  /** Shard 0 of the ledger, and whatever is not about one chain. */
   LEDGER: D1Database;
+  /** More shards, without a gap. Adding one concerns new actors only; none may ever be taken away. */
+  LEDGER_1?: D1Database;
+  LEDGER_2?: D1Database;
+  LEDGER_3?: D1Database;
+  LEDGER_4?: D1Database;
+  LEDGER_5?: D1Database;
+  LEDGER_6?: D1Database;
+  LEDGER_7?: D1Database;
   CONTENT: R2Bucket;
   LOADER: WorkerLoader;
   /** Names this deployment in every genesis; never changed after the first actor. */
@@ -20,6 +38,16 @@ export interface Environment {
   THEATER_TOKEN_SHA256?: string;
 }
 
+export interface Shard {
+  /** D1's rows alone. */
+  rows: Ledger;
+  segments: D1Segments;
+  archive: Archive;
+  /** Rows and archive as one. */
+  ledger: Ledger;
+  checkpoints: Checkpoints;
+}
+
 /** One per isolate and key: importing a key costs more than signing with it. */
 const logs = new Map<string, Log>();
 
@@ -28,6 +56,36 @@ export function logOf({ LOG_NAME, LOG_KEY }: Environment): Log {
   const log = logs.get(name) ?? new Log(LOG_NAME, LOG_KEY);
   logs.set(name, log);
   return log;
+}
+
+/** The bound databases of the ledger, by shard. */
+export function shardsOf(environment: Environment): D1Database[] {
+  const { LEDGER, LEDGER_1, LEDGER_2, LEDGER_3, LEDGER_4, LEDGER_5, LEDGER_6, LEDGER_7 } =
+    environment;
+  const more = [LEDGER_1, LEDGER_2, LEDGER_3, LEDGER_4, LEDGER_5, LEDGER_6, LEDGER_7];
+  const end = more.indexOf(undefined);
+  return [
+    LEDGER,
+    ...more.slice(0, end === -1 ? more.length : end).filter((db) => db !== undefined),
+  ];
+}
+
+/** The shard of an actor that is born now: as good as random, and the same at every repetition. */
+export function shardAtBirth(environment: Environment, id: string): number {
+  return (sha256(fromUtf8(id))[0] ?? 0) % shardsOf(environment).length;
+}
+
+/** Where the chains of a shard are. Throws `not-configured` for one that is not bound any more. */
+export function shardOf(environment: Environment, shard: number): Shard {
+  const db = shardsOf(environment)[shard];
+  if (db === undefined) {
+    const message = `This actor's events are in shard ${shard}: bind LEDGER_${shard} again.`;
+    throw new TheaterError("not-configured", message, { shard });
+  }
+  const [rows, segments] = [new D1Ledger(db), new D1Segments(db)];
+  const archive = new Archive(environment.CONTENT);
+  const ledger = new ArchivedLedger(rows, segments, archive);
+  return { rows, segments, archive, ledger, checkpoints: new Checkpoints(db) };
 }
 
 export function sealEventsOf({ SEAL_EVENTS: given }: Environment): number {

@@ -1,7 +1,7 @@
 // Whether the platform gives what Theater needs, each part asked with a real call.
 
 import { ISOLATE_BASE } from "../executor/isolate-options.ts";
-import type { Environment } from "./environment.ts";
+import { shardsOf, type Environment } from "./environment.ts";
 
 /** The empty module: magic and version. */
 const EMPTY_WASM = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
@@ -17,7 +17,11 @@ export async function healthOf(
   environment: Environment,
 ): Promise<{ ok: boolean; ledger: boolean; content: boolean; loader: boolean }> {
   const [ledger, content, loader] = await Promise.all([
-    works(environment.LEDGER.prepare("SELECT 1 FROM event LIMIT 1").all()),
+    works(
+      Promise.all(
+        shardsOf(environment).map((db) => db.prepare("SELECT 1 FROM event LIMIT 1").all()),
+      ),
+    ),
     works(environment.CONTENT.head("healthz")),
     works(probeLoader(environment.LOADER)),
   ]);

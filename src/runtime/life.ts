@@ -34,6 +34,7 @@ import type {
   ActorSummary,
   EventRef,
   LifecycleChange,
+  Mark,
   Erasure,
   ErasureInput,
 } from "./protocol.ts";
@@ -380,7 +381,7 @@ export class Life {
   }
 
   /** As `feed`, but a ledger that does not answer is no error: the journal still has everything. */
-  async settle(recheck: boolean): Promise<{ head: EventRef; ledgerSeq: number }> {
+  async settle(recheck: boolean): Promise<Mark> {
     const head = this.journal.headRef();
     try {
       if (recheck) await this.#feeder.recheck();
@@ -389,6 +390,6 @@ export class Life {
       const { code } = ensureTheaterError(thrown);
       if (code === "chain-fork") throw thrown;
     }
-    return { head, ledgerSeq: this.#feeder.acknowledged };
+    return { head, ledgerSeq: this.#feeder.acknowledged, shard: this.cell.get("shard") ?? 0 };
   }
 }

@@ -138,6 +138,13 @@ export interface Erasure {
   complete: boolean;
 }
 
+/** Where a chain is, which shard of the ledger has it, and how far. */
+export interface Mark {
+  head: EventRef;
+  ledgerSeq: number;
+  shard: number;
+}
+
 /** The RPC methods of an actor's object. `not-found` where there was no birth. */
 export interface ActorRpc {
   create(input: BirthInput): Promise<Answer<{ head: EventRef }>>;
@@ -155,7 +162,7 @@ export interface ActorRpc {
    * Feeds the ledger up to the head, if it can, and says where head and ledger are. `recheck`: first asks
    * the ledger whether it still has what it acknowledged.
    */
-  settle(recheck?: boolean): Promise<Answer<{ head: EventRef; ledgerSeq: number }>>;
+  settle(recheck?: boolean): Promise<Answer<Mark>>;
   /** See `Actors`. */
   checkpoint(): Promise<Answer<string>>;
   receipt(seq: number): Promise<Answer<string>>;

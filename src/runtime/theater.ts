@@ -1,11 +1,7 @@
 // The runtime as the Worker holds it: finds actors, gives birth to them, and reads their chains for
 // auditors. Keeps nothing of its own; every answer is a value.
 
-import { Archive } from "../chain/archive.ts";
 import { cidText, digestText, parseCid } from "../chain/cid.ts";
-import { D1Ledger } from "../chain/d1-ledger.ts";
-import { D1Segments } from "../chain/d1-segments.ts";
-import type { Ledger } from "../chain/ledger.ts";
 import { Link } from "../chain/value.ts";
 import type { Report } from "../chain/verify.ts";
 import type { Executor } from "../executor/executor.ts";
@@ -27,7 +23,7 @@ import { Births } from "./births.ts";
 import { componentDigest, Components, summarize } from "./components.ts";
 import { blocksPrefix } from "./content.ts";
 import { Directory } from "./directory.ts";
-import { actorStub, logOf, type Environment } from "./environment.ts";
+import { actorStub, logOf, shardOf, type Environment } from "./environment.ts";
 import { compare } from "./compare.ts";
 import { healthOf } from "./health.ts";
 import type {
@@ -48,7 +44,6 @@ import { Starter } from "./starter.ts";
 
 export interface TheaterParts {
   environment: Environment;
-  ledger: Ledger;
   content: ContentStore;
   executor: Executor;
 }
@@ -62,7 +57,7 @@ export class Theater implements Actors {
   readonly #starter: Starter;
   readonly #audit: AuditReader;
 
-  constructor({ environment, ledger, content, executor }: TheaterParts) {
+  constructor({ environment, content, executor }: TheaterParts) {
     this.#environment = environment;
     this.#content = content;
     this.#stores = new LabelledStores(environment.LEDGER, content);
@@ -76,7 +71,10 @@ export class Theater implements Actors {
       stores: this.#stores,
       actor: (id) => this.#actor(id),
     });
-    this.#audit = new AuditReader(ledger, (id) => this.#actor(id));
+    this.#audit = new AuditReader(
+      (shard) => shardOf(environment, shard).ledger,
+      (id) => this.#actor(id),
+    );
   }
 
   upload(bytes: Uint8Array): Promise<Answer<ComponentSummary>> {
@@ -177,13 +175,7 @@ export class Theater implements Actors {
 
   check(id: string): Promise<Answer<Comparison>> {
     return answer(async () => {
-      const { LEDGER, CONTENT } = this.#environment;
-      return await compare(id, {
-        rows: new D1Ledger(LEDGER),
-        segments: new D1Segments(LEDGER),
-        archive: new Archive(CONTENT),
-        actor: this.#actor(id),
-      });
+      return await compare(id, this.#actor(id), (shard) => shardOf(this.#environment, shard));
     });
   }
 

@@ -21,6 +21,9 @@ export const faults: Hooks = {};
 /** What is set in place of the deployment's own variables, for actors that wake up from then on. */
 export const settings: { SEAL_EVENTS: string; LOG_KEY?: string } = { SEAL_EVENTS: "1000000" };
 
+/** Whether there is a second shard, for what wakes up from then on. */
+export const isSharded = { value: false };
+
 export function clearFaults(): void {
   for (const name of Object.keys(faults) as (keyof Hooks)[]) faults[name] = undefined;
 }
@@ -84,6 +87,7 @@ function hookedDatabase(db: D1Database): D1Database {
 
 export function withFaults(environment: Environment): Environment {
   const { ACTOR, LEDGER, CONTENT, LOADER } = environment;
+  const { SCRATCH } = environment as Environment & { SCRATCH: D1Database };
   const actors = {
     idFromName: (id: string) => ACTOR.idFromName(id),
     get: (id: DurableObjectId) => hooked(ACTOR.get(id), "peer", { prefix: `${id.name} ` }),
@@ -99,6 +103,7 @@ export function withFaults(environment: Environment): Environment {
     ...settings,
     ACTOR: actors as unknown as DurableObjectNamespace,
     LEDGER: hookedDatabase(LEDGER),
+    ...(isSharded.value ? { LEDGER_1: hookedDatabase(SCRATCH) } : {}),
     CONTENT: hooked(CONTENT, "content"),
     LOADER: loader as unknown as WorkerLoader,
   };

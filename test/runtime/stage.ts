@@ -4,10 +4,6 @@
 import { Buffer } from "node:buffer";
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { Archive } from "../../src/chain/archive.ts";
-import { ArchivedLedger } from "../../src/chain/archived-ledger.ts";
-import { D1Ledger } from "../../src/chain/d1-ledger.ts";
-import { D1Segments } from "../../src/chain/d1-segments.ts";
 import { decodeEvent, type Event } from "../../src/chain/event.ts";
 import { decodePayload } from "../../src/chain/payload.ts";
 import { LoaderExecutor } from "../../src/executor/loader-executor.ts";
@@ -30,11 +26,6 @@ export const bindings = env as unknown as Environment & { PROBE: Fetcher };
 const environment = withFaults(bindings);
 export const theater = new Theater({
   environment,
-  ledger: new ArchivedLedger(
-    new D1Ledger(environment.LEDGER),
-    new D1Segments(environment.LEDGER),
-    new Archive(environment.CONTENT),
-  ),
   content: new R2Store(environment.CONTENT),
   executor: new LoaderExecutor(environment.LOADER, isPure),
 });
