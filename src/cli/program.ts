@@ -19,7 +19,7 @@ const BODY = "the message; @file sends a file, @- standard input";
 
 export function makeProgram(): Command {
   const program = new Command("theater")
-    .description("WebAssembly actors whose whole history can be replayed and proved.")
+    .description("WebAssembly actors whose whole history can be proved.")
     .option("--url <url>", "the server (THEATER_URL)", process.env["THEATER_URL"] ?? DEFAULT_URL)
     .option("--token <token>", "the bearer token (THEATER_TOKEN)")
     .option("--json", "print one JSON value, for programs")

@@ -53,7 +53,10 @@ async function upload(
   if (typeof component !== "string" || /^(sha256:|store:\/\/|https?:\/\/)/.test(component)) {
     return undefined; // What is wrong with it, if anything, the server says better.
   }
-  const body = await readFile(resolve(folder, component));
+  const body = await readFile(resolve(folder, component)).catch(() => {
+    const message = `There is no ${resolve(folder, component)}: build it first, with theater build ${folder}.`;
+    throw new TheaterError("bad-manifest", message, { key: "component" });
+  });
   output.note(`uploading ${component} (${body.length} bytes)`);
   const headers = { "content-type": "application/wasm" };
   const answer = await askJson(connection, "PUT", "/v1/components", { body, headers });

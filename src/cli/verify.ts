@@ -40,7 +40,10 @@ async function kindOf(path: string): Promise<"receipt" | "lines" | "car"> {
   if (path.endsWith(".car")) return "car";
   if (path.endsWith(".ndjson")) return "lines";
   if (path.endsWith(".receipt")) return "receipt";
-  const file = await open(path);
+  const file = await open(path).catch(() => {
+    const message = `${path} is neither an actor's id (32 characters of a-z and 2-7) nor a file here.`;
+    throw new TheaterError("bad-request", message);
+  });
   try {
     const { buffer, bytesRead } = await file.read(new Uint8Array(RECEIPT_START.length));
     const start = buffer.subarray(0, bytesRead);

@@ -34,7 +34,7 @@ export function openApiDocument(routes: readonly Route[]): Json {
     info: {
       title: "Theater",
       version: "1",
-      description: "WebAssembly actors whose whole history can be replayed and proved.",
+      description: "WebAssembly actors whose whole history can be proved.",
     },
     security: [{ token: [] }],
     paths,
