@@ -20,8 +20,10 @@ export async function* pagesFrom(reading: {
   first: Page;
   range: Range;
   limit: number;
+  /** Events of one page. */
+  pageMax?: number;
 }): AsyncGenerator<ChainEntry[], undefined, undefined> {
-  const { actors, id, range } = reading;
+  const { actors, id, range, pageMax = CHAIN_PAGE_DEFAULT } = reading;
   let { first: current, limit } = reading;
   let { from, to } = range;
   // Ends: `from` grows with each page, up to a `to` that is fixed.
@@ -34,7 +36,7 @@ export async function* pagesFrom(reading: {
     // Else an actor that writes faster than the client reads would keep the stream open for ever.
     to ??= valueOf(await actors.head(id)).seq;
     if (from > to) return;
-    const query = { ...range, from, to, limit: Math.min(limit, CHAIN_PAGE_DEFAULT) };
+    const query = { ...range, from, to, limit: Math.min(limit, pageMax) };
     current = valueOf(await actors.chain(id, query));
   }
 }

@@ -9,7 +9,7 @@ import { TheaterError } from "../lib/errors.ts";
 import type { Actors } from "../runtime/actors.ts";
 import type { ChainEntry } from "../runtime/protocol.ts";
 import { pagesFrom, type Range } from "./chain-pages.ts";
-import { CHAIN_PAGE_DEFAULT } from "./limits.ts";
+import { CHAIN_PAGE_MAX } from "./limits.ts";
 import { valueOf } from "./problem.ts";
 import type { Call } from "./route.ts";
 
@@ -62,9 +62,11 @@ async function one({ actors, param }: Call, seq: number): Promise<ChainEntry[]> 
 async function* events(call: Call, range: Range & { to: number }): AsyncGenerator<ChainEntry> {
   const { actors, param } = call;
   const id = param("id");
-  const first = valueOf(await actors.chain(id, { ...range, limit: CHAIN_PAGE_DEFAULT }));
+  const first = valueOf(await actors.chain(id, { ...range, limit: CHAIN_PAGE_MAX }));
   const limit = Number.POSITIVE_INFINITY;
-  for await (const page of pagesFrom({ actors, id, first, range, limit })) yield* page;
+  // Large pages: each one in a sealed segment reads that segment as a whole.
+  const pageMax = CHAIN_PAGE_MAX;
+  for await (const page of pagesFrom({ actors, id, first, range, limit, pageMax })) yield* page;
 }
 
 /** The raw blocks behind the chain, each once. */
