@@ -23,6 +23,12 @@ await withBench(async (bench) => {
   for (let turn = 0; turn < turns; turn++) {
     const at = performance.now();
     const { status } = await bench.call("POST", `/v1/actors/${id}/request`, String(PER_TURN - 2));
+    if (status === 503) {
+      // The ledger is more than its backlog behind, and the actor says so: as any client, come back later.
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      turn--;
+      continue;
+    }
     if (status !== 200) throw new Error(`turn ${turn} was answered ${status}`);
     times.push((performance.now() - at) / PER_TURN);
   }
