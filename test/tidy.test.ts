@@ -29,7 +29,7 @@ const ROOTS = /^src\/(worker|isolate|transpiler)\.ts$/;
 const ONLY_IN: readonly [text: RegExp, files: RegExp][] = [
   [
     /\bD1Database\b/,
-    /^src\/(chain\/(d1-ledger|d1-segments)|store\/labels|runtime\/(environment|directory|components|births|checkpoints))\.ts$/,
+    /^src\/(chain\/(d1-ledger|d1-segments)|store\/labels|runtime\/(environment|directory|birth\/components|birth\/births|record\/checkpoints))\.ts$/,
   ],
   [/\bR2Bucket\b/, /^src\/(chain\/archive|store\/r2-store|runtime\/environment)\.ts$/],
   [/\bextends DurableObject\b/, /^src\/runtime\/actor\.ts$/],

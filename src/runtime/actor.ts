@@ -11,10 +11,10 @@ import { ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import { LabelledStores } from "../store/labels.ts";
 import { R2Store } from "../store/r2-store.ts";
 import { answer } from "./answers.ts";
-import { bear } from "./birth.ts";
-import { Births } from "./births.ts";
-import { Cell } from "./cell.ts";
-import { Blocks, blocksPrefix } from "./content.ts";
+import { bear } from "./birth/birth.ts";
+import { Births } from "./birth/births.ts";
+import { Cell } from "./record/cell.ts";
+import { Blocks, blocksPrefix } from "./record/content.ts";
 import { Directory } from "./directory.ts";
 import {
   actorStub,

@@ -9,10 +9,10 @@ import { sha256 } from "../chain/hash.ts";
 import type { Ledger } from "../chain/ledger.ts";
 import { fromUtf8 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
-import { Checkpoints } from "./checkpoints.ts";
-import { Log } from "./notary.ts";
+import { Checkpoints } from "./record/checkpoints.ts";
+import { Log } from "./record/notary.ts";
 import type { ActorRpc } from "./protocol.ts";
-import { SEAL_EVENTS } from "./sealer.ts";
+import { SEAL_EVENTS } from "./record/sealer.ts";
 
 export interface Environment {
   ACTOR: DurableObjectNamespace;

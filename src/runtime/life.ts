@@ -9,25 +9,25 @@ import type { LabelledStores } from "../store/labels.ts";
 import type { ContentStore } from "../store/store.ts";
 import type { Archive } from "../chain/archive.ts";
 import type { D1Segments } from "../chain/d1-segments.ts";
-import { Admission } from "./admission.ts";
-import type { Births } from "./births.ts";
-import { Cell } from "./cell.ts";
-import type { Checkpoints } from "./checkpoints.ts";
-import type { Blocks } from "./content.ts";
+import { Admission } from "./mail/admission.ts";
+import type { Births } from "./birth/births.ts";
+import { Cell } from "./record/cell.ts";
+import type { Checkpoints } from "./record/checkpoints.ts";
+import type { Blocks } from "./record/content.ts";
 import type { Directory } from "./directory.ts";
-import { Eraser } from "./eraser.ts";
-import { Feeder } from "./feeder.ts";
-import { Followers } from "./followers.ts";
-import { readGenesis, type Genesis } from "./genesis.ts";
-import { History } from "./history.ts";
-import { Idempotency, messageKey, type MessageKey } from "./idempotency.ts";
-import { Journal } from "./journal.ts";
+import { Eraser } from "./record/eraser.ts";
+import { Feeder } from "./record/feeder.ts";
+import { Followers } from "./record/followers.ts";
+import { readGenesis, type Genesis } from "./birth/genesis.ts";
+import { History } from "./record/history.ts";
+import { Idempotency, messageKey, type MessageKey } from "./mail/idempotency.ts";
+import { Journal } from "./record/journal.ts";
 import { lifecycleEvent, statusAfter } from "./lifecycle.ts";
-import { closeLostTurn } from "./lost-turn.ts";
-import { Mailbox } from "./mailbox.ts";
-import { moduleSetRef } from "./module-sets.ts";
-import { Notary, type Log } from "./notary.ts";
-import { Outbox } from "./outbox.ts";
+import { closeLostTurn } from "./turn/lost-turn.ts";
+import { Mailbox } from "./mail/mailbox.ts";
+import { moduleSetRef } from "./birth/module-sets.ts";
+import { Notary, type Log } from "./record/notary.ts";
+import { Outbox } from "./mail/outbox.ts";
 import type {
   ActorRpc,
   ActorStatus,
@@ -38,10 +38,10 @@ import type {
   Erasure,
   ErasureInput,
 } from "./protocol.ts";
-import { Runner } from "./runner.ts";
-import { Sealer } from "./sealer.ts";
-import { servicesFor } from "./services.ts";
-import { TreeKeeper } from "./tree-keeper.ts";
+import { Runner } from "./turn/runner.ts";
+import { Sealer } from "./record/sealer.ts";
+import { servicesFor } from "./turn/services.ts";
+import { TreeKeeper } from "./record/tree-keeper.ts";
 
 /** What an object is given by its Worker. */
 export interface Surroundings {

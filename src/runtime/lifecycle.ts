@@ -1,8 +1,8 @@
 // Which change of status is legal, and which event records it. The only place that says so.
 
 import { TheaterError } from "../lib/errors.ts";
-import type { Cell } from "./cell.ts";
-import type { Draft, Journal } from "./journal.ts";
+import type { Cell } from "./record/cell.ts";
+import type { Draft, Journal } from "./record/journal.ts";
 import type { ActorStatus, LifecycleChange } from "./protocol.ts";
 
 /** The guest asked for it with `runtime.shutdown`. */

@@ -18,13 +18,13 @@ import type {
   StartInput,
 } from "./actors.ts";
 import { answer, reached, settled } from "./answers.ts";
-import { AuditReader } from "./audit-reader.ts";
-import { Births } from "./births.ts";
-import { componentDigest, Components, summarize } from "./components.ts";
-import { blocksPrefix } from "./content.ts";
+import { AuditReader } from "./record/audit-reader.ts";
+import { Births } from "./birth/births.ts";
+import { componentDigest, Components, summarize } from "./birth/components.ts";
+import { blocksPrefix } from "./record/content.ts";
 import { Directory } from "./directory.ts";
 import { actorStub, logOf, shardOf, type Environment } from "./environment.ts";
-import { compare } from "./compare.ts";
+import { compare } from "./record/compare.ts";
 import { healthOf } from "./health.ts";
 import type {
   ActorRpc,
@@ -40,7 +40,7 @@ import type {
   MessageInput,
   TilePlace,
 } from "./protocol.ts";
-import { Starter } from "./starter.ts";
+import { Starter } from "./birth/starter.ts";
 
 export interface TheaterParts {
   environment: Environment;

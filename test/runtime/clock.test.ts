@@ -3,7 +3,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import type { TurnHost, TurnOutput } from "../../src/executor/executor.ts";
 import { fromUtf8 } from "../../src/lib/bytes.ts";
-import { TurnDoor } from "../../src/runtime/turn-door.ts";
+import { TurnDoor } from "../../src/runtime/turn/turn-door.ts";
 import { clearFaults, faults } from "./faults.ts";
 import { Gate, start, type Told } from "./stage.ts";
 

@@ -1,0 +1,64 @@
+// The birth of an actor: one transaction that makes its tables and its first three events. The first
+// message, init, is admitted in it like any other, so a crash right after the birth loses nothing.
+
+import { sha256 } from "../../chain/hash.ts";
+import type { Value } from "../../chain/value.ts";
+import { toHex } from "../../lib/bytes.ts";
+import { Cell } from "../record/cell.ts";
+import type { Blocks } from "../record/content.ts";
+import { Journal } from "../record/journal.ts";
+import { Mailbox } from "../mail/mailbox.ts";
+import type { BirthInput } from "../protocol.ts";
+import { TABLES } from "../tables.ts";
+
+/** Throws what storage throws; nothing is stored then. */
+export async function bear(
+  storage: DurableObjectStorage,
+  id: string,
+  { genesis, initState, createdMs, parent }: BirthInput,
+  { content, shard }: { content: Blocks; shard: number },
+): Promise<void> {
+  const params: Value = [initState === null ? null : [initState], [id]];
+  await content.keep(params, () => {
+    // While the store took its time, a repetition of this call may have come through.
+    const tables = "SELECT 1 FROM sqlite_master WHERE name = 'event'";
+    if (storage.sql.exec(tables).toArray().length > 0) return;
+    write(storage, { id, genesis, params, createdMs, parent, shard });
+  });
+}
+
+function write(
+  storage: DurableObjectStorage,
+  born: Omit<BirthInput, "initState"> & { id: string; params: Value; shard: number },
+): void {
+  const { id, genesis, params, createdMs, parent, shard } = born;
+  const journal = new Journal(storage, id);
+  journal.transaction(() => {
+    storage.sql.exec(TABLES);
+    journal.appendGenesis({ block: genesis, digest: sha256(genesis) });
+    const started = { reason: "created", attempt: 1 };
+    journal.append({ type: "actor.started", about: "", turn: 0, fields: started });
+    const random = crypto.getRandomValues(new Uint8Array(48));
+    const { seq } = journal.append({
+      type: "message.received",
+      about: "lifecycle",
+      turn: 0,
+      fields: {
+        id: toHex(random.subarray(0, 16)),
+        kind: "lifecycle",
+        from: parent,
+        cause: null,
+        params,
+        seed: random.slice(16),
+      },
+    });
+    new Mailbox(storage.sql).admit(seq);
+    const cell = new Cell(storage.sql);
+    cell.set("status", "running");
+    cell.set("createdMs", createdMs);
+    cell.set("parent", parent);
+    cell.set("shard", shard);
+    cell.set("acknowledged", -1);
+    void storage.setAlarm(Date.now());
+  });
+}

@@ -1,0 +1,51 @@
+// Idempotency keys of births, in D1: before an actor exists there is no object that could keep its key.
+
+import { equalBytes } from "../../lib/bytes.ts";
+import { TheaterError } from "../../lib/errors.ts";
+import type { IdempotencyKey } from "../protocol.ts";
+
+const KEPT_MS = 24 * 3_600_000;
+
+export class Births {
+  readonly #db: D1Database;
+
+  constructor(db: D1Database) {
+    this.#db = db;
+  }
+
+  /**
+   * The genesis that belongs to the key: the given one, or that of an earlier call with the same key.
+   * Throws `key-reused` where the earlier call asked for something else (`digest` differs).
+   */
+  async claim(
+    { principal, key }: IdempotencyKey,
+    digest: Uint8Array,
+    genesis: Uint8Array,
+  ): Promise<Uint8Array> {
+    const now = Date.now();
+    const [, , found] = await this.#db.batch<{
+      digest: ArrayLike<number>;
+      genesis: ArrayLike<number>;
+    }>([
+      this.#db.prepare("DELETE FROM birth WHERE expires_ms <= ?1").bind(now),
+      this.#db
+        .prepare("INSERT INTO birth VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")
+        .bind(principal, key, digest, genesis, now + KEPT_MS),
+      this.#db
+        .prepare("SELECT digest, genesis FROM birth WHERE principal = ?1 AND key = ?2")
+        .bind(principal, key),
+    ]);
+    const row = found?.results[0];
+    if (row === undefined || !equalBytes(Uint8Array.from(row.digest), digest)) {
+      const message = "This Idempotency-Key started another actor before: use a new key.";
+      throw new TheaterError("key-reused", message);
+    }
+    return Uint8Array.from(row.genesis);
+  }
+
+  /** Forgets the digest of what was asked for: its initial state was erased. The key stays taken. */
+  async forget(genesis: Uint8Array): Promise<void> {
+    // A scan, but only of the keys of one day.
+    await this.#db.prepare("UPDATE birth SET digest = x'' WHERE genesis = ?1").bind(genesis).run();
+  }
+}

@@ -1,0 +1,148 @@
+// Components: from uploaded bytes to something that can run. Keyed by digest; a repetition finds what the
+// first upload made.
+
+import { digestText, parseDigest } from "../../chain/cid.ts";
+import { describeComponent } from "../../executor/describe-component.ts";
+import type { Executor, ModuleSet } from "../../executor/executor.ts";
+import { COMPONENT_BYTES_MAX, TRANSPILER } from "../../executor/transpile.ts";
+import { printWit } from "../../executor/wit-print.ts";
+import type { ComponentDescription } from "../../executor/wit-type.ts";
+import { checkImports, HANDLERS } from "../../handlers/registry.ts";
+import { toHex } from "../../lib/bytes.ts";
+import { TheaterError } from "../../lib/errors.ts";
+import { digestOf, type ContentStore } from "../../store/store.ts";
+import type { ComponentSummary } from "../actors.ts";
+import { keepModuleSet, readModuleSet } from "./module-sets.ts";
+
+export interface Component {
+  digest: Uint8Array;
+  /** Digest of its module set's index. */
+  modules: Uint8Array;
+  set: ModuleSet;
+  bytes: number;
+}
+
+export class Components {
+  readonly #db: D1Database;
+  readonly #content: ContentStore;
+  readonly #executor: Executor;
+
+  constructor(db: D1Database, content: ContentStore, executor: Executor) {
+    this.#db = db;
+    this.#content = content;
+    this.#executor = executor;
+  }
+
+  /** Validates, transpiles and stores. Errors: those of `Executor.transpile` and `describeComponent`. */
+  async upload(bytes: Uint8Array): Promise<Component> {
+    if (bytes.length > COMPONENT_BYTES_MAX) {
+      const message = `The component has ${bytes.length} bytes; at most ${COMPONENT_BYTES_MAX} can be transpiled.`;
+      throw new TheaterError("too-large", message, { limit: COMPONENT_BYTES_MAX });
+    }
+    const description = describeComponent(bytes);
+    checkImports(description);
+    const digest = await digestOf(bytes);
+    const known = await this.#find(digest);
+    if (known !== undefined) return known;
+    const files = await this.#executor.transpile(bytes, description);
+    await this.#content.put(bytes); // only now: what is refused is not kept
+    const set = { component: toHex(digest), transpiler: TRANSPILER, description };
+    const modules = await keepModuleSet(this.#content, set, files);
+    await this.#db
+      .prepare("INSERT INTO component VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")
+      .bind(digest, TRANSPILER, modules, bytes.length, Date.now())
+      .run();
+    return await this.get(digest);
+  }
+
+  /** Throws `not-found` for a component that nobody uploaded. */
+  async get(digest: Uint8Array): Promise<Component> {
+    const known = await this.#find(digest);
+    if (known !== undefined) return known;
+    // Uploaded once, but transpiled by an earlier version: its bytes are still here.
+    const bytes = (await this.#isKnown(digest)) ? await this.#content.get(digest) : null;
+    if (bytes !== null) return await this.upload(bytes);
+    throw new TheaterError(
+      "not-found",
+      `There is no component ${digestText(digest)}: upload it first.`,
+    );
+  }
+
+  async wasm(digest: Uint8Array): Promise<Uint8Array> {
+    await this.get(digest);
+    const bytes = await this.#content.get(digest);
+    if (bytes === null) {
+      throw new TheaterError("host-failure", `The content store lacks ${digestText(digest)}.`);
+    }
+    return bytes;
+  }
+
+  /** The component's interfaces as WIT text. */
+  async wit(digest: Uint8Array): Promise<string> {
+    return printWit((await this.get(digest)).set.description);
+  }
+
+  async #isKnown(digest: Uint8Array): Promise<boolean> {
+    const row = await this.#db
+      .prepare("SELECT 1 FROM component WHERE digest = ?1 LIMIT 1")
+      .bind(digest)
+      .first();
+    return row !== null;
+  }
+
+  async #find(digest: Uint8Array): Promise<Component | undefined> {
+    const row = await this.#db
+      .prepare("SELECT modules, bytes FROM component WHERE digest = ?1 AND transpiler = ?2")
+      .bind(digest, TRANSPILER)
+      .first<{ modules: ArrayLike<number>; bytes: number }>();
+    if (row === null) return undefined;
+    const modules = Uint8Array.from(row.modules);
+    return { digest, modules, set: await readModuleSet(this.#content, modules), bytes: row.bytes };
+  }
+}
+
+/** Throws `bad-request` for anything but "sha256:<hex>". */
+export function componentDigest(text: string): Uint8Array {
+  const digest = parseDigest(text);
+  if (digest !== undefined) return digest;
+  throw new TheaterError(
+    "bad-request",
+    `Name a component as sha256:<64 hex digits>, not "${text.slice(0, 80)}".`,
+  );
+}
+
+export function summarize({ digest, modules, set, bytes }: Component): ComponentSummary {
+  const lacks = lacksForActor(set.description);
+  return {
+    component: digestText(digest),
+    bytes,
+    imports: functionNames(set.description.imports),
+    exports: functionNames(set.description.exports),
+    actor: { ready: lacks.length === 0, lacks },
+    modules: digestText(modules),
+  };
+}
+
+function functionNames(interfaces: ComponentDescription["imports"]): string[] {
+  return interfaces.flatMap(({ name, functions }) =>
+    Object.keys(functions).map((fn) => (name === "" ? fn : `${name}#${fn}`)),
+  );
+}
+
+const ACTOR = "theater:simple/actor";
+const DRIVEN = HANDLERS.flatMap(({ exports }) => exports).filter((name) => name !== ACTOR);
+
+/** Full sentences, empty for a component that can be started. */
+export function lacksForActor({ exports }: ComponentDescription): string[] {
+  const lacks: string[] = [];
+  const actor = exports.find(({ name }) => name === ACTOR);
+  if (actor?.functions["init"] === undefined) {
+    lacks.push(
+      `It does not export ${ACTOR} with the function init, which every actor begins with.`,
+    );
+  }
+  if (!exports.some(({ name }) => DRIVEN.includes(name))) {
+    lacks.push(`It exports none of ${DRIVEN.join(", ")}, so no message could ever reach it.`);
+  }
+  return lacks;
+}

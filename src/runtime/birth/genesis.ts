@@ -1,0 +1,73 @@
+// The genesis of an actor: composed once by whoever gives birth, read back at every wake-up. The actor's
+// id is derived from its bytes, so nothing in it can ever be another.
+
+import type { Cause, Payloads } from "../../chain/event-types.ts";
+import { decodePayload, encodePayload } from "../../chain/payload.ts";
+import { Link, type Value } from "../../chain/value.ts";
+import { TRANSPILER } from "../../executor/transpile.ts";
+import type { Limits } from "./manifest.ts";
+
+/** Versions of what a chain was made with. Part of genesis: other code may behave differently. */
+const HOST_VERSION = "theater 0.1.0";
+const WIT_VERSION = "theater:simple";
+
+export interface GenesisInput {
+  log: string;
+  /** The log's public key; null where it does not sign. */
+  key: Uint8Array | null;
+  name: string;
+  /** Bare sha2-256 digests of what is in the content store. */
+  manifest: Uint8Array;
+  component: Uint8Array;
+  modules: Uint8Array;
+  grants: Readonly<Record<string, Value>>;
+  limits: Limits;
+  parent: Cause | null;
+}
+
+/** The block of the `actor.created` payload. The random salt makes two births of one manifest two actors. */
+export function composeGenesis(input: GenesisInput): Uint8Array {
+  const { log, key, name, manifest, component, modules, grants, limits, parent } = input;
+  const fields: Payloads["actor.created"] = {
+    log,
+    key,
+    name,
+    manifest: new Link("raw", manifest),
+    component: new Link("raw", component),
+    modules: new Link("raw", modules),
+    runtime: { host: HOST_VERSION, transpiler: TRANSPILER, wit: WIT_VERSION },
+    grants,
+    limits: { ...limits },
+    shard: 0,
+    parent,
+    origin: null,
+  };
+  const salt = crypto.getRandomValues(new Uint8Array(16));
+  return encodePayload("actor.created", fields, salt).block;
+}
+
+/** What an actor is for ever. */
+export interface Genesis {
+  name: string;
+  manifest: Uint8Array;
+  component: Uint8Array;
+  modules: Uint8Array;
+  grants: Readonly<Record<string, Value>>;
+  limits: Limits;
+}
+
+/** Throws `bad-block` for bytes that are no genesis payload. */
+export function readGenesis(block: Uint8Array): Genesis {
+  const { name, manifest, component, modules, grants, limits } = decodePayload(
+    "actor.created",
+    block,
+  );
+  return {
+    name,
+    manifest: manifest.digest,
+    component: component.digest,
+    modules: modules.digest,
+    grants: grants as Record<string, Value>,
+    limits: limits as unknown as Limits,
+  };
+}

@@ -1,0 +1,234 @@
+// Which messages an actor takes, and what their senders are told. A refusal here leaves no trace: the
+// message was not admitted. What is admitted is acknowledged only after its events are on disk.
+
+import { Link, type Value } from "../../chain/value.ts";
+import { toHex, toUtf8 } from "../../lib/bytes.ts";
+import { assert, TheaterError } from "../../lib/errors.ts";
+import { RecordedError } from "../answers.ts";
+import type { Cell } from "../record/cell.ts";
+import type { Blocks } from "../record/content.ts";
+import { BACKLOG_MAX, type Feeder } from "../record/feeder.ts";
+import { messageKey, type Idempotency, type MessageKey } from "./idempotency.ts";
+import type { Journal } from "../record/journal.ts";
+import { HANDLE_REQUEST, HANDLE_SEND, type Mailbox } from "./mailbox.ts";
+import type { Limits } from "../birth/manifest.ts";
+import type { Delivery, EventRef, MessageInput } from "../protocol.ts";
+import type { Message } from "../turn/turn-parts.ts";
+import type { TurnEnd } from "../turn/turn.ts";
+
+interface AdmissionParts {
+  journal: Journal;
+  cell: Cell;
+  mailbox: Mailbox;
+  idempotency: Idempotency;
+  content: Blocks;
+  limits: Limits;
+  feeder: Feeder;
+  run: () => void;
+}
+
+export interface Reply {
+  reply: Uint8Array | null;
+  event: EventRef;
+}
+
+export class Admission {
+  readonly #parts: AdmissionParts;
+  /** Requests with a key that are on their way: a repetition waits for the same answer. */
+  readonly #attached = new Map<string, { digest: string; reply: Promise<Reply> }>();
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts;
+  }
+
+  /** Appends the message and returns where it stands; its turn comes later. */
+  async send(input: MessageInput): Promise<EventRef> {
+    const { journal, idempotency, content } = this.#parts;
+    const key = keyOf(input);
+    const known = (): number | undefined =>
+      key === null ? undefined : idempotency.find("send", key);
+    const earlier = known();
+    if (earlier !== undefined) return journal.ref(earlier);
+    this.#check(input.body);
+    const message = newMessage("send", HANDLE_SEND, input, [input.body]);
+    return await content.keep(message.params, () => {
+      // Again: the store took its time, and a repetition may have come through meanwhile.
+      const meanwhile = known();
+      if (meanwhile !== undefined) return journal.ref(meanwhile);
+      this.#check(input.body);
+      return this.#admit(message, (seq) => {
+        if (key !== null) idempotency.keep("send", key, seq);
+      });
+    });
+  }
+
+  /** A send of another actor. `n` up to the last one taken is a repetition and is acknowledged again. */
+  async deliver({ from, n, cause, body }: Delivery): Promise<void> {
+    const { mailbox, content } = this.#parts;
+    if (n <= mailbox.receivedFrom(from)) return;
+    this.#check(body);
+    const event = { actor: from, seq: cause.seq, event: new Link("dag-cbor", cause.event) };
+    const message = {
+      ...newMessage("send", HANDLE_SEND, { from, body }, [body]),
+      id: `${from}/${n}`,
+      cause: event,
+    };
+    await content.keep(message.params, () => {
+      this.#check(body);
+      if (n <= mailbox.receivedFrom(from)) return; // it came twice while the store took its time
+      this.#admit(message, () => mailbox.noteReceived(from, n));
+    });
+  }
+
+  #admit(message: Message, record: (seq: number) => void): EventRef {
+    const { journal, mailbox, run } = this.#parts;
+    const { id, kind, from, cause, params, seed } = message;
+    const event = journal.transaction(() => {
+      const fields = { id, kind, from, cause, params, seed };
+      const appended = journal.append({ type: "message.received", about: kind, turn: 0, fields });
+      mailbox.admit(appended.seq);
+      record(appended.seq);
+      return appended;
+    });
+    mailbox.putSend(event.seq);
+    run();
+    return { seq: event.seq, cid: event.cid };
+  }
+
+  /** Waits for the message's turn and returns the guest's answer, or throws what became of it. */
+  async request(input: MessageInput): Promise<Reply> {
+    const key = keyOf(input);
+    if (key === null) return await this.#request(input, null);
+    const known = this.#parts.idempotency.find("request", key);
+    if (known !== undefined) return await this.outcomeOf(known);
+    const attached = JSON.stringify([key.principal, key.key]);
+    const running = this.#attached.get(attached);
+    if (running !== undefined) {
+      if (running.digest === key.digest) return await running.reply;
+      throw new TheaterError(
+        "key-reused",
+        "This Idempotency-Key is in use with another body: use a new key.",
+      );
+    }
+    const reply = this.#request(input, key).finally(() => this.#attached.delete(attached));
+    this.#attached.set(attached, { digest: key.digest, reply });
+    return await reply;
+  }
+
+  async #request(input: MessageInput, key: MessageKey | null): Promise<Reply> {
+    this.#check(input.body);
+    const { mailbox, run } = this.#parts;
+    const message = newMessage("request", HANDLE_REQUEST, input, []);
+    const { promise, resolve: done, reject: failed } = Promise.withResolvers<TurnEnd>();
+    const params = [message.id, input.body];
+    mailbox.put({ ...message, params, key }, { done, failed });
+    run();
+    return replyOf(await promise);
+  }
+
+  /** The answer that the chain records at `seq`, the end of a turn; its errors are thrown again. */
+  async outcomeOf(seq: number): Promise<Reply> {
+    const { journal, content } = this.#parts;
+    const event = journal.ref(seq);
+    if (journal.about(seq)?.isErased) {
+      const message = "What was recorded was erased: it cannot be given again.";
+      throw new RecordedError({ code: "wrong-state", message, event });
+    }
+    const committed = journal.payload(seq, "turn.committed");
+    if (committed !== undefined) {
+      return replyOf({
+        kind: "committed",
+        event,
+        result: await content.resolve(committed.result),
+      });
+    }
+    const refused = journal.payload(seq, "turn.refused");
+    if (refused !== undefined) {
+      // An error is a text by its WIT type; one too long for a payload is stored as its UTF-8.
+      const error = await content.resolve(refused.error);
+      const text = error instanceof Uint8Array ? toUtf8(error) : error;
+      return replyOf({ kind: "refused", event, error: text });
+    }
+    const failed = journal.payload(seq, "turn.failed");
+    assert(failed !== undefined, `event ${seq} is the end of a turn`);
+    const { kind: failure, code } = failed;
+    return replyOf({ kind: "failed", event, failure, code, message: code });
+  }
+
+  /** Throws `wrong-state`, `too-large`, `busy` or `unavailable`. */
+  #check(body: Uint8Array): void {
+    const { cell, limits, mailbox, feeder } = this.#parts;
+    const status = cell.get("status");
+    if (status === "stopped" || status === "failed") {
+      const reason = cell.get("reason");
+      throw new TheaterError(
+        "wrong-state",
+        `The actor is ${status} (${reason}): see \`theater inspect\`, and restart it if that helps.`,
+        { status },
+      );
+    }
+    if (body.length > limits.messageBytes) {
+      const message = `The message has ${body.length} bytes; this actor takes ${limits.messageBytes} at most.`;
+      throw new TheaterError("too-large", message, { limit: limits.messageBytes });
+    }
+    if (mailbox.length >= limits.mailbox) {
+      throw new TheaterError("busy", `${mailbox.length} messages wait already: send again later.`);
+    }
+    if (feeder.backlog >= BACKLOG_MAX) {
+      throw new TheaterError("unavailable", "The ledger does not keep up: send again later.");
+    }
+  }
+}
+
+function keyOf({ idempotency, body }: MessageInput): MessageKey | null {
+  return idempotency === undefined ? null : messageKey(idempotency, body);
+}
+
+function newMessage(
+  kind: "send" | "request",
+  about: string,
+  { from, body, cause, waiting = [] }: Pick<MessageInput, "from" | "body" | "cause" | "waiting">,
+  params: readonly Value[],
+): Message {
+  assert(body instanceof Uint8Array, "a message's body is bytes");
+  const random = crypto.getRandomValues(new Uint8Array(48));
+  const [id, seed] = [toHex(random.subarray(0, 16)), random.slice(16)];
+  const origin =
+    cause === undefined
+      ? null
+      : { actor: from, seq: cause.seq, event: new Link("dag-cbor", cause.event) };
+  return { id, kind, about, from, cause: origin, params, seed, seq: null, key: null, waiting };
+}
+
+/** The guest's answer; its error and its failures are thrown with the event that records them. */
+function replyOf(end: TurnEnd): Reply {
+  switch (end.kind) {
+    case "committed": {
+      const [reply] = (end.result ?? []) as readonly (null | readonly [Uint8Array])[];
+      return { reply: reply?.[0] ?? null, event: end.event };
+    }
+    case "refused":
+      throw new RecordedError({
+        code: "guest-error",
+        message: textOf(end.error),
+        event: end.event,
+      });
+    case "failed": {
+      const code = FAILURE_CODES[end.failure];
+      throw new RecordedError({ code, message: `${end.code}: ${end.message}`, event: end.event });
+    }
+  }
+}
+
+/** The err of every `theater:simple` export is a text. */
+function textOf(error: Value): string {
+  return typeof error === "string" ? error : "the guest gave an error that is not a text";
+}
+
+const FAILURE_CODES = {
+  trap: "guest-trap",
+  limit: "limit-exceeded",
+  cut: "too-slow",
+  host: "host-failure",
+  lost: "host-failure",
+} as const;

@@ -1,0 +1,134 @@
+// Idempotency keys: a repetition with the same key and body gets the recorded outcome of the first.
+//
+// A key is kept from the transaction that records its outcome. Refusals before that are not kept, so a
+// caller who was told "busy" may try again with the same key.
+
+import { sha256 } from "../../chain/hash.ts";
+import { toHex } from "../../lib/bytes.ts";
+import { isActorId } from "../../chain/actor-id.ts";
+import { TheaterError } from "../../lib/errors.ts";
+import type { IdempotencyKey, LifecycleChange } from "../protocol.ts";
+
+const KEPT_MS = 24 * 3_600_000;
+/** Keys of one actor; a full table refuses new keys rather than forgetting old ones early. */
+const KEYS_MAX = 10_000;
+/** In place of the digest of a body that was erased. */
+const ERASED = "";
+
+export type Route = "send" | "request" | LifecycleChange;
+
+/** A key with the digest of the body it came with: hex of sha256. */
+export interface MessageKey extends IdempotencyKey {
+  digest: string;
+}
+
+export class Idempotency {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** The seq of the event that holds the outcome. Throws `key-reused` for another body, `busy` when full. */
+  find(route: Route, { principal, key, digest }: MessageKey): number | undefined {
+    const [row] = this.#sql
+      .exec<{ digest: string; seq: number; expires: number }>(
+        "SELECT digest, seq, expires FROM idempotency WHERE principal = ? AND route = ? AND key = ?",
+        principal,
+        route,
+        key,
+      )
+      .toArray();
+    if (row === undefined || row.expires <= Date.now()) {
+      if (isActorId(principal)) this.#refuseSuperseded(route, principal, key);
+      else if (route === "send" || route === "request") this.#refuseWhenFull();
+      return undefined;
+    }
+    if (row.digest === digest) return row.seq;
+    if (row.digest === ERASED) {
+      throw new TheaterError(
+        "wrong-state",
+        "What this Idempotency-Key did was done once and is erased: use a new key.",
+        { seq: row.seq },
+      );
+    }
+    throw new TheaterError(
+      "key-reused",
+      "This Idempotency-Key came with another body before: use a new key.",
+    );
+  }
+
+  /**
+   * An actor asks one thing at a time, under keys that count up (<actor>/<turn>/<call>): one row for each
+   * actor is enough, and a key before the kept one is a late duplicate.
+   */
+  #refuseSuperseded(route: Route, principal: string, key: string): void {
+    const [row] = this.#sql
+      .exec<{ key: string }>(
+        "SELECT key FROM idempotency WHERE principal = ? AND route = ?",
+        principal,
+        route,
+      )
+      .toArray();
+    if (row === undefined || !isBefore(key, row.key)) return;
+    throw new TheaterError(
+      "wrong-state",
+      "The actor that sent this has asked something else since.",
+    );
+  }
+
+  #refuseWhenFull(): void {
+    const [row] = this.#sql
+      .exec<{ kept: number }>(
+        "SELECT count(*) AS kept FROM idempotency WHERE expires > ? AND principal LIKE 'token:%'",
+        Date.now(),
+      )
+      .toArray();
+    if ((row?.kept ?? 0) < KEYS_MAX) return;
+    throw new TheaterError(
+      "busy",
+      `This actor holds ${KEYS_MAX} idempotency keys of the last 24 hours: try later.`,
+    );
+  }
+
+  /**
+   * In the transaction that erases the events: a body's digest has no salt, so it goes with the body. The
+   * key stays and is refused, or a repetition would act again.
+   */
+  forget(seqs: readonly number[]): void {
+    this.#sql.exec(
+      "UPDATE idempotency SET digest = ? WHERE seq IN (SELECT value FROM json_each(?))",
+      ERASED,
+      JSON.stringify(seqs),
+    );
+  }
+
+  /** In the transaction that records the outcome. */
+  keep(route: Route, { principal, key, digest }: MessageKey, seq: number): void {
+    const now = Date.now();
+    this.#sql.exec("DELETE FROM idempotency WHERE expires <= ?", now);
+    if (isActorId(principal)) {
+      this.#sql.exec("DELETE FROM idempotency WHERE principal = ? AND route = ?", principal, route);
+    }
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)",
+      principal,
+      route,
+      key,
+      digest,
+      seq,
+      now + KEPT_MS,
+    );
+  }
+}
+
+export function messageKey({ principal, key }: IdempotencyKey, body: Uint8Array): MessageKey {
+  return { principal, key, digest: toHex(sha256(body)) };
+}
+
+/** Whether the turn and call in one call id are before those in another. */
+function isBefore(key: string, other: string): boolean {
+  const [, turn = 0, call = 0] = key.split("/").map(Number);
+  const [, otherTurn = 0, otherCall = 0] = other.split("/").map(Number);
+  return turn < otherTurn || (turn === otherTurn && call < otherCall);
+}

@@ -1,0 +1,73 @@
+// What an actor is between turns: its state and a few single values. Written only inside the journal's
+// transactions, together with the events that say the same.
+
+import { concat, equalBytes } from "../../lib/bytes.ts";
+import type { MessageKey } from "../mail/idempotency.ts";
+import type { ActorStatus } from "../protocol.ts";
+import { PART_BYTES_MAX } from "../tables.ts";
+
+export interface CellValues {
+  status: ActorStatus;
+  /** Why it is stopped or failed; empty otherwise. */
+  reason: string;
+  /** What the ledger said when it was found to hold another history; absent while it was not. */
+  forked: string;
+  createdMs: number;
+  parent: string | null;
+  /** A turn that has flushed events and has not ended: its number, its message's seq and key. */
+  openTurn: { turn: number; message: number; key: MessageKey | null } | null;
+  /** Which of the ledger's databases this chain is in, for ever. */
+  shard: number;
+  /** The ledger's head as last heard; written along with other things, so it may lag behind. */
+  acknowledged: number;
+  /** The run that is being sealed ends here; null while none is. It starts behind the last segment. */
+  sealing: number | null;
+}
+
+export class Cell {
+  readonly #sql: SqlStorage;
+  #state: Uint8Array | null | undefined;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** The newest committed state. */
+  get state(): Uint8Array | null {
+    if (this.#state === undefined) {
+      const rows = this.#sql
+        .exec<{ bytes: ArrayBuffer }>("SELECT bytes FROM state ORDER BY part")
+        .toArray();
+      this.#state =
+        rows.length === 0 ? null : concat(rows.map(({ bytes }) => new Uint8Array(bytes)));
+    }
+    return this.#state;
+  }
+
+  isState(state: Uint8Array | null): boolean {
+    const current = this.state;
+    if (current === null || state === null) return current === state;
+    return equalBytes(current, state);
+  }
+
+  setState(state: Uint8Array | null): void {
+    this.#state = undefined; // read again from disk: the transaction may still be rolled back
+    this.#sql.exec("DELETE FROM state");
+    if (state === null) return;
+    for (let part = 0; part === 0 || part * PART_BYTES_MAX < state.length; part++) {
+      const bytes = state.subarray(part * PART_BYTES_MAX, (part + 1) * PART_BYTES_MAX);
+      this.#sql.exec("INSERT INTO state VALUES (?, ?)", part, bytes);
+    }
+  }
+
+  get<K extends keyof CellValues>(name: K): CellValues[K] | undefined {
+    const [row] = this.#sql
+      .exec<{ value: string }>("SELECT value FROM cell WHERE name = ?", name)
+      .toArray();
+    return row === undefined ? undefined : (JSON.parse(row.value) as CellValues[K]);
+  }
+
+  set<K extends keyof CellValues>(name: K, value: CellValues[K]): void {
+    this.#sql.exec("INSERT OR REPLACE INTO cell VALUES (?, ?)", name, JSON.stringify(value));
+  }
+}

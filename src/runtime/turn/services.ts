@@ -1,0 +1,101 @@
+// What the runtime does for handlers during one turn.
+
+import { cidText } from "../../chain/cid.ts";
+import type { LedgerEntry } from "../../chain/ledger.ts";
+import { Link } from "../../chain/value.ts";
+import {
+  err,
+  failed,
+  ok,
+  type ChainView,
+  type HandlerAnswer,
+  type Services,
+} from "../../handlers/handler.ts";
+import type { LabelledStores } from "../../store/labels.ts";
+import type { Journal } from "../record/journal.ts";
+import type { ActorRpc } from "../protocol.ts";
+import type { PendingSend } from "./turn-parts.ts";
+
+interface ServiceParts {
+  journal: Journal;
+  stores: LabelledStores;
+  peer: (id: string) => ActorRpc;
+  /** The actors whose turns wait for the one that asks. */
+  waiting: readonly string[];
+}
+
+/** Actors that may wait for one another in a row. */
+const WAITING_MAX = 32;
+
+export function servicesFor(
+  parts: ServiceParts,
+  turn: { addSend(send: PendingSend): HandlerAnswer },
+): Services {
+  const { journal, stores } = parts;
+  return {
+    stores,
+    send: (to, body) => turn.addSend({ to, body }),
+    request: (to, body, callId) => request(parts, to, body, callId),
+    chain: (limit) => chainView(journal, limit),
+  };
+}
+
+/** The call id is the message's key at the other actor, so a repetition is answered once more, not run. */
+async function request(
+  { journal, peer, waiting }: ServiceParts,
+  to: string,
+  body: Uint8Array,
+  callId: string,
+) {
+  const from = journal.actor;
+  // The intent was appended just before this call, with no await in between: it is the head.
+  const { seq, digest: event } = journal.head;
+  const chain = [...waiting, from];
+  // It would wait for a turn that waits for this one, until one of them is cut.
+  if (chain.includes(to)) return err(`request-cycle: ${to} waits for the answer of this turn`);
+  if (chain.length > WAITING_MAX) return err(`request-depth: ${WAITING_MAX} actors wait already`);
+  try {
+    const answer = await peer(to).request({
+      body,
+      from,
+      idempotency: { principal: from, key: callId },
+      cause: { seq, event },
+      waiting: chain,
+    });
+    if (answer.ok) return ok(answer.value.reply ?? new Uint8Array(0));
+    const { code, message } = answer.error;
+    return code === "guest-error" ? err(message) : failed(`${code}: ${message}`);
+  } catch {
+    return failed("outcome-unknown: the connection to the actor broke");
+  }
+}
+
+/** Payload bytes of one view: it is copied into the guest's memory. */
+const VIEW_BYTES_MAX = 4 * 1024 * 1024;
+
+/** The newest events that fit, oldest first. */
+function chainView(journal: Journal, limit: number): ChainView {
+  const { head } = journal;
+  const events: LedgerEntry[] = [];
+  let bytes = 0;
+  for (let seq = head.seq; seq >= 0 && events.length < limit; seq--) {
+    const [event] = journal.entries(seq, 1);
+    bytes += event?.payload.block?.length ?? 0;
+    if (event === undefined || bytes > VIEW_BYTES_MAX) break;
+    events.unshift(event);
+  }
+  const recorded = {
+    from: events[0]?.seq ?? head.seq + 1,
+    to: head.seq,
+    head: cidText(new Link("dag-cbor", head.digest)),
+  };
+  return {
+    recorded,
+    events: events.map(({ cid, parent, type, payload }) => ({
+      digest: cid,
+      parent,
+      type,
+      payload: payload.block ?? new Uint8Array(0),
+    })),
+  };
+}

@@ -1,0 +1,63 @@
+// What a turn is given: its message, and the parts of its actor that it works on.
+
+import type { Cause, MessageKind } from "../../chain/event-types.ts";
+import type { Value } from "../../chain/value.ts";
+import type { Executor, ModuleSetRef } from "../../executor/executor.ts";
+import type { HandlerAnswer, Services } from "../../handlers/handler.ts";
+import type { Cell } from "../record/cell.ts";
+import type { Blocks } from "../record/content.ts";
+import type { MessageKey } from "../mail/idempotency.ts";
+import type { Journal } from "../record/journal.ts";
+import type { Limits } from "../birth/manifest.ts";
+
+export interface Message {
+  id: string;
+  kind: MessageKind;
+  /** The export that takes it, `interface#function`. */
+  about: string;
+  from: Value;
+  cause: Cause | null;
+  /** The function's arguments behind the state. For `actor#init`: the given state, then the arguments. */
+  params: readonly Value[];
+  seed: Uint8Array;
+  /** Its place in the chain, if it was appended at admission; null: the turn appends it. */
+  seq: number | null;
+  /** The actors whose turns wait for the answer. */
+  waiting: readonly string[];
+  /** Under which a repetition finds the end of its turn. */
+  key: MessageKey | null;
+}
+
+/** What a turn needs of its actor. */
+export interface TurnParts {
+  journal: Journal;
+  cell: Cell;
+  executor: Executor;
+  modules: ModuleSetRef;
+  content: Blocks;
+  limits: Limits;
+  grants: Readonly<Record<string, Value>>;
+  /** `waiting`: the actors whose turns wait for this one, besides its own. */
+  services(
+    turn: { addSend(send: PendingSend): HandlerAnswer },
+    waiting: readonly string[],
+  ): Services;
+  /** Written in the transaction that ends the turn, whatever the end is. */
+  onEnd(end: TurnRecord): void;
+}
+
+export interface PendingSend {
+  to: string;
+  body: Uint8Array;
+}
+
+/** What the transaction that ends a turn has just recorded. */
+export interface TurnRecord {
+  turn: number;
+  /** The event of the end. */
+  seq: number;
+  committed: boolean;
+  sends: readonly PendingSend[];
+  /** The argument of `runtime.shutdown` if the guest called it, an option; null: it did not. */
+  data: Value;
+}

@@ -1,0 +1,207 @@
+// One turn: one exported function called once for one message, committed or closed as a whole.
+//
+// Invariants: a turn ends with exactly one of turn.committed, turn.refused, turn.failed; what it did to
+// the actor becomes real in that one transaction or not at all; nothing of it acts after its end.
+
+import type { Failure } from "../../chain/event-types.ts";
+import type { Value } from "../../chain/value.ts";
+import type { HostCall, TurnOutcome, TurnOutput } from "../../executor/executor.ts";
+import { checkOutcome } from "../../handlers/signatures.ts";
+import { TheaterError } from "../../lib/errors.ts";
+import type { Draft } from "../record/journal.ts";
+import type { EventRef } from "../protocol.ts";
+import { TurnDoor } from "./turn-door.ts";
+import type { Message, TurnParts } from "./turn-parts.ts";
+
+/** The recorded end of a turn. */
+export type TurnEnd = { event: EventRef } & (
+  | { kind: "committed"; result: Value }
+  | { kind: "refused"; error: Value }
+  /** `message` is for people; it is not recorded. */
+  | { kind: "failed"; failure: Failure; code: string; message: string }
+);
+
+/** Host calls of one turn; a guest that needs more is looping. */
+const HOST_CALLS_MAX = 10_000;
+
+export class Turn {
+  readonly #parts: TurnParts;
+  readonly #message: Message;
+  readonly #door: TurnDoor;
+  #cut: ((outcome: TurnOutcome) => void) | undefined;
+
+  constructor(parts: TurnParts, message: Message) {
+    this.#parts = parts;
+    this.#message = message;
+    this.#door = new TurnDoor(parts, message, parts.journal.lastTurn() + 1);
+  }
+
+  /** Ends the turn from outside. What it flushed stays; the rest is as if it had not been. */
+  cut(code: string): void {
+    this.#cut?.({ kind: "failed", failure: "cut", code, message: `the turn was cut off: ${code}` });
+  }
+
+  /** Throws only if nothing could be recorded. */
+  async run(): Promise<TurnEnd> {
+    const { journal } = this.#parts;
+    journal.frozenMs = journal.nowMs();
+    try {
+      const output = await this.#execute(journal.frozenMs);
+      this.#door.close();
+      return await this.#end(output);
+    } finally {
+      this.#door.close();
+      journal.frozenMs = undefined;
+    }
+  }
+
+  async #execute(time: number): Promise<TurnOutput> {
+    const { cell, executor, modules, grants, limits } = this.#parts;
+    const { about, params, seed } = this.#message;
+    const state: Value = cell.state === null ? null : [cell.state];
+    const args = about === INIT ? params : [state, params];
+    const input = { about, params: args, time, seed, grants, hostCallsMax: HOST_CALLS_MAX };
+    const running = executor
+      .run(modules, input, this.#door.stub())
+      .then((output) => {
+        // The isolate runs code made from untrusted bytes: what it answers may have any form.
+        if (output.outcome.kind !== "failed") checkOutcome(about, output.outcome);
+        return output;
+      })
+      .catch((thrown: unknown): TurnOutput => {
+        const message = thrown instanceof Error ? thrown.message : String(thrown);
+        return {
+          outcome: { kind: "failed", failure: "host", code: "isolate", message },
+          answered: [],
+        };
+      });
+    const cut = new Promise<TurnOutput>((resolve) => {
+      this.#cut = (outcome) => resolve({ outcome, answered: [] });
+    });
+    const timer = setTimeout(() => this.cut("turn-ms"), limits.turnMs);
+    try {
+      return await Promise.race([running, cut]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #end({ outcome, answered }: TurnOutput): Promise<TurnEnd> {
+    try {
+      const calls = this.#door.takeBuffer(answered);
+      const end = outcome.kind === "returned" ? this.#checkState(outcome.value) : outcome;
+      if (end.kind === "returned") return await this.#commit(end.value, calls);
+      if (end.kind === "refused") return await this.#refuse(end.error, calls);
+      return await this.#fail(end, calls);
+    } catch (thrown) {
+      // What the guest made does not fit into an event: its fault, and nothing of it was recorded.
+      if (!(thrown instanceof TheaterError)) throw thrown;
+      const { code, message } = thrown;
+      if (code === "host-failure") {
+        return await this.#fail({ kind: "failed", failure: "host", code: "isolate", message }, []);
+      }
+      if (!UNRECORDABLE.has(code)) throw thrown;
+      return await this.#fail(
+        { kind: "failed", failure: "limit", code: "recorded-bytes", message },
+        [],
+      );
+    }
+  }
+
+  #checkState(value: Value): TurnOutcome {
+    const bytes = stateOf(value)?.length ?? 0;
+    const { stateBytes } = this.#parts.limits;
+    if (bytes <= stateBytes) return { kind: "returned", value };
+    const message = `the new state has ${bytes} bytes; the limit is ${stateBytes} (limits.state_bytes)`;
+    return { kind: "failed", failure: "limit", code: "state-bytes", message };
+  }
+
+  async #commit(value: Value, calls: readonly HostCall[]): Promise<TurnEnd> {
+    const { journal, cell } = this.#parts;
+    const state = stateOf(value);
+    const result = (value as readonly Value[])[1] ?? null;
+    const changed = !cell.isState(state);
+    const sends = this.#door.sends;
+    const { shutdown } = this.#door;
+    const fields = {
+      state: changed ? (state === null ? [] : [state]) : null,
+      result,
+      sends: sends.map(({ to, body }) => ({ to, bytes: body.length })),
+    };
+    // The commit point: this one synchronous transaction. From its end on the turn has happened; until
+    // then it has not, and a crash leaves no trace of it.
+    const event = await this.#flush([fields, calls], calls, (message) => {
+      const committed = journal.append({
+        ...this.#draft("turn.committed"),
+        fields: { message, ...fields },
+      });
+      if (changed) cell.setState(state);
+      const data = shutdown === undefined ? null : [shutdown];
+      const { turn } = this.#door;
+      this.#parts.onEnd({ turn, seq: committed.seq, committed: true, sends, data });
+      return committed;
+    });
+    return { kind: "committed", event: ref(event), result };
+  }
+
+  async #refuse(error: Value, calls: readonly HostCall[]): Promise<TurnEnd> {
+    const event = await this.#closeWith([error, calls], calls, (message) => ({
+      ...this.#draft("turn.refused"),
+      fields: { message, error },
+    }));
+    return { kind: "refused", event, error };
+  }
+
+  async #fail(
+    { failure, code, message: reason }: TurnOutcome & { kind: "failed" },
+    calls: readonly HostCall[],
+  ): Promise<TurnEnd> {
+    const event = await this.#closeWith(calls, calls, (message) => ({
+      ...this.#draft("turn.failed"),
+      fields: { message, kind: failure, code },
+    }));
+    return { kind: "failed", event, failure, code, message: reason };
+  }
+
+  /** Ends the turn without effect: its calls are recorded, its sends and its state are not. */
+  async #closeWith(
+    values: unknown,
+    calls: readonly HostCall[],
+    draft: (message: number) => Draft,
+  ): Promise<EventRef> {
+    const { journal } = this.#parts;
+    return await this.#flush(values, calls, (message) => {
+      const closed = journal.append(draft(message));
+      const { turn } = this.#door;
+      this.#parts.onEnd({ turn, seq: closed.seq, committed: false, sends: [], data: null });
+      return ref(closed);
+    });
+  }
+
+  #draft<T extends Draft["type"]>(type: T): { type: T; about: string; turn: number } {
+    return { type, about: "", turn: this.#door.turn };
+  }
+
+  /** Content too large for a payload goes to the store before the flush that names it. */
+  async #flush<T>(
+    values: unknown,
+    calls: readonly HostCall[],
+    write: (message: number) => T,
+  ): Promise<T> {
+    const named = [values, this.#message.params] as unknown as Value;
+    return await this.#parts.content.keep(named, () => this.#door.flush(calls, write));
+  }
+}
+
+/** Guests export it as `theater:simple/actor`. */
+export const INIT = "theater:simple/actor#init";
+
+const UNRECORDABLE: ReadonlySet<string> = new Set(["bad-block", "too-large"]);
+
+/** The first item of what every exported function returns: `option<list<u8>>`. */
+function stateOf(value: Value): Uint8Array | null {
+  const [state] = value as readonly (null | readonly [Uint8Array])[];
+  return state === null || state === undefined ? null : state[0];
+}
+
+const ref = ({ seq, cid }: EventRef): EventRef => ({ seq, cid });
