@@ -130,7 +130,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
   ): Promise<Answer<{ status: ActorStatus; event: EventRef }>> {
     return await answer(async () => {
       const life = this.#alive();
-      const changed = await life.change(change, principal, key);
+      const changed = await life.control.change(change, principal, key);
       await life.settle(false);
       return changed;
     });

@@ -9,8 +9,10 @@ import type { LabelledStores } from "../store/labels.ts";
 import type { ContentStore } from "../store/store.ts";
 import type { Archive } from "../chain/archive.ts";
 import type { D1Segments } from "../chain/d1-segments.ts";
+import { Alarm, ALARM_MS } from "./alarm.ts";
 import { Admission } from "./mail/admission.ts";
 import type { Births } from "./birth/births.ts";
+import { Control } from "./control.ts";
 import { Cell } from "./record/cell.ts";
 import type { Checkpoints } from "./record/checkpoints.ts";
 import type { Blocks } from "./record/content.ts";
@@ -20,24 +22,15 @@ import { Feeder } from "./record/feeder.ts";
 import { Followers } from "./record/followers.ts";
 import { readGenesis, type Genesis } from "./birth/genesis.ts";
 import { History } from "./record/history.ts";
-import { Idempotency, messageKey, type MessageKey } from "./mail/idempotency.ts";
+import { Idempotency } from "./mail/idempotency.ts";
+import { Listing } from "./listing.ts";
 import { Journal } from "./record/journal.ts";
-import { lifecycleEvent, statusAfter } from "./lifecycle.ts";
 import { closeLostTurn } from "./turn/lost-turn.ts";
 import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
 import { Notary, type Log } from "./record/notary.ts";
 import { Outbox } from "./mail/outbox.ts";
-import type {
-  ActorRpc,
-  ActorStatus,
-  ActorSummary,
-  EventRef,
-  LifecycleChange,
-  Mark,
-  Erasure,
-  ErasureInput,
-} from "./protocol.ts";
+import type { ActorRpc, ActorSummary, EventRef, Mark, Erasure, ErasureInput } from "./protocol.ts";
 import { Runner } from "./turn/runner.ts";
 import { Sealer } from "./record/sealer.ts";
 import { servicesFor } from "./turn/services.ts";
@@ -62,21 +55,15 @@ export interface Surroundings {
   peer: (id: string) => ActorRpc;
 }
 
-/** What a change of status has in place of a body. */
-const NO_BODY = new Uint8Array(0);
-
-/** How long after unfinished work the alarm looks again. Ordinary work never waits for it. */
-const ALARM_MS = 5_000;
-
 export class Life {
   readonly id: string;
   readonly journal: Journal;
   readonly history: History;
   readonly cell: Cell;
   readonly admission: Admission;
+  readonly control: Control;
   readonly genesis: Genesis;
   readonly notary: Notary;
-  readonly #storage: DurableObjectStorage;
   readonly #around: Surroundings;
   readonly #mailbox: Mailbox;
   readonly #outbox: Outbox;
@@ -86,17 +73,17 @@ export class Life {
   readonly #eraser: Eraser;
   readonly #sealer: Sealer;
   readonly #followers = new Followers();
-  #alarmSet = false;
-  #listed: string | undefined;
+  readonly #listing: Listing;
+  readonly #alarm: Alarm;
 
   constructor(storage: DurableObjectStorage, id: string, around: Surroundings) {
     const { sql } = storage;
     this.id = id;
-    this.#storage = storage;
     this.#around = around;
     this.journal = new Journal(storage, id);
     this.journal.open();
     this.cell = new Cell(sql);
+    this.#alarm = new Alarm(storage);
     this.history = new History(sql, this.journal, around.archive);
     const tree = new TreeKeeper(sql, this.journal);
     const [entry] = this.journal.entries(0, 1);
@@ -128,6 +115,12 @@ export class Life {
     });
     this.#feeder.onRewind = (lostFrom) => this.#onRewind(lostFrom);
     this.#runner = this.#makeRunner();
+    this.control = new Control({
+      ...this.#records(),
+      feeder: this.#feeder,
+      runner: this.#runner,
+    });
+    this.#listing = new Listing({ ...this.#records(), ...around, genesis: this.genesis });
     this.notary = new Notary({
       log: around.log,
       journal: this.journal,
@@ -139,23 +132,14 @@ export class Life {
         return this.#feeder.acknowledged;
       },
     });
-    this.admission = new Admission({
-      journal: this.journal,
-      cell: this.cell,
-      mailbox: this.#mailbox,
-      idempotency: this.#idempotency,
-      content: around.blocks,
-      limits: this.genesis.limits,
-      feeder: this.#feeder,
-      run: () => this.#run(),
-    });
+    this.admission = this.#makeAdmission();
     this.journal.onAppend = () => {
       this.#arm();
       this.#followers.wake();
     };
     closeLostTurn(this.#records());
     this.#mailbox.open(this.journal);
-    this.#run();
+    this.#runner.start();
     this.#feeder.poke();
   }
 
@@ -167,6 +151,20 @@ export class Life {
       mailbox: this.#mailbox,
       idempotency: this.#idempotency,
     };
+  }
+
+  #makeAdmission(): Admission {
+    const around = this.#around;
+    return new Admission({
+      journal: this.journal,
+      cell: this.cell,
+      mailbox: this.#mailbox,
+      idempotency: this.#idempotency,
+      content: around.blocks,
+      limits: this.genesis.limits,
+      feeder: this.#feeder,
+      run: () => this.#runner.start(),
+    });
   }
 
   #makeRunner(): Runner {
@@ -219,11 +217,7 @@ export class Life {
       this.cell.set("forked", error.message);
       this.#arm(); // for the directory
     });
-    this.#run(); // tells those who wait
-  }
-
-  #run(): void {
-    void this.#runner.run().catch(() => undefined);
+    this.#runner.start(); // tells those who wait
   }
 
   /** In every transaction that appends: if this object dies now, the alarm wakes it. */
@@ -231,87 +225,30 @@ export class Life {
     this.#feeder.poke();
     const acknowledged = this.#feeder.acknowledged;
     if (this.cell.get("acknowledged") !== acknowledged) this.cell.set("acknowledged", acknowledged);
-    if (this.#alarmSet) return;
-    this.#alarmSet = true;
-    void this.#storage.setAlarm(Date.now() + ALARM_MS);
+    this.#alarm.arm(Date.now() + ALARM_MS);
   }
 
-  /** The alarm is one slot and is used up when it fires; it is set again while anything is pending. */
+  /** Set again while anything is pending. */
   async onAlarm(): Promise<void> {
-    this.#alarmSet = false;
+    this.#alarm.fired();
     await Promise.allSettled([this.#outbox.deliver(), this.feed()]);
     await this.#seal();
     // An object with a request in it stays in memory: so wait, but not so long that all else waits too.
     const line = this.#runner.run().catch(() => undefined);
     await Promise.race([line, new Promise((resolve) => setTimeout(resolve, ALARM_MS))]);
-    if (this.#alarmSet || !this.#isPending()) return;
-    this.#alarmSet = true;
-    await this.#storage.setAlarm(Date.now() + ALARM_MS);
+    if (this.#isPending()) this.#alarm.arm(Date.now() + ALARM_MS);
   }
 
   #isPending(): boolean {
     return (
-      (this.status === "running" && this.#mailbox.holdsSends) ||
+      (this.cell.status === "running" && this.#mailbox.holdsSends) ||
       this.cell.get("openTurn") != null ||
       this.#outbox.nextDueMs() !== undefined ||
       this.#feeder.isPending ||
       this.#eraser.isPending ||
       this.#sealer.isPending ||
-      this.#listed !== this.status
+      this.#listing.isPending
     );
-  }
-
-  get status(): ActorStatus {
-    return this.cell.get("status") ?? "failed";
-  }
-
-  /** A stop waits for the running turn, a terminate cuts it; the others do not look at it. */
-  async change(
-    change: LifecycleChange,
-    principal: string,
-    key: string | null,
-  ): Promise<{ status: ActorStatus; event: EventRef }> {
-    const keyed = key === null ? null : messageKey({ principal, key }, NO_BODY);
-    const known = (): number | undefined =>
-      keyed === null ? undefined : this.#idempotency.find(change, keyed);
-    const apply = (): { status: ActorStatus; event: EventRef } => {
-      const seq = known(); // again: a repetition may have come through while a turn ended
-      if (seq !== undefined) return { status: this.status, event: this.journal.ref(seq) };
-      return this.#change(change, principal, keyed);
-    };
-    try {
-      if (known() !== undefined) return apply();
-      statusAfter(change, this.status);
-      if (change !== "stop" && change !== "terminate") return apply();
-      return await this.#runner.between(apply, change === "terminate" ? "terminated" : undefined);
-    } finally {
-      this.#run();
-    }
-  }
-
-  #change(change: LifecycleChange, principal: string, key: MessageKey | null) {
-    const status = statusAfter(change, this.status);
-    if (change === "restart") this.#requireBegun();
-    const event = this.journal.transaction(() => {
-      const appended = this.journal.append(lifecycleEvent(change, principal, 1));
-      this.cell.set("status", status);
-      this.cell.set("reason", status === "stopped" ? change : "");
-      if (key !== null) this.#idempotency.keep(change, key, appended.seq);
-      return { seq: appended.seq, cid: appended.cid };
-    });
-    return { status, event };
-  }
-
-  /** An actor whose init did not succeed has no state to go on from; one that is forked has two. */
-  #requireBegun(): void {
-    if (this.#feeder.isForked) {
-      const message = "The ledger holds another history of this actor: it cannot go on as either.";
-      throw new TheaterError("chain-fork", message);
-    }
-    const end = this.journal.endOfTurn(1);
-    if (end !== undefined && this.journal.entries(end, 1)[0]?.type === "turn.committed") return;
-    const message = "The actor's init did not succeed: start a new one from a mended manifest.";
-    throw new TheaterError("wrong-state", message, { status: this.status });
   }
 
   summary(): ActorSummary {
@@ -321,7 +258,7 @@ export class Life {
       name,
       component: digestText(component),
       manifest: digestText(manifest),
-      status: this.status,
+      status: this.cell.status,
       parent: this.cell.get("parent") ?? null,
       head: this.journal.headRef(),
       ledgerSeq: this.#feeder.acknowledged,
@@ -338,7 +275,7 @@ export class Life {
       await this.#feeder.feed();
     } finally {
       await this.#eraser.finish();
-      await this.#list(); // a chain that forked is what a list must show
+      await this.#listing.write(); // a chain that forked is what a list must show
     }
   }
 
@@ -346,25 +283,6 @@ export class Life {
     if (this.#feeder.isForked || !this.#sealer.isPending) return;
     await this.#sealer.run().catch(() => undefined); // it stays pending
     await this.#eraser.finish();
-  }
-
-  async #list(): Promise<void> {
-    if (this.#listed === this.status) return;
-    const { name, component, manifest } = this.genesis;
-    const { status } = this;
-    await this.#around.directory.record({
-      id: this.id,
-      name,
-      component,
-      manifest,
-      parent: this.cell.get("parent") ?? null,
-      status,
-      createdMs: this.cell.get("createdMs") ?? 0,
-      headSeq: this.journal.head.seq,
-      nextDueMs: null,
-      updatedMs: Date.now(),
-    });
-    this.#listed = status;
   }
 
   /** Erased is what this returns for, whether or not all copies are gone yet: that is repeated until so. */

@@ -32,6 +32,10 @@ export class Cell {
     this.#sql = sql;
   }
 
+  get status(): ActorStatus {
+    return this.get("status") ?? "failed";
+  }
+
   /** The newest committed state. */
   get state(): Uint8Array | null {
     if (this.#state === undefined) {

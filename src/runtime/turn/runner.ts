@@ -37,6 +37,11 @@ export class Runner {
     this.#parts = parts;
   }
 
+  /** As `run`, for those who do not wait. */
+  start(): void {
+    void this.run().catch(() => undefined);
+  }
+
   /** Runs what waits, if nothing runs. Resolves when the line is empty or the actor may not go on. */
   async run(): Promise<void> {
     if (!this.#isRunning) {
@@ -59,7 +64,7 @@ export class Runner {
   }
 
   get #mayBegin(): boolean {
-    return this.#holds === 0 && this.#parts.cell.get("status") === "running";
+    return this.#holds === 0 && this.#parts.cell.status === "running";
   }
 
   async #drain(): Promise<void> {
@@ -71,7 +76,7 @@ export class Runner {
         if (waiting === undefined) return;
         if (!(await this.#runOne(waiting))) return;
       }
-      if (cell.get("status") !== "running") this.#refuseRequests();
+      if (cell.status !== "running") this.#refuseRequests();
     } finally {
       // In the same step as the look at the line: what comes later starts anew.
       this.#isRunning = false;
@@ -167,7 +172,7 @@ export class Runner {
   /** Nobody waits for an actor that does not run. Sends were acknowledged and keep their place. */
   #refuseRequests(): void {
     const { cell, mailbox } = this.#parts;
-    const status = cell.get("status") ?? "failed";
+    const { status } = cell;
     for (const { failed } of mailbox.takeRequests()) {
       failed(
         new TheaterError("wrong-state", `The actor is ${status}: start it first.`, { status }),

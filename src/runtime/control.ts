@@ -1,0 +1,83 @@
+// What operators do to an actor: stop, terminate, restart, pause, resume. Each is one event, and a
+// repetition under the same key gets the first one's answer.
+
+import { TheaterError } from "../lib/errors.ts";
+import { lifecycleEvent, statusAfter } from "./lifecycle.ts";
+import { messageKey, type Idempotency, type MessageKey } from "./mail/idempotency.ts";
+import type { ActorStatus, EventRef, LifecycleChange } from "./protocol.ts";
+import type { Cell } from "./record/cell.ts";
+import type { Feeder } from "./record/feeder.ts";
+import type { Journal } from "./record/journal.ts";
+import type { Runner } from "./turn/runner.ts";
+
+interface ControlParts {
+  journal: Journal;
+  cell: Cell;
+  idempotency: Idempotency;
+  feeder: Feeder;
+  runner: Runner;
+}
+
+export interface Changed {
+  status: ActorStatus;
+  event: EventRef;
+}
+
+/** What a change of status has in place of a body. */
+const NO_BODY = new Uint8Array(0);
+
+export class Control {
+  readonly #parts: ControlParts;
+
+  constructor(parts: ControlParts) {
+    this.#parts = parts;
+  }
+
+  /** A stop waits for the running turn, a terminate cuts it; the others do not look at it. */
+  async change(change: LifecycleChange, principal: string, key: string | null): Promise<Changed> {
+    const { cell, journal, idempotency, runner } = this.#parts;
+    const keyed = key === null ? null : messageKey({ principal, key }, NO_BODY);
+    const known = (): number | undefined =>
+      keyed === null ? undefined : idempotency.find(change, keyed);
+    const apply = (): Changed => {
+      const seq = known(); // again: a repetition may have come through while a turn ended
+      if (seq !== undefined) return { status: cell.status, event: journal.ref(seq) };
+      return this.#apply(change, principal, keyed);
+    };
+    try {
+      if (known() !== undefined) return apply();
+      statusAfter(change, cell.status);
+      if (change !== "stop" && change !== "terminate") return apply();
+      return await runner.between(apply, change === "terminate" ? "terminated" : undefined);
+    } finally {
+      runner.start();
+    }
+  }
+
+  #apply(change: LifecycleChange, principal: string, key: MessageKey | null): Changed {
+    const { cell, journal, idempotency } = this.#parts;
+    const status = statusAfter(change, cell.status);
+    if (change === "restart") this.#requireBegun();
+    const event = journal.transaction(() => {
+      const appended = journal.append(lifecycleEvent(change, principal, 1));
+      cell.set("status", status);
+      cell.set("reason", status === "stopped" ? change : "");
+      if (key !== null) idempotency.keep(change, key, appended.seq);
+      return { seq: appended.seq, cid: appended.cid };
+    });
+    return { status, event };
+  }
+
+  /** An actor whose init did not succeed has no state to go on from; one that is forked has two. */
+  #requireBegun(): void {
+    const { cell, journal, feeder } = this.#parts;
+    if (feeder.isForked) {
+      const message = "The ledger holds another history of this actor: it cannot go on as either.";
+      throw new TheaterError("chain-fork", message);
+    }
+    const end = journal.endOfTurn(1);
+    if (end !== undefined && journal.entries(end, 1)[0]?.type === "turn.committed") return;
+    const message = "The actor's init did not succeed: start a new one from a mended manifest.";
+    throw new TheaterError("wrong-state", message, { status: cell.status });
+  }
+}
