@@ -16,10 +16,11 @@ const LAYERS: Record<string, readonly string[]> = {
   executor: ["lib", "chain", "build"],
   handlers: ["lib", "chain", "store", "executor"],
   supervision: ["lib", "chain"],
-  runtime: ["lib", "chain", "store", "executor", "handlers", "supervision"],
+  manifest: ["lib", "chain", "executor", "handlers"],
+  runtime: ["lib", "chain", "store", "executor", "handlers", "manifest", "supervision"],
   server: ["lib", "chain", "store", "executor", "runtime"],
   guest: [],
-  cli: ["lib", "chain"],
+  cli: ["lib", "chain", "executor", "handlers", "manifest"],
 };
 
 /** The composition roots, one per isolate: each wires the layers together and so may import them all. */

@@ -5,7 +5,7 @@ import { RpcTarget } from "cloudflare:workers";
 import type { Value } from "../../chain/value.ts";
 import type { HostAnswer, HostCall, TurnAbort, TurnHost } from "../../executor/executor.ts";
 import { err, ok, type HandlerAnswer } from "../../handlers/handler.ts";
-import { findHostFunction, isPure } from "../../handlers/registry.ts";
+import { findHostFunction, pureHandler } from "../../handlers/registry.ts";
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { Message, PendingSend, TurnParts } from "./turn-parts.ts";
 
@@ -78,7 +78,9 @@ export class TurnDoor {
   /** The isolate runs code made from untrusted bytes: what it claims to have answered is checked. */
   #keep(answered: readonly HostCall[]): void {
     for (const call of answered) {
-      if (isPure(call.about) && Array.isArray(call.args) && Object.hasOwn(OUTCOMES, call.outcome)) {
+      const handler = pureHandler(call.about);
+      const isGranted = handler !== undefined && Object.hasOwn(this.#parts.grants, handler);
+      if (isGranted && Array.isArray(call.args) && Object.hasOwn(OUTCOMES, call.outcome)) {
         this.#buffer.push(call);
         if (call.about === SHUTDOWN) this.#shutdown = call.args[0] ?? null;
       } else {
@@ -109,7 +111,7 @@ export class TurnDoor {
 
   async #answer(about: string, args: readonly Value[]): Promise<HostAnswer> {
     const found = findHostFunction(about);
-    if (found === undefined || !(found.handler in this.#parts.grants)) {
+    if (found === undefined || !Object.hasOwn(this.#parts.grants, found.handler)) {
       return { abort: broken(`${about} is not granted`) };
     }
     const { handler, fn } = found;
