@@ -25,7 +25,6 @@ import { History } from "./record/history.ts";
 import { Idempotency } from "./mail/idempotency.ts";
 import { Listing } from "./listing.ts";
 import { Journal } from "./record/journal.ts";
-import { closeLostTurn } from "./turn/lost-turn.ts";
 import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
 import { Notary, type Log } from "./record/notary.ts";
@@ -147,7 +146,6 @@ export class Life {
       this.#arm();
       this.#followers.wake();
     };
-    closeLostTurn(this.#records());
     this.#mailbox.open(this.journal);
     this.#runner.start();
     this.#feeder.poke();
@@ -175,6 +173,7 @@ export class Life {
       grants: this.genesis.permissions.held,
       feeder: this.#feeder,
       run: () => this.#runner.start(),
+      endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
     });
   }
 
