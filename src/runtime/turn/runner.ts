@@ -63,6 +63,11 @@ export class Runner {
     }
   }
 
+  /** Whether a turn is running now. */
+  get isTurning(): boolean {
+    return this.#current !== undefined;
+  }
+
   get #mayBegin(): boolean {
     return this.#holds === 0 && this.#parts.cell.status === "running";
   }
