@@ -78,18 +78,17 @@ export class Runner {
     }
   }
 
-<<<<<<< HEAD
   /** Whether a turn is running now. */
   get isTurning(): boolean {
     return this.#current !== undefined;
-=======
+  }
+
   /** The end of the open turn, for a caller who has come back for it. */
   async endOfOpenTurn(): Promise<TurnEnd> {
     const { promise, resolve: done, reject: failed } = Promise.withResolvers<TurnEnd>();
     this.#left.push({ done, failed });
     this.start();
     return await promise;
->>>>>>> main
   }
 
   get #mayBegin(): boolean {
