@@ -124,6 +124,7 @@ export class Life {
     });
     this.#feeder.onRewind = (lostFrom) => this.#onRewind(lostFrom);
     this.#runner = this.#makeRunner();
+    this.#feeder.isTurning = () => this.#runner.isTurning;
     this.control = new Control({
       ...this.#records(),
       feeder: this.#feeder,
@@ -189,6 +190,7 @@ export class Life {
       grants: this.genesis.permissions.held,
       services: (turn, waiting) => servicesFor({ ...around, journal: this.journal, waiting }, turn),
       settled: () => {
+        this.#feeder.poke();
         if (this.#outbox.nextDueMs() !== undefined) {
           void this.#outbox.deliver().catch(() => undefined);
         }
@@ -215,6 +217,7 @@ export class Life {
     this.journal.transaction(() => {
       const fields = { reason: "ledger-behind", lostFrom, evidence: null };
       this.journal.append({ type: "actor.recovered", about: "", turn: 0, fields });
+      this.#listing.redo();
     });
     this.#eraser.redo();
     this.#sealer.redo();
@@ -317,6 +320,7 @@ export class Life {
   async settle(recheck: boolean): Promise<Mark> {
     const head = this.journal.headRef();
     try {
+      if (recheck) this.journal.transaction(() => this.#listing.redo());
       if (recheck) await this.#feeder.recheck();
       await this.feed();
     } catch (thrown) {
