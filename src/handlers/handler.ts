@@ -77,6 +77,8 @@ export interface ChainView {
 export interface Handler {
   /** `[[handler]] type = "…"`. */
   type: string;
+  /** What an actor with it may do, as the end of "It may …". */
+  may?: string;
   /** Interfaces it provides to the guest. */
   imports: readonly string[];
   /** Interfaces through which it calls the guest. */

@@ -7,6 +7,7 @@ import { timingPure } from "./pure/timing.ts";
 
 export const timing: Handler = {
   type: "timing",
+  may: "read the clock",
   imports: ["theater:simple/timing"],
   exports: [],
   config: z.strictObject({}),
