@@ -49,6 +49,14 @@ export interface Services {
   request(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
   /** The chain up to now, oldest first, at most `limit` events. */
   chain(limit: number): ChainView;
+  /** What the turn sets and takes back is real with its commit. By the WIT types of `theater:edge/timers`. */
+  timers: {
+    schedule(name: string, plan: Value, body: Uint8Array): HandlerAnswer;
+    cancel(name: string): HandlerAnswer;
+    list(): HandlerAnswer;
+  };
+  /** The turn's clock, ms since the epoch. `waitUntil` answers with an err where the turn ends before. */
+  clock: { nowMs(): number; waitUntil(ms: number): Promise<HandlerAnswer> };
 }
 
 export interface ChainView {

@@ -1,6 +1,7 @@
 // What waits for a turn. Sends are on disk: the mailbox is the message events that have no turn yet.
 // Requests wait in memory: they are not acknowledged, and the caller sees it if they are lost.
 
+import type { MessageKind } from "../../chain/event-types.ts";
 import { assert } from "../../lib/errors.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Message } from "../turn/turn-parts.ts";
@@ -22,6 +23,9 @@ interface Waiter {
 }
 
 export const HANDLE_SEND = "theater:simple/message-server-client#handle-send";
+const HANDLE_TIMER = "theater:edge/timers-client#handle-timer";
+/** What takes the messages of a kind that is admitted before its turn. */
+const HANDLERS: Partial<Record<MessageKind, string>> = { lifecycle: INIT, timer: HANDLE_TIMER };
 export const HANDLE_REQUEST = "theater:simple/message-server-client#handle-request";
 
 export class Mailbox {
@@ -55,7 +59,7 @@ export class Mailbox {
     // Its payload cannot be erased while it has no turn.
     assert(fields !== undefined && fields.seed !== null, `message ${seq} is in the journal`);
     const { id, kind, from, cause, params, seed } = fields;
-    const about = kind === "lifecycle" ? INIT : HANDLE_SEND;
+    const about = HANDLERS[kind] ?? HANDLE_SEND;
     const message = { id, kind, about, from, cause, seed, seq };
     // A send was answered when it was admitted: its turn has no key.
     return { ...message, params: params as Message["params"], key: null, waiting: [] };

@@ -7,6 +7,7 @@ import type { HostAnswer, HostCall, TurnAbort, TurnHost } from "../../executor/e
 import { err, ok, type HandlerAnswer } from "../../handlers/handler.ts";
 import { findHostFunction, isPure } from "../../handlers/registry.ts";
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
+import { PendingTimers } from "../timers/pending-timers.ts";
 import type { Message, PendingSend, TurnParts } from "./turn-parts.ts";
 
 /** Sends of one turn: they are committed in one transaction. */
@@ -37,6 +38,9 @@ export class TurnDoor {
   /** Answered calls that are not in the journal yet. */
   #buffer: HostCall[] = [];
   #sends: PendingSend[] = [];
+  readonly timers = new PendingTimers();
+  /** When the turn will be cut, ms since the epoch. */
+  readonly endsMs: number;
   /** The argument of `runtime.shutdown`, an option; undefined while the guest has not called it. */
   #shutdown: Value | undefined;
 
@@ -45,6 +49,7 @@ export class TurnDoor {
     this.#message = message;
     this.#messageSeq = message.seq;
     this.#turn = turn;
+    this.endsMs = Date.now() + parts.limits.turnMs;
   }
 
   get turn(): number {

@@ -9,6 +9,7 @@ import type { Blocks } from "../record/content.ts";
 import type { MessageKey } from "../mail/idempotency.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Limits } from "../birth/manifest.ts";
+import type { PendingTimers, TimerChange } from "../timers/pending-timers.ts";
 
 export interface Message {
   id: string;
@@ -39,7 +40,11 @@ export interface TurnParts {
   grants: Readonly<Record<string, Value>>;
   /** `waiting`: the actors whose turns wait for this one, besides its own. */
   services(
-    turn: { addSend(send: PendingSend): HandlerAnswer },
+    turn: {
+      addSend(send: PendingSend): HandlerAnswer;
+      readonly timers: PendingTimers;
+      readonly endsMs: number;
+    },
     waiting: readonly string[],
   ): Services;
   /** Written in the transaction that ends the turn, whatever the end is. */
@@ -58,6 +63,7 @@ export interface TurnRecord {
   seq: number;
   committed: boolean;
   sends: readonly PendingSend[];
+  timers: readonly TimerChange[];
   /** The argument of `runtime.shutdown` if the guest called it, an option; null: it did not. */
   data: Value;
 }
