@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import type { Value } from "../chain/value.ts";
+import { narrowing } from "./narrow.ts";
 import type { Handler, HandlerAnswer, HostFunction, Services } from "./handler.ts";
 
 const TIMERS = "theater:edge/timers";
@@ -26,6 +27,7 @@ export const timers: Handler = {
   imports: [TIMERS],
   exports: ["theater:edge/timers-client"],
   config: z.strictObject({}),
+  narrow: narrowing({}),
   pure: {},
   functions: {
     [`${TIMERS}#schedule`]: local((service, [name, plan, body]) =>

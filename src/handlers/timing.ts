@@ -3,15 +3,24 @@
 
 import { z } from "zod";
 import { denied, ok, type CallContext, type Handler, type HandlerAnswer } from "./handler.ts";
+import { greatest, least, narrowing } from "./narrow.ts";
 import { timingPure } from "./pure/timing.ts";
 
 const TIMING = "theater:simple/timing";
 
-/** What the original allows where the manifest is silent, ms. The turn's own limit is mostly shorter. */
+/** What is allowed where the manifest is silent, and at most, ms. A turn's own limit is mostly shorter. */
 const SLEEP_MS_MAX = 3_600_000;
+const SLEEP_MS_MIN = 1;
 
-const duration = z.int().nonnegative().max(SLEEP_MS_MAX);
+const duration = (otherwise: number) =>
+  z
+    .int()
+    .nonnegative()
+    .max(SLEEP_MS_MAX)
+    .transform((ms) => ms + 0) // JSON can say -0, which the chain cannot hold
+    .default(otherwise);
 
+/** A key that is absent allows nothing. */
 interface Grant {
   maxSleepMs?: number;
   minSleepMs?: number;
@@ -22,7 +31,7 @@ async function wait(
   durationMs: number,
   untilMs: number,
 ): Promise<HandlerAnswer> {
-  const { maxSleepMs = SLEEP_MS_MAX, minSleepMs = 0 } = grant as Grant;
+  const { maxSleepMs = 0, minSleepMs = 0 } = grant as Grant;
   if (durationMs > maxSleepMs) return denied(`a wait has at most ${maxSleepMs} ms`);
   if (durationMs < minSleepMs) return denied(`a wait has at least ${minSleepMs} ms`);
   return await services.clock.waitUntil(untilMs);
@@ -34,13 +43,14 @@ export const timing: Handler = {
   exports: [],
   config: z
     .strictObject({
-      max_sleep_duration: duration.optional(),
-      min_sleep_duration: duration.optional(),
+      max_sleep_duration: duration(SLEEP_MS_MAX),
+      min_sleep_duration: duration(SLEEP_MS_MIN),
     })
     .transform(({ max_sleep_duration: maxSleepMs, min_sleep_duration: minSleepMs }) => ({
-      ...(maxSleepMs === undefined ? {} : { maxSleepMs: maxSleepMs + 0 }),
-      ...(minSleepMs === undefined ? {} : { minSleepMs: minSleepMs + 0 }),
+      maxSleepMs,
+      minSleepMs,
     })),
+  narrow: narrowing({ maxSleepMs: least, minSleepMs: greatest }),
   pure: timingPure,
   functions: {
     [`${TIMING}#sleep`]: {

@@ -1,6 +1,8 @@
 // The actor's line in the directory: written when its status is not what was last written there, or the
-// time of its next timer is another. That time is for finding actors whose alarm was lost, so it may be a
-// little wrong: an interval of seconds must not become a write to D1 every few seconds.
+// time of its next timer is another. What was written is kept, so that a wake-up costs no statement.
+//
+// The time is there to find actors whose alarm was lost, so it may be a little wrong: an interval of seconds
+// must not become a write to D1 every few seconds.
 
 import type { Directory } from "./directory.ts";
 import type { Genesis } from "./birth/genesis.ts";
@@ -21,29 +23,26 @@ export const LISTED_MS_SLACK = 10 * 60_000;
 
 export class Listing {
   readonly #parts: ListingParts;
-  /** What the directory has. An object that wakes up does not know, and writes once with what it feeds. */
-  #listed: { status: string; dueMs: number | null } | undefined;
-  #isTried = false;
-
   constructor(parts: ListingParts) {
     this.#parts = parts;
   }
 
-  /** Whether the directory is known to be wrong; one that a new life has not looked at is not. */
   get isPending(): boolean {
-    return this.#isTried && !this.#isRight();
+    const { cell, timerMs } = this.#parts;
+    const listed = cell.get("listed") ?? null;
+    if (listed?.status !== cell.status) return true;
+    const dueMs = timerMs() ?? null;
+    if (dueMs === null || listed.dueMs === null) return dueMs !== listed.dueMs;
+    return Math.abs(dueMs - listed.dueMs) > LISTED_MS_SLACK;
   }
 
-  #isRight(): boolean {
-    if (this.#listed?.status !== this.#parts.cell.status) return false;
-    const [dueMs, listedMs] = [this.#parts.timerMs() ?? null, this.#listed.dueMs];
-    if (dueMs === null || listedMs === null) return dueMs === listedMs;
-    return Math.abs(dueMs - listedMs) <= LISTED_MS_SLACK;
+  /** In a transaction: the directory may have lost the line. */
+  redo(): void {
+    this.#parts.cell.set("listed", null);
   }
 
   async write(): Promise<void> {
-    this.#isTried = true;
-    if (this.#isRight()) return;
+    if (!this.isPending) return;
     const { journal, cell, genesis, directory, timerMs } = this.#parts;
     const { name, component, manifest } = genesis;
     const { status } = cell;
@@ -60,6 +59,7 @@ export class Listing {
       nextDueMs: dueMs,
       updatedMs: Date.now(),
     });
-    this.#listed = { status, dueMs };
+    // A crash before this, and the same line is written again.
+    journal.transaction(() => cell.set("listed", { status, dueMs }));
   }
 }
