@@ -8,9 +8,10 @@ import { random } from "./random.ts";
 import { runtime } from "./runtime.ts";
 import { checkArguments, misfits } from "./signatures.ts";
 import { store } from "./store.ts";
+import { timers } from "./timers.ts";
 import { timing } from "./timing.ts";
 
-export const HANDLERS: readonly Handler[] = [runtime, messageServer, timing, random, store];
+export const HANDLERS: readonly Handler[] = [runtime, messageServer, timing, random, store, timers];
 
 const byType = new Map(HANDLERS.map((handler) => [handler.type, handler]));
 const byInterface = new Map(
