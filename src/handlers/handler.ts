@@ -26,7 +26,8 @@ export interface HandlerAnswer {
 }
 
 export interface HostFunction {
-  effect: Effect;
+  /** Where it depends on the call, a pure function of the grant and the arguments. */
+  effect: Effect | ((grant: Value, args: readonly Value[]) => Effect);
   call(context: CallContext, args: readonly Value[]): Promise<HandlerAnswer>;
 }
 
@@ -38,6 +39,13 @@ export interface CallContext {
   /** The effective configuration of the handler, from genesis. */
   grant: Value;
   services: Services;
+  /** Aborts when the turn has ended: nobody waits for the answer any more. */
+  turnOver(): AbortSignal;
+}
+
+/** What a call of the function with these arguments does to the world. */
+export function effectOf({ effect }: HostFunction, grant: Value, args: readonly Value[]): Effect {
+  return typeof effect === "function" ? effect(grant, args) : effect;
 }
 
 /** What the runtime does for handlers. */

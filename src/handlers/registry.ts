@@ -2,7 +2,7 @@
 
 import { TheaterError } from "../lib/errors.ts";
 import type { ComponentDescription } from "../executor/wit-type.ts";
-import type { Handler, HostFunction } from "./handler.ts";
+import { effectOf, type Handler, type HostFunction } from "./handler.ts";
 import { messageServer } from "./message-server.ts";
 import { random } from "./random.ts";
 import { runtime } from "./runtime.ts";
@@ -32,7 +32,11 @@ function typed(about: string, fn: HostFunction): HostFunction {
     checkArguments(about, args);
     return await fn.call(context, args);
   };
-  return { ...fn, call };
+  const effect: HostFunction["effect"] = (grant, args) => {
+    checkArguments(about, args);
+    return effectOf(fn, grant, args);
+  };
+  return { ...fn, call, ...(typeof fn.effect === "function" ? { effect } : {}) };
 }
 
 export function findHandler(type: string): Handler | undefined {

@@ -4,7 +4,7 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { Value } from "../../chain/value.ts";
 import type { HostAnswer, HostCall, TurnAbort, TurnHost } from "../../executor/executor.ts";
-import { err, ok, type HandlerAnswer } from "../../handlers/handler.ts";
+import { effectOf, err, ok, type HandlerAnswer } from "../../handlers/handler.ts";
 import { findHostFunction, isPure } from "../../handlers/registry.ts";
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { Message, PendingSend, TurnParts } from "./turn-parts.ts";
@@ -31,6 +31,8 @@ export class TurnDoor {
   readonly #message: Message;
   readonly #turn: number;
   #open = true;
+  /** Made for the first call that asks for it. */
+  #over: AbortController | undefined;
   #busy = false;
   #calls = 0;
   #messageSeq: number | null;
@@ -61,6 +63,7 @@ export class TurnDoor {
 
   close(): void {
     this.#open = false;
+    this.#over?.abort();
   }
 
   stub(): TurnHost {
@@ -118,8 +121,9 @@ export class TurnDoor {
       callId: `${this.#parts.journal.actor}/${this.#turn}/${++this.#calls}`,
       grant: this.#parts.grants[handler] ?? null,
       services: this.#parts.services(this, this.#message.waiting),
+      turnOver: () => (this.#over ??= new AbortController()).signal,
     };
-    if (fn.effect === "local") {
+    if (effectOf(fn, context.grant, args) === "local") {
       const { outcome, result, recorded } = await fn.call(context, args);
       this.#buffer.push({ about, args, outcome, result: recorded ?? result });
       return { outcome, result };
