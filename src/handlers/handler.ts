@@ -8,6 +8,7 @@ import type { Value } from "../chain/value.ts";
 import type { HostCall } from "../executor/executor.ts";
 import type { PureFunctions } from "../executor/recorder.ts";
 import type { LabelledStores } from "../store/labels.ts";
+import type { Secrets } from "./secrets.ts";
 
 /**
  * What a call does to the world, and so what may be done about it after a crash.
@@ -51,6 +52,9 @@ export function effectOf({ effect }: HostFunction, grant: Value, args: readonly 
 /** What the runtime does for handlers. */
 export interface Services {
   stores: LabelledStores;
+  /** What the operator set for actors to read, by name. */
+  variables: ReadonlyMap<string, string>;
+  secrets: Secrets;
   /** Leaves with the commit. */
   send(to: string, body: Uint8Array): HandlerAnswer;
   /** Waits for the answer of another actor's turn. */
@@ -98,7 +102,11 @@ export const denied = (reason: string): HandlerAnswer => ({
 });
 /** A function of an interface that this version serves in part: components import interfaces whole. */
 export function unserved(what: string): HostFunction {
-  const reason = `unsupported: this version of Theater has no ${what}`;
+  return impossible(`unsupported: this version of Theater has no ${what}`);
+}
+
+/** A function that can only say why it does nothing. */
+export function impossible(reason: string): HostFunction {
   return { effect: "local", call: () => Promise.resolve(failed(reason)) };
 }
 

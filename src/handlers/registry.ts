@@ -2,15 +2,25 @@
 
 import { TheaterError } from "../lib/errors.ts";
 import type { ComponentDescription } from "../executor/wit-type.ts";
+import { environment } from "./environment.ts";
 import { effectOf, type Handler, type HostFunction } from "./handler.ts";
 import { messageServer } from "./message-server.ts";
+import { process } from "./process.ts";
 import { random } from "./random.ts";
 import { runtime } from "./runtime.ts";
 import { checkArguments, misfits } from "./signatures.ts";
 import { store } from "./store.ts";
 import { timing } from "./timing.ts";
 
-export const HANDLERS: readonly Handler[] = [runtime, messageServer, timing, random, store];
+export const HANDLERS: readonly Handler[] = [
+  runtime,
+  messageServer,
+  timing,
+  random,
+  store,
+  environment,
+  process,
+];
 
 const byType = new Map(HANDLERS.map((handler) => [handler.type, handler]));
 const byInterface = new Map(

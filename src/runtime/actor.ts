@@ -20,6 +20,7 @@ import {
   actorStub,
   logOf,
   sealEventsOf,
+  settingsOf,
   shardAtBirth,
   shardOf,
   type Environment,
@@ -63,6 +64,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       executor: new LoaderExecutor(environment.LOADER, isPure),
       log: logOf(environment),
       sealEvents: sealEventsOf(environment),
+      settings: settingsOf(environment),
       peer: (id) => actorStub(environment, id),
     };
     if (this.#isBorn()) this.#wake();

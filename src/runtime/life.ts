@@ -4,6 +4,7 @@
 import { digestText } from "../chain/cid.ts";
 import type { Ledger } from "../chain/ledger.ts";
 import type { Executor } from "../executor/executor.ts";
+import { Secrets } from "../handlers/secrets.ts";
 import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import type { LabelledStores } from "../store/labels.ts";
 import type { ContentStore } from "../store/store.ts";
@@ -16,6 +17,7 @@ import { Control } from "./control.ts";
 import { Cell } from "./record/cell.ts";
 import type { Checkpoints } from "./record/checkpoints.ts";
 import type { Blocks } from "./record/content.ts";
+import type { Settings } from "./environment.ts";
 import type { Directory } from "./directory.ts";
 import { Eraser } from "./record/eraser.ts";
 import { Feeder } from "./record/feeder.ts";
@@ -52,6 +54,7 @@ export interface Surroundings {
   segments: D1Segments;
   /** See Sealer. */
   sealEvents: number;
+  settings: Settings;
   peer: (id: string) => ActorRpc;
 }
 
@@ -169,6 +172,8 @@ export class Life {
 
   #makeRunner(): Runner {
     const around = this.#around;
+    const { variables, secrets: values } = around.settings;
+    const secrets = new Secrets(values, this.genesis.salt);
     return new Runner({
       ...this.#records(),
       outbox: this.#outbox,
@@ -177,7 +182,8 @@ export class Life {
       modules: moduleSetRef(around.content, this.genesis.modules),
       limits: this.genesis.limits,
       grants: this.genesis.grants,
-      services: (turn, waiting) => servicesFor({ ...around, journal: this.journal, waiting }, turn),
+      services: (turn, waiting) =>
+        servicesFor({ ...around, journal: this.journal, waiting, variables, secrets }, turn),
       settled: () => {
         if (this.#outbox.nextDueMs() !== undefined) {
           void this.#outbox.deliver().catch(() => undefined);

@@ -54,11 +54,13 @@ export interface Genesis {
   modules: Uint8Array;
   grants: Readonly<Record<string, Value>>;
   limits: Limits;
+  /** Random, and known only to who may read the chain. */
+  salt: Uint8Array;
 }
 
 /** Throws `bad-block` for bytes that are no genesis payload. */
 export function readGenesis(block: Uint8Array): Genesis {
-  const { name, manifest, component, modules, grants, limits } = decodePayload(
+  const { name, manifest, component, modules, grants, limits, salt } = decodePayload(
     "actor.created",
     block,
   );
@@ -69,5 +71,6 @@ export function readGenesis(block: Uint8Array): Genesis {
     modules: modules.digest,
     grants: grants as Record<string, Value>,
     limits: limits as unknown as Limits,
+    salt,
   };
 }

@@ -11,6 +11,7 @@ import {
   type HandlerAnswer,
   type Services,
 } from "../../handlers/handler.ts";
+import type { Secrets } from "../../handlers/secrets.ts";
 import type { LabelledStores } from "../../store/labels.ts";
 import type { Journal } from "../record/journal.ts";
 import type { ActorRpc } from "../protocol.ts";
@@ -19,6 +20,8 @@ import type { PendingSend } from "./turn-parts.ts";
 interface ServiceParts {
   journal: Journal;
   stores: LabelledStores;
+  variables: ReadonlyMap<string, string>;
+  secrets: Secrets;
   peer: (id: string) => ActorRpc;
   /** The actors whose turns wait for the one that asks. */
   waiting: readonly string[];
@@ -31,9 +34,11 @@ export function servicesFor(
   parts: ServiceParts,
   turn: { addSend(send: PendingSend): HandlerAnswer },
 ): Services {
-  const { journal, stores } = parts;
+  const { journal, stores, variables, secrets } = parts;
   return {
     stores,
+    variables,
+    secrets,
     send: (to, body) => turn.addSend({ to, body }),
     request: (to, body, callId) => request(parts, to, body, callId),
     chain: (limit) => chainView(journal, limit),
