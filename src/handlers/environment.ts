@@ -27,7 +27,7 @@ const name = z
   .refine((text) => text.isWellFormed(), "half of a surrogate pair is no text");
 const names = z.array(name).max(NAMES_MAX).default([]);
 const secretNames = z
-  .array(z.string().regex(SECRET_NAME, "letters, digits and _, no digit first"))
+  .array(z.string().regex(SECRET_NAME, "letters, digits and _, a letter first"))
   .max(NAMES_MAX)
   .default([]);
 

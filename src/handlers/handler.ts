@@ -8,6 +8,7 @@ import type { Value } from "../chain/value.ts";
 import type { HostCall } from "../executor/executor.ts";
 import type { PureFunctions } from "../executor/recorder.ts";
 import type { LabelledStores } from "../store/labels.ts";
+import type { Files } from "./filesystem.ts";
 import type { Secrets } from "./secrets.ts";
 
 /**
@@ -55,12 +56,22 @@ export interface Services {
   /** What the operator set for actors to read, by name. */
   variables: ReadonlyMap<string, string>;
   secrets: Secrets;
+  /** The way out. Follows no redirect, and rejects when `signal` aborts. */
+  fetch(url: string, init: OutgoingInit, signal: AbortSignal): Promise<Response>;
+  /** The actor's own; what is changed becomes real with the commit. */
+  readonly files: Files;
   /** Leaves with the commit. */
   send(to: string, body: Uint8Array): HandlerAnswer;
   /** Waits for the answer of another actor's turn. */
   request(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
   /** The chain up to now, oldest first, at most `limit` events. */
   chain(limit: number): ChainView;
+}
+
+export interface OutgoingInit {
+  method: string;
+  headers: Headers;
+  body: Uint8Array | null;
 }
 
 export interface ChainView {

@@ -3,6 +3,8 @@
 import { TheaterError } from "../lib/errors.ts";
 import type { ComponentDescription } from "../executor/wit-type.ts";
 import { environment } from "./environment.ts";
+import { httpClient } from "./http-client.ts";
+import { filesystem } from "./filesystem.ts";
 import { effectOf, type Handler, type HostFunction } from "./handler.ts";
 import { messageServer } from "./message-server.ts";
 import { process } from "./process.ts";
@@ -19,6 +21,8 @@ export const HANDLERS: readonly Handler[] = [
   random,
   store,
   environment,
+  filesystem,
+  httpClient,
   process,
 ];
 

@@ -9,7 +9,7 @@ import { sha256 } from "../chain/hash.ts";
 import { concat, fromUtf8, toHex } from "../lib/bytes.ts";
 
 /** As a binding of the Worker can be called. */
-export const SECRET_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
+export const SECRET_NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 
 /** Of a shorter one, a response that happens to hold the same bytes could not be told from an echo. */
 export const SECRET_BYTES_MIN = 8;
@@ -24,7 +24,7 @@ const SPELLINGS: Readonly<Record<Spelling, (value: string) => string>> = {
 };
 
 /** Only characters that URLs, forms and JSON leave as they are. */
-const PLACEHOLDER = /secret\.([A-Za-z_][A-Za-z0-9_]{0,63})\.([0-9a-f]{32})/g;
+const PLACEHOLDER = /secret\.([A-Za-z][A-Za-z0-9_]{0,63})\.([0-9a-f]{32})/g;
 const MARK = "secret.";
 const NONCE_BYTES = 16;
 

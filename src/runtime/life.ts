@@ -4,6 +4,7 @@
 import { digestText } from "../chain/cid.ts";
 import type { Ledger } from "../chain/ledger.ts";
 import type { Executor } from "../executor/executor.ts";
+import type { Services } from "../handlers/handler.ts";
 import { Secrets } from "../handlers/secrets.ts";
 import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import type { LabelledStores } from "../store/labels.ts";
@@ -22,6 +23,7 @@ import type { Directory } from "./directory.ts";
 import { Eraser } from "./record/eraser.ts";
 import { Feeder } from "./record/feeder.ts";
 import { Followers } from "./record/followers.ts";
+import { FileTree } from "./files/file-tree.ts";
 import { readGenesis, type Genesis } from "./birth/genesis.ts";
 import { History } from "./record/history.ts";
 import { Idempotency } from "./mail/idempotency.ts";
@@ -55,6 +57,7 @@ export interface Surroundings {
   /** See Sealer. */
   sealEvents: number;
   settings: Settings;
+  fetch: Services["fetch"];
   peer: (id: string) => ActorRpc;
 }
 
@@ -67,6 +70,7 @@ export class Life {
   readonly control: Control;
   readonly genesis: Genesis;
   readonly notary: Notary;
+  readonly #sql: SqlStorage;
   readonly #around: Surroundings;
   readonly #mailbox: Mailbox;
   readonly #outbox: Outbox;
@@ -82,6 +86,7 @@ export class Life {
   constructor(storage: DurableObjectStorage, id: string, around: Surroundings) {
     const { sql } = storage;
     this.id = id;
+    this.#sql = sql;
     this.#around = around;
     this.journal = new Journal(storage, id);
     this.journal.open();
@@ -182,6 +187,7 @@ export class Life {
       modules: moduleSetRef(around.content, this.genesis.modules),
       limits: this.genesis.limits,
       grants: this.genesis.grants,
+      files: new FileTree(this.#sql),
       services: (turn, waiting) =>
         servicesFor({ ...around, journal: this.journal, waiting, variables, secrets }, turn),
       settled: () => {

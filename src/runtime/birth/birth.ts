@@ -4,10 +4,12 @@
 import { sha256 } from "../../chain/hash.ts";
 import type { Value } from "../../chain/value.ts";
 import { toHex } from "../../lib/bytes.ts";
+import { readGenesis } from "./genesis.ts";
 import { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import { Journal } from "../record/journal.ts";
 import { Mailbox } from "../mail/mailbox.ts";
+import { FILE_TABLES } from "../files/file-tree.ts";
 import type { BirthInput } from "../protocol.ts";
 import { TABLES } from "../tables.ts";
 
@@ -35,6 +37,7 @@ function write(
   const journal = new Journal(storage, id);
   journal.transaction(() => {
     storage.sql.exec(TABLES);
+    if ("filesystem" in readGenesis(genesis).grants) storage.sql.exec(FILE_TABLES);
     journal.appendGenesis({ block: genesis, digest: sha256(genesis) });
     const started = { reason: "created", attempt: 1 };
     journal.append({ type: "actor.started", about: "", turn: 0, fields: started });

@@ -11,6 +11,7 @@ import {
   type HandlerAnswer,
   type Services,
 } from "../../handlers/handler.ts";
+import type { Files } from "../../handlers/filesystem.ts";
 import type { Secrets } from "../../handlers/secrets.ts";
 import type { LabelledStores } from "../../store/labels.ts";
 import type { Journal } from "../record/journal.ts";
@@ -22,6 +23,7 @@ interface ServiceParts {
   stores: LabelledStores;
   variables: ReadonlyMap<string, string>;
   secrets: Secrets;
+  fetch: Services["fetch"];
   peer: (id: string) => ActorRpc;
   /** The actors whose turns wait for the one that asks. */
   waiting: readonly string[];
@@ -32,13 +34,17 @@ const WAITING_MAX = 32;
 
 export function servicesFor(
   parts: ServiceParts,
-  turn: { addSend(send: PendingSend): HandlerAnswer },
+  turn: { addSend(send: PendingSend): HandlerAnswer; readonly files: Files },
 ): Services {
-  const { journal, stores, variables, secrets } = parts;
+  const { journal, stores, variables, secrets, fetch } = parts;
   return {
     stores,
     variables,
     secrets,
+    fetch,
+    get files() {
+      return turn.files;
+    },
     send: (to, body) => turn.addSend({ to, body }),
     request: (to, body, callId) => request(parts, to, body, callId),
     chain: (limit) => chainView(journal, limit),

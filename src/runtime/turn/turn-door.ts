@@ -7,6 +7,8 @@ import type { HostAnswer, HostCall, TurnAbort, TurnHost } from "../../executor/e
 import { effectOf, err, ok, type HandlerAnswer } from "../../handlers/handler.ts";
 import { findHostFunction, isPure } from "../../handlers/registry.ts";
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
+import { FileDraft } from "../files/file-draft.ts";
+import type { Change } from "../files/file-tree.ts";
 import type { Message, PendingSend, TurnParts } from "./turn-parts.ts";
 
 /** Sends of one turn: they are committed in one transaction. */
@@ -39,6 +41,7 @@ export class TurnDoor {
   /** Answered calls that are not in the journal yet. */
   #buffer: HostCall[] = [];
   #sends: PendingSend[] = [];
+  #files: FileDraft | undefined;
   /** The argument of `runtime.shutdown`, an option; undefined while the guest has not called it. */
   #shutdown: Value | undefined;
 
@@ -59,6 +62,15 @@ export class TurnDoor {
 
   get sends(): readonly PendingSend[] {
     return this.#sends;
+  }
+
+  /** The actor's files as this turn sees them. */
+  get files(): FileDraft {
+    return (this.#files ??= new FileDraft(this.#parts.files));
+  }
+
+  get fileChanges(): ReadonlyMap<string, Change> {
+    return this.#files?.changes ?? new Map<string, Change>();
   }
 
   close(): void {

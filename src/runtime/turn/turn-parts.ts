@@ -3,10 +3,12 @@
 import type { Cause, MessageKind } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
 import type { Executor, ModuleSetRef } from "../../executor/executor.ts";
+import type { Files } from "../../handlers/filesystem.ts";
 import type { HandlerAnswer, Services } from "../../handlers/handler.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import type { MessageKey } from "../mail/idempotency.ts";
+import type { Change, FileTree } from "../files/file-tree.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Limits } from "../birth/manifest.ts";
 
@@ -37,9 +39,10 @@ export interface TurnParts {
   content: Blocks;
   limits: Limits;
   grants: Readonly<Record<string, Value>>;
+  files: FileTree;
   /** `waiting`: the actors whose turns wait for this one, besides its own. */
   services(
-    turn: { addSend(send: PendingSend): HandlerAnswer },
+    turn: { addSend(send: PendingSend): HandlerAnswer; readonly files: Files },
     waiting: readonly string[],
   ): Services;
   /** Written in the transaction that ends the turn, whatever the end is. */
@@ -58,6 +61,8 @@ export interface TurnRecord {
   seq: number;
   committed: boolean;
   sends: readonly PendingSend[];
+  /** What becomes of the actor's files, by path; empty unless committed. */
+  files: ReadonlyMap<string, Change>;
   /** The argument of `runtime.shutdown` if the guest called it, an option; null: it did not. */
   data: Value;
 }

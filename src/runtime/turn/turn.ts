@@ -11,7 +11,7 @@ import { TheaterError } from "../../lib/errors.ts";
 import type { Draft } from "../record/journal.ts";
 import type { EventRef } from "../protocol.ts";
 import { TurnDoor } from "./turn-door.ts";
-import type { Message, TurnParts } from "./turn-parts.ts";
+import type { Message, TurnParts, TurnRecord } from "./turn-parts.ts";
 
 /** The recorded end of a turn. */
 export type TurnEnd = { event: EventRef } & (
@@ -137,8 +137,8 @@ export class Turn {
       });
       if (changed) cell.setState(state);
       const data = shutdown === undefined ? null : [shutdown];
-      const { turn } = this.#door;
-      this.#parts.onEnd({ turn, seq: committed.seq, committed: true, sends, data });
+      const { turn, fileChanges: files } = this.#door;
+      this.#parts.onEnd({ turn, seq: committed.seq, committed: true, sends, files, data });
       return committed;
     });
     return { kind: "committed", event: ref(event), result };
@@ -173,7 +173,8 @@ export class Turn {
     return await this.#flush(values, calls, (message) => {
       const closed = journal.append(draft(message));
       const { turn } = this.#door;
-      this.#parts.onEnd({ turn, seq: closed.seq, committed: false, sends: [], data: null });
+      const nothing = { sends: [], files: UNCHANGED, data: null };
+      this.#parts.onEnd({ turn, seq: closed.seq, committed: false, ...nothing });
       return ref(closed);
     });
   }
@@ -195,6 +196,8 @@ export class Turn {
 
 /** Guests export it as `theater:simple/actor`. */
 export const INIT = "theater:simple/actor#init";
+
+const UNCHANGED: TurnRecord["files"] = new Map();
 
 const UNRECORDABLE: ReadonlySet<string> = new Set(["bad-block", "too-large"]);
 
