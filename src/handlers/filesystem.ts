@@ -11,6 +11,7 @@ import {
   denied,
   err,
   impossible,
+  isOk,
   ok,
   type CallContext,
   type Handler,
@@ -89,7 +90,12 @@ function onPath(
     const { files } = context.services;
     return operation({ files, path, grant, given: shown(path), content: content ?? "" });
   };
-  return { effect: "local", call };
+  // What a turn that was interrupted wrote is written again, to files that are as they were.
+  const again: HostFunction["again"] = async (context, args, recorded) => {
+    if (isOk(recorded)) await call(context, args);
+    return recorded;
+  };
+  return { effect: "local", call, ...(right === "write" ? { again } : {}) };
 }
 
 /** As a guest would write it. */
