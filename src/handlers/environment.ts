@@ -10,6 +10,7 @@ import { SECRET_NAME } from "./secrets.ts";
 import {
   environmentGrant,
   maySpeakOfSecret,
+  meetOfGrants,
   mayReadVariable,
   type EnvironmentGrant,
 } from "./variable-rules.ts";
@@ -83,6 +84,7 @@ export const environment: Handler = {
       allowListAll: config.allow_list_all,
       secrets: config.secrets,
     })),
+  narrow: meetOfGrants,
   pure: {},
   functions: {
     [`${ENVIRONMENT}#get-var`]: {

@@ -19,6 +19,8 @@ import {
   type HostFunction,
 } from "./handler.ts";
 
+import { both, coversPath, least, narrowing, nested } from "./narrow.ts";
+
 const FILESYSTEM = "theater:simple/filesystem";
 
 /** One file: a row of the actor's database, which takes 2 MiB at most. */
@@ -214,6 +216,13 @@ export const filesystem: Handler = {
       maxBytes: config.max_bytes,
       maxFiles: config.max_files,
     })),
+  narrow: narrowing({
+    read: both,
+    write: both,
+    allowedPaths: nested(coversPath),
+    maxBytes: least,
+    maxFiles: least,
+  }),
   pure: {},
   functions: {
     [`${FILESYSTEM}#read-file`]: onPath("read", readFile),

@@ -6,7 +6,8 @@ import type { Value } from "../chain/value.ts";
 import { denied, err, type CallContext, type Handler, type HandlerAnswer } from "./handler.ts";
 import { exchange } from "./http-exchange.ts";
 import { httpEffect, httpGrant, METHODS, readRequest, refusalOf } from "./http-request.ts";
-import { isExact, originPattern } from "./origin-pattern.ts";
+import { common, least, narrowing, nested, type Meet } from "./narrow.ts";
+import { coversOrigin, isExact, originPattern } from "./origin-pattern.ts";
 import { SECRET_NAME } from "./secrets.ts";
 
 const HTTP_CLIENT = "theater:simple/http-client";
@@ -67,11 +68,30 @@ async function sendHttp(context: CallContext, args: readonly Value[]): Promise<H
   return await exchange(context, grant, request);
 }
 
+/** Of the secrets that both name, the hosts that both name. */
+const sameSecrets: Meet = (held, asked) => {
+  const [mine, wanted] = [held, asked] as readonly Readonly<Record<string, Value>>[];
+  const names = Object.keys(mine ?? {}).filter((name) => Object.hasOwn(wanted ?? {}, name));
+  return Object.fromEntries(
+    names.map((name) => [name, common(mine?.[name] ?? [], wanted?.[name] ?? [])]),
+  );
+};
+
 export const httpClient: Handler = {
   type: "http-client",
   imports: [HTTP_CLIENT],
   exports: [],
   config,
+  narrow: narrowing({
+    allowedHosts: nested(coversOrigin),
+    allowedMethods: common,
+    repeatableMethods: common,
+    secrets: sameSecrets,
+    maxRedirects: least,
+    timeoutMs: least,
+    maxRequestBytes: least,
+    maxResponseBytes: least,
+  }),
   pure: {},
   functions: {
     [`${HTTP_CLIENT}#send-http`]: { effect: httpEffect, call: sendHttp },

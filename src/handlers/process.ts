@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { impossible, type Handler } from "./handler.ts";
+import { narrowing } from "./narrow.ts";
 
 const PROCESS = "theater:simple/process";
 const NO_PROCESSES =
@@ -16,6 +17,7 @@ export const process: Handler = {
   exports: ["theater:simple/process-handlers"],
   // None of the original's keys: a limit on processes would look as if there were some.
   config: z.strictObject({}),
+  narrow: narrowing({}),
   pure: {},
   functions: Object.fromEntries(
     FUNCTIONS.map((name) => [`${PROCESS}#${name}`, impossible(NO_PROCESSES)]),

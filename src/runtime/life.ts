@@ -33,7 +33,15 @@ import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
 import { Notary, type Log } from "./record/notary.ts";
 import { Outbox } from "./mail/outbox.ts";
-import type { ActorRpc, ActorSummary, EventRef, Mark, Erasure, ErasureInput } from "./protocol.ts";
+import type {
+  ActorRpc,
+  ActorSummary,
+  Erasure,
+  ErasureInput,
+  EventRef,
+  Mark,
+  Parentage,
+} from "./protocol.ts";
 import { Runner } from "./turn/runner.ts";
 import { Sealer } from "./record/sealer.ts";
 import { servicesFor } from "./turn/services.ts";
@@ -70,6 +78,7 @@ export class Life {
   readonly genesis: Genesis;
   readonly notary: Notary;
   readonly #sql: SqlStorage;
+  readonly #genesisBlock: Uint8Array;
   readonly #around: Surroundings;
   readonly #mailbox: Mailbox;
   readonly #outbox: Outbox;
@@ -95,6 +104,7 @@ export class Life {
     const tree = new TreeKeeper(sql, this.journal);
     const [entry] = this.journal.entries(0, 1);
     assert(entry?.payload.block != null, "a genesis payload is never erased");
+    this.#genesisBlock = entry.payload.block;
     this.genesis = readGenesis(entry.payload.block);
     this.#mailbox = new Mailbox(sql);
     this.#outbox = new Outbox(sql, this.journal, around.peer);
@@ -122,6 +132,7 @@ export class Life {
     });
     this.#feeder.onRewind = (lostFrom) => this.#onRewind(lostFrom);
     this.#runner = this.#makeRunner();
+    this.#feeder.isTurning = () => this.#runner.isTurning;
     this.control = new Control({
       ...this.#records(),
       feeder: this.#feeder,
@@ -168,6 +179,7 @@ export class Life {
       idempotency: this.#idempotency,
       content: around.blocks,
       limits: this.genesis.limits,
+      grants: this.genesis.permissions.held,
       feeder: this.#feeder,
       run: () => this.#runner.start(),
       endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
@@ -185,11 +197,12 @@ export class Life {
       content: around.blocks,
       modules: moduleSetRef(around.content, this.genesis.modules),
       limits: this.genesis.limits,
-      grants: this.genesis.grants,
+      grants: this.genesis.permissions.held,
       files: new FileTree(this.#sql),
       services: (turn, waiting) =>
         servicesFor({ ...around, journal: this.journal, waiting, variables, secrets }, turn),
       settled: () => {
+        this.#feeder.poke();
         if (this.#outbox.nextDueMs() !== undefined) {
           void this.#outbox.deliver().catch(() => undefined);
         }
@@ -216,6 +229,7 @@ export class Life {
     this.journal.transaction(() => {
       const fields = { reason: "ledger-behind", lostFrom, evidence: null };
       this.journal.append({ type: "actor.recovered", about: "", turn: 0, fields });
+      this.#listing.redo();
     });
     this.#eraser.redo();
     this.#sealer.redo();
@@ -280,6 +294,11 @@ export class Life {
     };
   }
 
+  parentage(): Parentage {
+    const { seq, digest } = this.journal.head;
+    return { genesis: this.#genesisBlock, head: { seq, digest }, status: this.cell.status };
+  }
+
   /** Brings the ledger, and the directory's line on this actor, up to the present. */
   async feed(): Promise<void> {
     try {
@@ -313,6 +332,7 @@ export class Life {
   async settle(recheck: boolean): Promise<Mark> {
     const head = this.journal.headRef();
     try {
+      if (recheck) this.journal.transaction(() => this.#listing.redo());
       if (recheck) await this.#feeder.recheck();
       await this.feed();
     } catch (thrown) {

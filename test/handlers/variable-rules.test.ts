@@ -6,6 +6,7 @@ import {
   environmentGrant,
   maySpeakOfSecret,
   mayReadVariable,
+  meetOfGrants,
   type EnvironmentGrant,
 } from "../../src/handlers/variable-rules.ts";
 
@@ -41,6 +42,27 @@ test("whatever a grant lacks allows nothing", () => {
     fc.property(fc.string(), fc.constantFrom(null, {}, { allowListAll: true }), (name, empty) => {
       expect(mayReadVariable(environmentGrant(empty), name)).toBe(false);
       expect(maySpeakOfSecret(environmentGrant(empty), name)).toBe(false);
+    }),
+  );
+});
+
+test("what two grants have in common is what both allow, name by name", () => {
+  const name = fc.string({ unit: fc.constantFrom("A", "B", "_"), maxLength: 3 });
+  const names = fc.array(name, { maxLength: 3 });
+  const grants = fc.record({
+    allowedVars: names,
+    deniedVars: names,
+    allowedPrefixes: names,
+    allowListAll: fc.boolean(),
+    secrets: names,
+  });
+  fc.assert(
+    fc.property(grants, grants, name, (held, asked, wanted) => {
+      const met = environmentGrant(meetOfGrants(held, asked));
+      for (const may of [mayReadVariable, maySpeakOfSecret]) {
+        expect(may(met, wanted)).toBe(may(held, wanted) && may(asked, wanted));
+      }
+      expect(met.allowListAll).toBe(held.allowListAll && asked.allowListAll);
     }),
   );
 });

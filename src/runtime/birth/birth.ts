@@ -17,7 +17,7 @@ import { TABLES } from "../tables.ts";
 export async function bear(
   storage: DurableObjectStorage,
   id: string,
-  { genesis, initState, createdMs, parent }: BirthInput,
+  { genesis, initState, createdMs }: BirthInput,
   { content, shard }: { content: Blocks; shard: number },
 ): Promise<void> {
   const params: Value = [initState === null ? null : [initState], [id]];
@@ -25,7 +25,7 @@ export async function bear(
     // While the store took its time, a repetition of this call may have come through.
     const tables = "SELECT 1 FROM sqlite_master WHERE name = 'event'";
     if (storage.sql.exec(tables).toArray().length > 0) return;
-    write(storage, { id, genesis, params, createdMs, parent, shard });
+    write(storage, { id, genesis, params, createdMs, shard });
   });
 }
 
@@ -33,11 +33,12 @@ function write(
   storage: DurableObjectStorage,
   born: Omit<BirthInput, "initState"> & { id: string; params: Value; shard: number },
 ): void {
-  const { id, genesis, params, createdMs, parent, shard } = born;
+  const { id, genesis, params, createdMs, shard } = born;
+  const { parent, permissions } = readGenesis(genesis); // not as anyone says it
   const journal = new Journal(storage, id);
   journal.transaction(() => {
     storage.sql.exec(TABLES);
-    if ("filesystem" in readGenesis(genesis).grants) storage.sql.exec(FILE_TABLES);
+    if ("filesystem" in permissions.held) storage.sql.exec(FILE_TABLES);
     journal.appendGenesis({ block: genesis, digest: sha256(genesis) });
     const started = { reason: "created", attempt: 1 };
     journal.append({ type: "actor.started", about: "", turn: 0, fields: started });
@@ -49,8 +50,8 @@ function write(
       fields: {
         id: toHex(random.subarray(0, 16)),
         kind: "lifecycle",
-        from: parent,
-        cause: null,
+        from: parent?.actor ?? null,
+        cause: parent,
         params,
         seed: random.slice(16),
       },
@@ -59,7 +60,7 @@ function write(
     const cell = new Cell(storage.sql);
     cell.set("status", "running");
     cell.set("createdMs", createdMs);
-    cell.set("parent", parent);
+    cell.set("parent", parent?.actor ?? null);
     cell.set("shard", shard);
     cell.set("acknowledged", -1);
     void storage.setAlarm(Date.now());
