@@ -12,6 +12,7 @@ import { random } from "./random.ts";
 import { runtime } from "./runtime.ts";
 import { checkArguments, misfits } from "./signatures.ts";
 import { store } from "./store.ts";
+import { timers } from "./timers.ts";
 import { timing } from "./timing.ts";
 
 export const HANDLERS: readonly Handler[] = [
@@ -24,6 +25,7 @@ export const HANDLERS: readonly Handler[] = [
   filesystem,
   httpClient,
   process,
+  timers,
 ];
 
 const byType = new Map(HANDLERS.map((handler) => [handler.type, handler]));

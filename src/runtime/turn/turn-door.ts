@@ -28,6 +28,7 @@ import type { RecordedCall } from "../../replay/recorded-turn.ts";
 import { Divergence, Transcript } from "../../replay/transcript.ts";
 import { FileDraft } from "../files/file-draft.ts";
 import type { Change } from "../files/file-tree.ts";
+import { PendingTimers } from "../timers/pending-timers.ts";
 import { TurnPages } from "./turn-pages.ts";
 import type { Intent, Interrupted, Message, PendingSend, TurnParts } from "./turn-parts.ts";
 
@@ -60,6 +61,9 @@ export class TurnDoor {
   readonly #pages: TurnPages;
   #sends: PendingSend[] = [];
   #files: FileDraft | undefined;
+  readonly timers = new PendingTimers();
+  /** When the turn will be cut, ms since the epoch. */
+  readonly endsMs: number;
   /** The argument of `runtime.shutdown`, an option; undefined while the guest has not called it. */
   #shutdown: Value | undefined;
 
@@ -78,6 +82,7 @@ export class TurnDoor {
     this.#turn = turn;
     this.#transcript = new Transcript(interrupted?.calls ?? []);
     this.#resumed = interrupted?.resumed ?? 0;
+    this.endsMs = Date.now() + parts.limits.turnMs;
   }
 
   get turn(): number {

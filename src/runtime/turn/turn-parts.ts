@@ -12,6 +12,7 @@ import type { MessageKey } from "../mail/idempotency.ts";
 import type { Change, FileTree } from "../files/file-tree.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Limits } from "../../manifest/limits.ts";
+import type { PendingTimers, TimerChange } from "../timers/pending-timers.ts";
 
 export interface Message {
   id: string;
@@ -45,7 +46,9 @@ export interface TurnParts {
   services(
     turn: {
       addSend(send: PendingSend): HandlerAnswer;
+      readonly timers: PendingTimers;
       readonly intent: Intent;
+      readonly endsMs: number;
       readonly files: Files;
     },
     waiting: readonly string[],
@@ -81,6 +84,7 @@ export interface TurnRecord {
   sends: readonly PendingSend[];
   /** What becomes of the actor's files, by path; empty unless committed. */
   files: ReadonlyMap<string, Change>;
+  timers: readonly TimerChange[];
   /** The argument of `runtime.shutdown` if the guest called it, an option; null: it did not. */
   data: Value;
 }
