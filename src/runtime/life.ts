@@ -4,6 +4,8 @@
 import { digestText } from "../chain/cid.ts";
 import type { Ledger } from "../chain/ledger.ts";
 import type { Executor } from "../executor/executor.ts";
+import type { Services } from "../handlers/handler.ts";
+import { Secrets } from "../handlers/secrets.ts";
 import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import type { LabelledStores } from "../store/labels.ts";
 import type { ContentStore } from "../store/store.ts";
@@ -16,10 +18,12 @@ import { Control } from "./control.ts";
 import { Cell } from "./record/cell.ts";
 import type { Checkpoints } from "./record/checkpoints.ts";
 import type { Blocks } from "./record/content.ts";
+import type { Settings } from "./environment.ts";
 import type { Directory } from "./directory.ts";
 import { Eraser } from "./record/eraser.ts";
 import { Feeder } from "./record/feeder.ts";
 import { Followers } from "./record/followers.ts";
+import { FileTree } from "./files/file-tree.ts";
 import { readGenesis, type Genesis } from "./birth/genesis.ts";
 import { History } from "./record/history.ts";
 import { Idempotency } from "./mail/idempotency.ts";
@@ -60,6 +64,8 @@ export interface Surroundings {
   segments: D1Segments;
   /** See Sealer. */
   sealEvents: number;
+  settings: Settings;
+  fetch: Services["fetch"];
   peer: (id: string) => ActorRpc;
 }
 
@@ -72,6 +78,7 @@ export class Life {
   readonly control: Control;
   readonly genesis: Genesis;
   readonly notary: Notary;
+  readonly #sql: SqlStorage;
   readonly #genesisBlock: Uint8Array;
   readonly #around: Surroundings;
   readonly #mailbox: Mailbox;
@@ -89,6 +96,7 @@ export class Life {
   constructor(storage: DurableObjectStorage, id: string, around: Surroundings) {
     const { sql } = storage;
     this.id = id;
+    this.#sql = sql;
     this.#around = around;
     this.journal = new Journal(storage, id);
     this.journal.open();
@@ -221,6 +229,8 @@ export class Life {
 
   #makeRunner(): Runner {
     const around = this.#around;
+    const { variables, secrets: values } = around.settings;
+    const secrets = new Secrets(values, this.genesis.salt);
     return new Runner({
       ...this.#records(),
       outbox: this.#outbox,
@@ -230,9 +240,10 @@ export class Life {
       modules: moduleSetRef(around.content, this.genesis.modules),
       limits: this.genesis.limits,
       grants: this.genesis.permissions.held,
+      files: new FileTree(this.#sql),
       services: (turn, waiting) => {
-        const { journal } = this;
-        return servicesFor({ ...around, journal, timers: this.#timers, waiting }, turn);
+        const given = { journal: this.journal, timers: this.#timers, waiting, variables, secrets };
+        return servicesFor({ ...around, ...given }, turn);
       },
       settled: () => {
         this.#feeder.poke();
