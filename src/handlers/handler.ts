@@ -47,6 +47,12 @@ export interface Services {
   send(to: string, body: Uint8Array): HandlerAnswer;
   /** Waits for the answer of another actor's turn. */
   request(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
+  /** Requests that earlier turns, or this one, left without an answer. What is done to them leaves with the commit. */
+  requests: {
+    list(): HandlerAnswer;
+    respond(id: string, reply: Uint8Array): HandlerAnswer;
+    cancel(id: string): HandlerAnswer;
+  };
   /** The chain up to now, oldest first, at most `limit` events. */
   chain(limit: number): ChainView;
 }

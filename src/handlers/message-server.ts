@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { isActorId } from "../chain/actor-id.ts";
 import type { Value } from "../chain/value.ts";
-import { err, returned, unserved, type Handler } from "./handler.ts";
+import { err, unserved, type Handler } from "./handler.ts";
 
 const HOST = "theater:simple/message-server-host";
 
@@ -38,13 +38,19 @@ export const messageServer: Handler = {
         return await services.request(message.to, message.body, callId);
       },
     },
-    // No request outlives its turn in this version, so the list is always empty.
     [`${HOST}#list-outstanding-requests`]: {
       effect: "local",
-      call: () => Promise.resolve(returned([])),
+      call: async ({ services }) => services.requests.list(),
     },
-    [`${HOST}#respond-to-request`]: unserved("deferred answers"),
-    [`${HOST}#cancel-request`]: unserved("deferred answers"),
+    [`${HOST}#respond-to-request`]: {
+      effect: "local",
+      call: async ({ services }, [id, reply]) =>
+        services.requests.respond(id as string, reply as Uint8Array), // by their WIT types
+    },
+    [`${HOST}#cancel-request`]: {
+      effect: "local",
+      call: async ({ services }, [id]) => services.requests.cancel(id as string),
+    },
     [`${HOST}#open-channel`]: unserved("channels"),
     [`${HOST}#send-on-channel`]: unserved("channels"),
     [`${HOST}#close-channel`]: unserved("channels"),

@@ -17,6 +17,7 @@ import { Cell } from "./record/cell.ts";
 import type { Checkpoints } from "./record/checkpoints.ts";
 import type { Blocks } from "./record/content.ts";
 import type { Directory } from "./directory.ts";
+import { Deferred } from "./mail/deferred.ts";
 import { Eraser } from "./record/eraser.ts";
 import { Feeder } from "./record/feeder.ts";
 import { Followers } from "./record/followers.ts";
@@ -35,6 +36,9 @@ import { Runner } from "./turn/runner.ts";
 import { Sealer } from "./record/sealer.ts";
 import { servicesFor } from "./turn/services.ts";
 import { TreeKeeper } from "./record/tree-keeper.ts";
+
+/** An answer that the running turn is about to give may be past its deadline: then the alarm comes back. */
+const OVERDUE_MS = 1_000;
 
 /** What an object is given by its Worker. */
 export interface Surroundings {
@@ -69,6 +73,7 @@ export class Life {
   readonly #outbox: Outbox;
   readonly #feeder: Feeder;
   readonly #idempotency: Idempotency;
+  readonly #deferred: Deferred;
   readonly #runner: Runner;
   readonly #eraser: Eraser;
   readonly #sealer: Sealer;
@@ -92,6 +97,7 @@ export class Life {
     this.#mailbox = new Mailbox(sql);
     this.#outbox = new Outbox(sql, this.journal, around.peer);
     this.#idempotency = new Idempotency(sql);
+    this.#deferred = new Deferred(sql, this.journal, this.#idempotency);
     const acknowledged = this.cell.get("acknowledged") ?? -1;
     this.#feeder = new Feeder(this.journal, this.history, around.ledger, acknowledged, (error) =>
       this.#onFork(error),
@@ -162,6 +168,7 @@ export class Life {
       idempotency: this.#idempotency,
       content: around.blocks,
       limits: this.genesis.limits,
+      deferred: this.#deferred,
       feeder: this.#feeder,
       run: () => this.#runner.start(),
     });
@@ -178,7 +185,12 @@ export class Life {
       limits: this.genesis.limits,
       grants: this.genesis.grants,
       services: (turn, waiting) => servicesFor({ ...around, journal: this.journal, waiting }, turn),
+      deferred: this.#deferred,
+      halted: () => {
+        if (this.cell.status === "stopped") this.#deferred.abandon();
+      },
       settled: () => {
+        this.#deferred.wake();
         if (this.#outbox.nextDueMs() !== undefined) {
           void this.#outbox.deliver().catch(() => undefined);
         }
@@ -225,18 +237,20 @@ export class Life {
     this.#feeder.poke();
     const acknowledged = this.#feeder.acknowledged;
     if (this.cell.get("acknowledged") !== acknowledged) this.cell.set("acknowledged", acknowledged);
-    this.#alarm.arm(Date.now() + ALARM_MS);
+    this.#alarm.arm(Math.min(Date.now() + ALARM_MS, this.#deferred.nextDueMs ?? Infinity));
   }
 
   /** Set again while anything is pending. */
   async onAlarm(): Promise<void> {
     this.#alarm.fired();
-    await Promise.allSettled([this.#outbox.deliver(), this.feed()]);
+    await Promise.allSettled([this.#deferred.expire(), this.#outbox.deliver(), this.feed()]);
     await this.#seal();
     // An object with a request in it stays in memory: so wait, but not so long that all else waits too.
     const line = this.#runner.run().catch(() => undefined);
     await Promise.race([line, new Promise((resolve) => setTimeout(resolve, ALARM_MS))]);
     if (this.#isPending()) this.#alarm.arm(Date.now() + ALARM_MS);
+    const dueMs = this.#deferred.nextDueMs;
+    if (dueMs !== undefined) this.#alarm.arm(Math.max(dueMs, Date.now() + OVERDUE_MS));
   }
 
   #isPending(): boolean {

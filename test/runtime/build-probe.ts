@@ -11,7 +11,6 @@ import { composeWorld } from "../../src/cli/build-world.ts";
 const HANDLERS = ["runtime", "message-server", "store", "timing", "random"];
 const FUNCTION = /^ *([a-z-]+): func\(.*;$/gm;
 const PROVIDED: Record<string, readonly string[]> = {
-  "message-server.wit": ["send", "request"],
   "timing.wit": ["now"],
 };
 

@@ -17,6 +17,8 @@ export interface Limits {
   mailbox: number;
   /** Wall-clock time of one turn, ms: waiting for others included. */
   turnMs: number;
+  /** Time that a caller waits once the turn of its request ended without an answer, ms. */
+  replyMs: number;
 }
 
 const LIMITS_MAX: Limits = {
@@ -25,6 +27,8 @@ const LIMITS_MAX: Limits = {
   messageBytes: 1024 * 1024,
   mailbox: 10_000,
   turnMs: 15 * 60_000,
+  // Half of what an Idempotency-Key is kept for, under which a caller comes back.
+  replyMs: 12 * 3_600_000,
 };
 
 const LIMITS_DEFAULT: Limits = {
@@ -32,6 +36,7 @@ const LIMITS_DEFAULT: Limits = {
   messageBytes: 1024 * 1024,
   mailbox: 1_000,
   turnMs: 30_000,
+  replyMs: 30_000,
 };
 
 const limit = (max: number, otherwise: number) => z.int().positive().max(max).default(otherwise);
@@ -42,6 +47,7 @@ const limits = z
     message_bytes: limit(LIMITS_MAX.messageBytes, LIMITS_DEFAULT.messageBytes),
     mailbox: limit(LIMITS_MAX.mailbox, LIMITS_DEFAULT.mailbox),
     turn_ms: limit(LIMITS_MAX.turnMs, LIMITS_DEFAULT.turnMs),
+    reply_ms: limit(LIMITS_MAX.replyMs, LIMITS_DEFAULT.replyMs),
   })
   .prefault({});
 
@@ -104,6 +110,7 @@ export function parseManifest(source: string | Record<string, unknown>): Manifes
       messageBytes: given.message_bytes,
       mailbox: given.mailbox,
       turnMs: given.turn_ms,
+      replyMs: given.reply_ms,
     },
     grants: parseGrants(handler),
   };
@@ -173,8 +180,7 @@ function badManifest(error: z.ZodError, known: string[], where = "manifest"): Th
   const path = issue?.path.join(".") ?? "";
   if (issue?.code === "unrecognized_keys") {
     const [key = ""] = issue.keys;
-    const siblings =
-      path === "limits" ? ["state_bytes", "message_bytes", "mailbox", "turn_ms"] : known;
+    const siblings = path === "limits" ? Object.keys(limits.unwrap().shape) : known;
     const at = path === "" ? where : path;
     const message = `Unknown key "${key}" in ${at}${nearest(key, siblings)}.`;
     return new TheaterError("bad-manifest", message, { key: path === "" ? key : `${path}.${key}` });

@@ -8,20 +8,26 @@ import type { Idempotency } from "../mail/idempotency.ts";
 import { failBirth, SHUTDOWN_REASON } from "../lifecycle.ts";
 import { closeLostTurn } from "./lost-turn.ts";
 import type { Mailbox, Waiting } from "../mail/mailbox.ts";
+import type { Deferred } from "../mail/deferred.ts";
 import type { Outbox } from "../mail/outbox.ts";
+import { TurnMail } from "../mail/turn-mail.ts";
 import { INIT, Turn } from "./turn.ts";
 import type { Message, TurnParts, TurnRecord } from "./turn-parts.ts";
 
-interface RunnerParts extends Omit<TurnParts, "onEnd"> {
+interface RunnerParts extends Omit<TurnParts, "onEnd" | "mail"> {
   mailbox: Mailbox;
   outbox: Outbox;
   idempotency: Idempotency;
+  deferred: Deferred;
+  /** Whenever it is seen that the actor does not run. */
+  halted: () => void;
   /** After every recorded end. */
   settled: () => void;
 }
 
 /** Lives that may end with the same send, or readings of its content that may find it lost. */
 const TRIES_MAX = 3;
+const NOTHING: ReadonlyMap<string, unknown> = new Map();
 /** Codes of content that is gone or damaged. */
 const LOST: ReadonlySet<string> = new Set(["host-failure", "content-corrupt"]);
 
@@ -76,7 +82,9 @@ export class Runner {
         if (waiting === undefined) return;
         if (!(await this.#runOne(waiting))) return;
       }
-      if (cell.status !== "running") this.#refuseRequests();
+      if (cell.status === "running") return;
+      this.#refuseRequests();
+      this.#parts.halted();
     } finally {
       // In the same step as the look at the line: what comes later starts anew.
       this.#isRunning = false;
@@ -95,13 +103,15 @@ export class Runner {
         return true;
       }
       const message: Message = { ...given, params: params as Message["params"] };
-      const onEnd = (end: TurnRecord): void => this.#record(message, end);
-      this.#current = new Turn({ ...this.#parts, onEnd }, message);
+      const mail = new TurnMail(message, this.#parts);
+      const onEnd = (end: TurnRecord): void => this.#record(message, end, mail);
+      this.#current = new Turn({ ...this.#parts, mail, onEnd }, message);
       waiting.done(await this.#current.run());
     } catch (thrown) {
       return this.#unrecorded(waiting, thrown);
     } finally {
       this.#current = undefined;
+      this.#parts.deferred.claim(NOTHING);
     }
     settled();
     return true;
@@ -153,12 +163,13 @@ export class Runner {
   }
 
   /** Inside the transaction that ends the turn: what becomes true together with it. */
-  #record({ seq, key, about }: Message, end: TurnRecord): void {
+  #record({ seq, key, about }: Message, end: TurnRecord, mail: TurnMail): void {
     const { cell, journal, mailbox, outbox, idempotency } = this.#parts;
     if (cell.get("openTurn") != null) cell.set("openTurn", null);
     if (seq !== null) mailbox.settle(seq);
     if (key !== null) idempotency.keep("request", key, end.seq);
     if (end.committed) outbox.add(end.sends, { turn: end.turn, cause: end.seq });
+    if (end.committed) mail.commit(end);
     if (end.data !== null) {
       const fields = { reason: SHUTDOWN_REASON, by: null, data: end.data };
       journal.append({ type: "actor.stopped", about: "", turn: 0, fields });

@@ -14,7 +14,7 @@ import {
 import type { LabelledStores } from "../../store/labels.ts";
 import type { Journal } from "../record/journal.ts";
 import type { ActorRpc } from "../protocol.ts";
-import type { PendingSend } from "./turn-parts.ts";
+import type { TurnActs } from "./turn-parts.ts";
 
 interface ServiceParts {
   journal: Journal;
@@ -27,15 +27,17 @@ interface ServiceParts {
 /** Actors that may wait for one another in a row. */
 const WAITING_MAX = 32;
 
-export function servicesFor(
-  parts: ServiceParts,
-  turn: { addSend(send: PendingSend): HandlerAnswer },
-): Services {
+export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
   const { journal, stores } = parts;
   return {
     stores,
     send: (to, body) => turn.addSend({ to, body }),
-    request: (to, body, callId) => request(parts, to, body, callId),
+    request: (to, body, callId) => request(parts, turn, { to, body, callId }),
+    requests: {
+      list: () => turn.mail.listRequests(),
+      respond: (id, reply) => turn.mail.respond(id, reply),
+      cancel: (id) => turn.mail.cancel(id),
+    },
     chain: (limit) => chainView(journal, limit),
   };
 }
@@ -43,10 +45,9 @@ export function servicesFor(
 /** The call id is the message's key at the other actor, so a repetition is answered once more, not run. */
 async function request(
   { journal, peer, waiting }: ServiceParts,
-  to: string,
-  body: Uint8Array,
-  callId: string,
-) {
+  { deadlineMs }: TurnActs,
+  { to, body, callId }: { to: string; body: Uint8Array; callId: string },
+): Promise<HandlerAnswer> {
   const from = journal.actor;
   // The intent was appended just before this call, with no await in between: it is the head.
   const { seq, digest: event } = journal.head;
@@ -61,8 +62,9 @@ async function request(
       idempotency: { principal: from, key: callId },
       cause: { seq, event },
       waiting: chain,
+      deadlineMs,
     });
-    if (answer.ok) return ok(answer.value.reply ?? new Uint8Array(0));
+    if (answer.ok) return ok(answer.value.reply);
     const { code, message } = answer.error;
     return code === "guest-error" ? err(message) : failed(`${code}: ${message}`);
   } catch {

@@ -7,7 +7,8 @@ import type { HostAnswer, HostCall, TurnAbort, TurnHost } from "../../executor/e
 import { err, ok, type HandlerAnswer } from "../../handlers/handler.ts";
 import { findHostFunction, isPure } from "../../handlers/registry.ts";
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
-import type { Message, PendingSend, TurnParts } from "./turn-parts.ts";
+import type { TurnMail } from "../mail/turn-mail.ts";
+import type { Message, PendingSend, TurnActs, TurnParts } from "./turn-parts.ts";
 
 /** Sends of one turn: they are committed in one transaction. */
 const SENDS_MAX = 1_000;
@@ -26,10 +27,11 @@ class DoorStub extends RpcTarget implements TurnHost {
   }
 }
 
-export class TurnDoor {
+export class TurnDoor implements TurnActs {
   readonly #parts: TurnParts;
   readonly #message: Message;
   readonly #turn: number;
+  readonly deadlineMs: number;
   #open = true;
   #busy = false;
   #calls = 0;
@@ -45,6 +47,11 @@ export class TurnDoor {
     this.#message = message;
     this.#messageSeq = message.seq;
     this.#turn = turn;
+    this.deadlineMs = Date.now() + parts.limits.turnMs;
+  }
+
+  get mail(): TurnMail {
+    return this.#parts.mail;
   }
 
   get turn(): number {

@@ -7,6 +7,7 @@ import type { HandlerAnswer, Services } from "../../handlers/handler.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import type { MessageKey } from "../mail/idempotency.ts";
+import type { TurnMail } from "../mail/turn-mail.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Limits } from "../birth/manifest.ts";
 
@@ -24,6 +25,8 @@ export interface Message {
   seq: number | null;
   /** The actors whose turns wait for the answer. */
   waiting: readonly string[];
+  /** When the sender stops waiting, ms since the epoch. */
+  deadlineMs?: number;
   /** Under which a repetition finds the end of its turn. */
   key: MessageKey | null;
 }
@@ -37,13 +40,19 @@ export interface TurnParts {
   content: Blocks;
   limits: Limits;
   grants: Readonly<Record<string, Value>>;
+  mail: TurnMail;
   /** `waiting`: the actors whose turns wait for this one, besides its own. */
-  services(
-    turn: { addSend(send: PendingSend): HandlerAnswer },
-    waiting: readonly string[],
-  ): Services;
+  services(turn: TurnActs, waiting: readonly string[]): Services;
   /** Written in the transaction that ends the turn, whatever the end is. */
   onEnd(end: TurnRecord): void;
+}
+
+/** What the calls of one turn leave for its commit. */
+export interface TurnActs {
+  addSend(send: PendingSend): HandlerAnswer;
+  readonly mail: TurnMail;
+  /** When the turn will be cut, ms since the epoch. */
+  readonly deadlineMs: number;
 }
 
 export interface PendingSend {
@@ -57,6 +66,12 @@ export interface TurnRecord {
   /** The event of the end. */
   seq: number;
   committed: boolean;
+  /** Seq of the turn's message. */
+  message: number;
+  /** What the function returned besides the state; null where it did not commit. */
+  result: Value;
+  /** The turn's clock, ms since the epoch. */
+  nowMs: number;
   sends: readonly PendingSend[];
   /** The argument of `runtime.shutdown` if the guest called it, an option; null: it did not. */
   data: Value;

@@ -130,7 +130,8 @@ export class Turn {
     };
     // The commit point: this one synchronous transaction. From its end on the turn has happened; until
     // then it has not, and a crash leaves no trace of it.
-    const event = await this.#flush([fields, calls], calls, (message) => {
+    const named = [fields, calls, this.#parts.mail.content];
+    const event = await this.#flush(named, calls, (message) => {
       const committed = journal.append({
         ...this.#draft("turn.committed"),
         fields: { message, ...fields },
@@ -138,7 +139,8 @@ export class Turn {
       if (changed) cell.setState(state);
       const data = shutdown === undefined ? null : [shutdown];
       const { turn } = this.#door;
-      this.#parts.onEnd({ turn, seq: committed.seq, committed: true, sends, data });
+      const what = { turn, seq: committed.seq, message, nowMs: journal.nowMs() };
+      this.#parts.onEnd({ ...what, committed: true, result, sends, data });
       return committed;
     });
     return { kind: "committed", event: ref(event), result };
@@ -173,7 +175,8 @@ export class Turn {
     return await this.#flush(values, calls, (message) => {
       const closed = journal.append(draft(message));
       const { turn } = this.#door;
-      this.#parts.onEnd({ turn, seq: closed.seq, committed: false, sends: [], data: null });
+      const what = { turn, seq: closed.seq, message, nowMs: journal.nowMs() };
+      this.#parts.onEnd({ ...what, committed: false, result: null, sends: [], data: null });
       return ref(closed);
     });
   }

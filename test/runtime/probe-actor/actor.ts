@@ -3,7 +3,13 @@
 // component's own types, because QuickJS turns every JavaScript error into an ordinary refusal.
 
 import { defineActor } from "theater/guest";
-import { request, send } from "theater/guest/message-server";
+import {
+  cancelRequest,
+  outstandingRequests,
+  request,
+  respondToRequest,
+  send,
+} from "theater/guest/message-server";
 import { randomBytes } from "theater/guest/random";
 import { getChain, log, shutdown } from "theater/guest/runtime";
 import { Store, createStore } from "theater/guest/store";
@@ -17,6 +23,17 @@ interface State {
   /** Texts of the messages that came by send, in order. */
   heard: unknown[];
   pad?: string;
+  /** Of this turn only. */
+  defers?: boolean;
+}
+
+/** What the call gave, or its error as a text. */
+function tried(call: () => unknown): unknown {
+  try {
+    return call() ?? "ok";
+  } catch (thrown) {
+    return `err: ${(thrown as Error).message}`;
+  }
 }
 
 class Trap extends Error {}
@@ -28,13 +45,22 @@ const steps: Record<string, (state: State, ...args: never[]) => unknown> = {
     for (let n = 0; n < count; n++) log(line);
   },
   send: (_, id: string, message: unknown) => send(id, JSON.stringify(message)),
-  request: (_, id: string, message: unknown) => {
-    try {
-      return request(id, JSON.stringify(message)).text();
-    } catch (thrown) {
-      return `err: ${(thrown as Error).message}`;
-    }
+  request: (_, id: string, message: unknown) =>
+    tried(() => request(id, JSON.stringify(message)).text()),
+  /** The turn gives no answer. */
+  defer: (state) => {
+    state.defers = true;
   },
+  outstanding: () => outstandingRequests(),
+  answer: (_, id: string, value: unknown) =>
+    tried(() => respondToRequest(id, JSON.stringify(value))),
+  answerOwn: (state, value: unknown) => {
+    respondToRequest(outstandingRequests().at(-1) ?? "", JSON.stringify(value));
+    state.defers = true;
+  },
+  answerLong: (_, id: string, length: number) =>
+    tried(() => respondToRequest(id, JSON.stringify("y".repeat(length)))),
+  cancel: (_, id: string) => tried(() => cancelRequest(id)),
   put: (_, text: string) => {
     const store = createStore();
     store.putAtLabel("kept", text);
@@ -80,7 +106,8 @@ const made = defineActor<State>({
 
   onRequest(state, message) {
     const results = run(state, message.json() as readonly Step[]);
-    return [{ ...state, turns: state.turns + 1 }, JSON.stringify(results)];
+    const { defers = false, ...next } = state;
+    return [{ ...next, turns: state.turns + 1 }, defers ? null : JSON.stringify(results)];
   },
 });
 
