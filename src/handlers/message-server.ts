@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { isActorId } from "../chain/actor-id.ts";
 import type { Value } from "../chain/value.ts";
-import { err, unserved, type Handler } from "./handler.ts";
+import { err, isOk, unserved, type Handler } from "./handler.ts";
 
 const HOST = "theater:simple/message-server-host";
 
@@ -29,6 +29,11 @@ export const messageServer: Handler = {
         const message = target(args);
         return message === undefined ? err(NOT_AN_ID) : services.send(message.to, message.body);
       },
+      again: async ({ services }, args, recorded) => {
+        const message = target(args);
+        if (message !== undefined && isOk(recorded)) services.send(message.to, message.body);
+        return recorded;
+      },
     },
     [`${HOST}#request`]: {
       effect: "by-id",
@@ -46,10 +51,18 @@ export const messageServer: Handler = {
       effect: "local",
       call: async ({ services }, [id, reply]) =>
         services.requests.respond(id as string, reply as Uint8Array), // by their WIT types
+      again: async ({ services }, [id, reply], recorded) => {
+        if (isOk(recorded)) services.requests.again(id as string, reply as Uint8Array);
+        return recorded;
+      },
     },
     [`${HOST}#cancel-request`]: {
       effect: "local",
       call: async ({ services }, [id]) => services.requests.cancel(id as string),
+      again: async ({ services }, [id], recorded) => {
+        if (isOk(recorded)) services.requests.again(id as string, null);
+        return recorded;
+      },
     },
     [`${HOST}#open-channel`]: unserved("channels"),
     [`${HOST}#send-on-channel`]: unserved("channels"),

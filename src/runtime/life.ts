@@ -26,7 +26,6 @@ import { History } from "./record/history.ts";
 import { Idempotency } from "./mail/idempotency.ts";
 import { Listing } from "./listing.ts";
 import { Journal } from "./record/journal.ts";
-import { closeLostTurn } from "./turn/lost-turn.ts";
 import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
 import { Notary, type Log } from "./record/notary.ts";
@@ -121,6 +120,7 @@ export class Life {
     });
     this.#feeder.onRewind = (lostFrom) => this.#onRewind(lostFrom);
     this.#runner = this.#makeRunner();
+    this.#feeder.isTurning = () => this.#runner.isTurning;
     this.control = new Control({
       ...this.#records(),
       feeder: this.#feeder,
@@ -143,7 +143,6 @@ export class Life {
       this.#arm();
       this.#followers.wake();
     };
-    closeLostTurn(this.#records());
     this.#mailbox.open(this.journal);
     this.#runner.start();
     this.#feeder.poke();
@@ -171,6 +170,7 @@ export class Life {
       deferred: this.#deferred,
       feeder: this.#feeder,
       run: () => this.#runner.start(),
+      endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
     });
   }
 
@@ -191,6 +191,7 @@ export class Life {
       },
       settled: () => {
         this.#deferred.wake();
+        this.#feeder.poke();
         if (this.#outbox.nextDueMs() !== undefined) {
           void this.#outbox.deliver().catch(() => undefined);
         }
@@ -217,6 +218,7 @@ export class Life {
     this.journal.transaction(() => {
       const fields = { reason: "ledger-behind", lostFrom, evidence: null };
       this.journal.append({ type: "actor.recovered", about: "", turn: 0, fields });
+      this.#listing.redo();
     });
     this.#eraser.redo();
     this.#sealer.redo();
@@ -316,6 +318,7 @@ export class Life {
   async settle(recheck: boolean): Promise<Mark> {
     const head = this.journal.headRef();
     try {
+      if (recheck) this.journal.transaction(() => this.#listing.redo());
       if (recheck) await this.#feeder.recheck();
       await this.feed();
     } catch (thrown) {

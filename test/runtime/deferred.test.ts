@@ -256,7 +256,7 @@ test("an actor with too much outstanding takes no more requests", async () => {
   await actor.inside((_, { storage }) => {
     storage.sql.exec(
       `INSERT INTO deferred WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-       SELECT 'x' || i, i, i, 9e15, NULL, NULL FROM n`,
+       SELECT 'x' || i, i, i, unixepoch() * 1000 + 3600000, NULL, NULL FROM n`,
     );
   });
   await actor.evict();
@@ -289,4 +289,51 @@ test("without the grant there is no way to answer", async () => {
     principal: "tester",
   });
   expect(answer).toMatchObject({ ok: false, error: { code: "missing-handler" } });
+});
+
+test("an answer of a turn that was interrupted is given when the turn goes on", async () => {
+  const [actor, slow] = [await start(), await start()];
+  const { id, asked } = await defer(actor, "key");
+  const { id: other, asked: given } = await defer(actor);
+  const gate = new Gate();
+  faults.peer = async ({ name }, go) => {
+    if (name === `${slow.id} request`) await gate.wait();
+    return await go();
+  };
+  const program = [
+    ["answer", id, "resumed"],
+    ["cancel", other],
+    ["request", slow.id, [["turns"]]],
+  ];
+  const answering = actor.ask(program, "answering");
+  await gate.reached();
+  await actor.crash();
+  clearFaults();
+  for (const lost of [asked, given, answering]) expect((await lost).gave).toBe("outcome-unknown");
+  expect((await actor.ask(program, "answering")).gave).toEqual(["ok", "ok", "[0]"]);
+  expect((await actor.ask([["defer"]], "key")).gave).toBe("resumed");
+  expect((await settlements(actor)).map(({ fields }) => fields["outcome"])).toEqual([
+    "answered",
+    "cancelled",
+  ]);
+});
+
+test("a request whose turn was interrupted and then gave no answer is waited for", async () => {
+  const [actor, slow] = [await start(), await start()];
+  const gate = new Gate();
+  faults.peer = async ({ name }, go) => {
+    if (name === `${slow.id} request`) await gate.wait();
+    return await go();
+  };
+  const program = [["request", slow.id, [["turns"]]], ["defer"]];
+  const asked = actor.ask(program, "key");
+  await gate.reached();
+  await actor.crash();
+  clearFaults();
+  expect((await asked).gave).toBe("outcome-unknown");
+  const again = actor.ask(program, "key");
+  await until(async () => (await actor.sql("SELECT id FROM deferred")).length === 1);
+  const [id] = await outstanding(actor);
+  await actor.ask([["answer", id, "at last"]]);
+  expect((await again).gave).toBe("at last");
 });

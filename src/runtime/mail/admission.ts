@@ -28,6 +28,7 @@ interface AdmissionParts {
   deferred: Deferred;
   feeder: Feeder;
   run: () => void;
+  endOfOpenTurn: () => Promise<TurnEnd>;
 }
 
 export class Admission {
@@ -103,14 +104,23 @@ export class Admission {
     const running = this.#attached.get(attached);
     if (running !== undefined) {
       if (running.digest === key.digest) return await running.reply;
-      throw new TheaterError(
-        "key-reused",
-        "This Idempotency-Key is in use with another body: use a new key.",
-      );
+      throw keyInUse();
+    }
+    if (this.#isOpen(key)) {
+      const { event } = settledEnd(await this.#parts.endOfOpenTurn());
+      return await this.outcomeOf(this.#parts.idempotency.find("request", key) ?? event.seq);
     }
     const reply = this.#request(input, key).finally(() => this.#attached.delete(attached));
     this.#attached.set(attached, { digest: key.digest, reply });
     return await reply;
+  }
+
+  /** Whether an earlier life began this request, and its turn has still to end. */
+  #isOpen({ principal, key, digest }: MessageKey): boolean {
+    const open = this.#parts.cell.get("openTurn")?.key;
+    if (open?.principal !== principal || open.key !== key) return false;
+    if (open.digest === digest) return true;
+    throw keyInUse();
   }
 
   async #request(input: MessageInput, key: MessageKey | null): Promise<Reply> {
@@ -217,6 +227,11 @@ function newMessage(
       : { actor: from, seq: cause.seq, event: new Link("dag-cbor", cause.event) };
   const sender = { from, cause: origin, waiting, ...(deadlineMs !== undefined && { deadlineMs }) };
   return { id, kind, about, params, seed, seq: null, key: null, ...sender };
+}
+
+function keyInUse(): TheaterError {
+  const message = "This Idempotency-Key is in use with another body: use a new key.";
+  return new TheaterError("key-reused", message);
 }
 
 type Committed = TurnEnd & { kind: "committed" };

@@ -42,6 +42,10 @@ export class TurnMail {
     return this.#answer(id, reply);
   }
 
+  again(id: string, reply: Uint8Array | null): void {
+    this.#answers.set(id, reply);
+  }
+
   cancel(id: string): HandlerAnswer {
     return this.#answer(id, null);
   }

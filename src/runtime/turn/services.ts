@@ -37,20 +37,20 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
       list: () => turn.mail.listRequests(),
       respond: (id, reply) => turn.mail.respond(id, reply),
       cancel: (id) => turn.mail.cancel(id),
+      again: (id, reply) => turn.mail.again(id, reply),
     },
-    chain: (limit) => chainView(journal, limit),
+    chain: (limit) => chainView(journal, newest(journal, limit)),
+    chainAgain: (recorded) => chainView(journal, recorded as unknown as ViewRange),
   };
 }
 
 /** The call id is the message's key at the other actor, so a repetition is answered once more, not run. */
 async function request(
   { journal, peer, waiting }: ServiceParts,
-  { deadlineMs }: TurnActs,
+  { deadlineMs, intent: cause }: TurnActs,
   { to, body, callId }: { to: string; body: Uint8Array; callId: string },
 ): Promise<HandlerAnswer> {
   const from = journal.actor;
-  // The intent was appended just before this call, with no await in between: it is the head.
-  const { seq, digest: event } = journal.head;
   const chain = [...waiting, from];
   // It would wait for a turn that waits for this one, until one of them is cut.
   if (chain.includes(to)) return err(`request-cycle: ${to} waits for the answer of this turn`);
@@ -60,7 +60,7 @@ async function request(
       body,
       from,
       idempotency: { principal: from, key: callId },
-      cause: { seq, event },
+      cause,
       waiting: chain,
       deadlineMs,
     });
@@ -75,24 +75,29 @@ async function request(
 /** Payload bytes of one view: it is copied into the guest's memory. */
 const VIEW_BYTES_MAX = 4 * 1024 * 1024;
 
-/** The newest events that fit, oldest first. */
-function chainView(journal: Journal, limit: number): ChainView {
+/** Which events a view shows: what the chain keeps of it. `head` is the CID of the last. */
+type ViewRange = { from: number; to: number; head: string };
+
+/** The newest events that fit. */
+function newest(journal: Journal, limit: number): ViewRange {
   const { head } = journal;
-  const events: LedgerEntry[] = [];
   let bytes = 0;
-  for (let seq = head.seq; seq >= 0 && events.length < limit; seq--) {
-    const [event] = journal.entries(seq, 1);
+  let from = head.seq + 1;
+  while (from > 0 && head.seq - from + 1 < limit) {
+    const [event] = journal.entries(from - 1, 1);
     bytes += event?.payload.block?.length ?? 0;
     if (event === undefined || bytes > VIEW_BYTES_MAX) break;
-    events.unshift(event);
+    from--;
   }
-  const recorded = {
-    from: events[0]?.seq ?? head.seq + 1,
-    to: head.seq,
-    head: cidText(new Link("dag-cbor", head.digest)),
-  };
+  return { from, to: head.seq, head: cidText(new Link("dag-cbor", head.digest)) };
+}
+
+/** Oldest first. */
+function chainView(journal: Journal, range: ViewRange): ChainView {
+  const events: LedgerEntry[] = [];
+  for (let seq = range.from; seq <= range.to; seq++) events.push(...journal.entries(seq, 1));
   return {
-    recorded,
+    recorded: { ...range },
     events: events.map(({ cid, parent, type, payload }) => ({
       digest: cid,
       parent,

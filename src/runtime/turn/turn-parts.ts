@@ -4,6 +4,7 @@ import type { Cause, MessageKind } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
 import type { Executor, ModuleSetRef } from "../../executor/executor.ts";
 import type { HandlerAnswer, Services } from "../../handlers/handler.ts";
+import type { RecordedCalls } from "../../replay/recorded-turn.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import type { MessageKey } from "../mail/idempotency.ts";
@@ -47,12 +48,27 @@ export interface TurnParts {
   onEnd(end: TurnRecord): void;
 }
 
-/** What the calls of one turn leave for its commit. */
+/** What the calls of one turn leave for its commit, and what they may know of it. */
 export interface TurnActs {
   addSend(send: PendingSend): HandlerAnswer;
   readonly mail: TurnMail;
+  /** Of the effect that is under way. */
+  readonly intent: Intent;
   /** When the turn will be cut, ms since the epoch. */
   readonly deadlineMs: number;
+}
+
+/** An event of this chain, by position and CID. */
+export interface Intent {
+  seq: number;
+  event: Uint8Array;
+}
+
+/** An interrupted turn that goes on: what of it is on disk. */
+export interface Interrupted extends RecordedCalls {
+  turn: number;
+  /** How often it was begun again. */
+  resumed: number;
 }
 
 export interface PendingSend {
