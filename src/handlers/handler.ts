@@ -69,6 +69,14 @@ export interface Services {
   chain(limit: number): ChainView;
   /** The view that was recorded so, once more. */
   chainAgain(recorded: Value): ChainView;
+  /** What the turn sets and takes back is real with its commit. By the WIT types of `theater:edge/timers`. */
+  timers: {
+    schedule(name: string, plan: Value, body: Uint8Array): HandlerAnswer;
+    cancel(name: string): HandlerAnswer;
+    list(): HandlerAnswer;
+  };
+  /** The turn's clock, ms since the epoch. `waitUntil` answers with an err where the turn ends before. */
+  clock: { nowMs(): number; waitUntil(ms: number): Promise<HandlerAnswer> };
 }
 
 export interface ChainView {
@@ -91,6 +99,11 @@ export interface Handler {
   exports: readonly string[];
   /** Keys of its `[[handler]]` table besides `type`, in snake_case; the parsed form is the grant. */
   config: z.ZodType<Value>;
+  /**
+   * What two grants both allow, as a child may have what its parent holds and its manifest asks for. Never
+   * more than either, idempotent, and in meaning commutative. `narrow.ts` has what most need.
+   */
+  narrow: (held: Value, asked: Value) => Value;
   /** Functions that the isolate answers. */
   pure: PureFunctions;
   /** Functions that the host answers, by `interface#function`. */

@@ -1,18 +1,13 @@
-// Builds the probe actor once for a run of the tests, against those functions of `theater:simple` that
-// this version of the host provides: componentize imports every function of an interface, used or not.
+// Builds the probe actor once for a run of the tests.
 
-import { cp, mkdtemp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { componentize } from "componentize-qjs";
 import { bundleActor } from "../../src/cli/build-bundle.ts";
-import { composeWorld } from "../../src/cli/build-world.ts";
+import { composeWorld, writeWorld } from "../../src/cli/build-world.ts";
 
-const HANDLERS = ["runtime", "message-server", "store", "timing", "random"];
-const FUNCTION = /^ *([a-z-]+): func\(.*;$/gm;
-const PROVIDED: Record<string, readonly string[]> = {
-  "timing.wit": ["now"],
-};
+const HANDLERS = ["runtime", "message-server", "store", "timing", "random", "timers"];
 
 export const PROBE = "build/runtime-probe.wasm";
 
@@ -23,18 +18,7 @@ export async function setup(): Promise<void> {
       resolve("test/runtime/probe-actor"),
       HANDLERS,
     );
-    const wit = join(dir, "deps", "theater-simple");
-    await mkdir(wit, { recursive: true });
-    await writeFile(join(dir, "world.wit"), composeWorld({ imports, exports }, HANDLERS));
-    for (const file of await readdir("wit")) {
-      await cp(join("wit", file), join(wit, file));
-      const provided = PROVIDED[file];
-      if (provided === undefined) continue;
-      const text = await readFile(join("wit", file), "utf8");
-      const keep = (line: string, name: string): string =>
-        provided.includes(name) || name.startsWith("handle-") ? line : "";
-      await writeFile(join(wit, file), text.replaceAll(FUNCTION, keep));
-    }
+    await writeWorld(dir, composeWorld({ imports, exports }, HANDLERS));
     const { component } = await componentize({
       witPath: dir,
       jsSource: code,

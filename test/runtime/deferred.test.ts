@@ -51,10 +51,10 @@ test("an answer is given once: unknown and answered requests are errors to the g
     ["answer", "no-such", 1],
     ["answer", id, 2],
     ["answer", id, 3],
-    ["cancel", id],
+    ["giveUp", id],
   ]);
   const refused = expect.stringContaining("err: no-such-request") as unknown;
-  expect(gave).toEqual([refused, "ok", refused, refused]);
+  expect(gave).toEqual([refused, null, refused, refused]);
   expect((await asked).gave).toBe(2);
   expect((await actor.ask([["answer", id, 4]])).gave).toEqual([refused]);
   // Another actor's request is none of this one's.
@@ -92,7 +92,7 @@ test("a turn may answer its own request and return nothing", async () => {
 test("a cancelled request is an error of the actor to its caller", async () => {
   const actor = await start();
   const { id, asked } = await defer(actor, "key");
-  await actor.ask([["cancel", id]]);
+  await actor.ask([["giveUp", id]]);
   const ended = await asked;
   expect(ended).toMatchObject({ gave: "guest-error", message: "The actor gave up the request." });
   const [settled] = await settlements(actor);
@@ -140,7 +140,7 @@ test("an answer that its turn has begun to give is not overtaken by the deadline
   await actor.alarm();
   expect(await settlements(actor)).toEqual([]);
   gate.open();
-  expect((await answering).gave).toEqual(["ok", "[0]"]);
+  expect((await answering).gave).toEqual([null, "[0]"]);
   expect((await asked).gave).toBe("just in time");
 });
 
@@ -244,7 +244,7 @@ test("an answer of any size, and one that is too large", async () => {
     ["answerLong", id, 300_000],
     ["answerLong", id, 150_000],
   ]);
-  expect(gave).toEqual([expect.stringContaining("err: the answer has 300002 bytes"), "ok"]);
+  expect(gave).toEqual([expect.stringContaining("err: the answer has 300002 bytes"), null]);
   expect((await asked).gave).toBe("y".repeat(150_000));
   await actor.crash();
   expect((await actor.ask([["defer"]], "key")).gave).toBe("y".repeat(150_000));
@@ -261,7 +261,7 @@ test("an actor with too much outstanding takes no more requests", async () => {
   });
   await actor.evict();
   expect((await actor.ask([["turns"]])).gave).toBe("busy");
-  expect(typeof (await actor.tell([["cancel", "x1"]]))).toBe("object");
+  expect(typeof (await actor.tell([["giveUp", "x1"]]))).toBe("object");
   await actor.quiet();
   expect((await actor.ask([["turns"]])).gave).toEqual([1]);
 });
@@ -302,7 +302,7 @@ test("an answer of a turn that was interrupted is given when the turn goes on", 
   };
   const program = [
     ["answer", id, "resumed"],
-    ["cancel", other],
+    ["giveUp", other],
     ["request", slow.id, [["turns"]]],
   ];
   const answering = actor.ask(program, "answering");
@@ -310,7 +310,7 @@ test("an answer of a turn that was interrupted is given when the turn goes on", 
   await actor.crash();
   clearFaults();
   for (const lost of [asked, given, answering]) expect((await lost).gave).toBe("outcome-unknown");
-  expect((await actor.ask(program, "answering")).gave).toEqual(["ok", "ok", "[0]"]);
+  expect((await actor.ask(program, "answering")).gave).toEqual([null, null, "[0]"]);
   expect((await actor.ask([["defer"]], "key")).gave).toBe("resumed");
   expect((await settlements(actor)).map(({ fields }) => fields["outcome"])).toEqual([
     "answered",

@@ -70,6 +70,11 @@ export class Deferred {
     this.#idempotency = idempotency;
   }
 
+  /** After a transaction that was undone. */
+  forget(): void {
+    this.#known = undefined;
+  }
+
   get count(): number {
     return this.#open.count;
   }

@@ -3,7 +3,7 @@
 
 import { err, ok, returned, type HandlerAnswer } from "../../handlers/handler.ts";
 import type { Value } from "../../chain/value.ts";
-import type { Limits } from "../birth/manifest.ts";
+import type { Limits } from "../../manifest/limits.ts";
 import type { Message, TurnRecord } from "../turn/turn-parts.ts";
 import type { Deferred } from "./deferred.ts";
 

@@ -14,6 +14,7 @@ import type { History } from "../record/history.ts";
 import type { Deferred } from "../mail/deferred.ts";
 import type { Outbox } from "../mail/outbox.ts";
 import { TurnMail } from "../mail/turn-mail.ts";
+import type { Timers } from "../timers/timers.ts";
 import { INIT, Turn, type TurnEnd } from "./turn.ts";
 import type { Interrupted, Message, TurnParts, TurnRecord } from "./turn-parts.ts";
 
@@ -25,6 +26,7 @@ interface RunnerParts extends Omit<TurnParts, "onEnd" | "mail"> {
   deferred: Deferred;
   /** Whenever it is seen that the actor does not run. */
   halted: () => void;
+  timers: Timers;
   /** After every recorded end. */
   settled: () => void;
 }
@@ -111,6 +113,7 @@ export class Runner {
           return;
         }
         if (!this.#mayBegin) break;
+        this.#fireTimers();
         const waiting = mailbox.next();
         if (waiting === undefined) return;
         if (!(await this.#runOne(waiting))) return;
@@ -121,6 +124,15 @@ export class Runner {
     } finally {
       // In the same step as the look at the line: what comes later starts anew.
       this.#isRunning = false;
+    }
+  }
+
+  /** Between turns. What does not fire now is for the alarm to try again. */
+  #fireTimers(): void {
+    try {
+      this.#parts.timers.fire();
+    } catch {
+      // Storage refused the transaction: they are as due as before.
     }
   }
 
@@ -255,11 +267,12 @@ export class Runner {
 
   /** Inside the transaction that ends the turn: what becomes true together with it. */
   #record({ seq, key, about }: Message, end: TurnRecord, mail: TurnMail): void {
-    const { cell, journal, mailbox, outbox, idempotency } = this.#parts;
+    const { cell, journal, mailbox, outbox, idempotency, timers } = this.#parts;
     if (cell.get("openTurn") != null) cell.set("openTurn", null);
     if (seq !== null) mailbox.settle(seq);
     if (key !== null) idempotency.keep("request", key, end.seq);
     if (end.committed) outbox.add(end.sends, { turn: end.turn, cause: end.seq });
+    if (end.committed) timers.apply(end.timers, journal.head);
     if (end.committed) mail.commit(end);
     if (end.data !== null) {
       const fields = { reason: SHUTDOWN_REASON, by: null, data: end.data };

@@ -11,6 +11,8 @@ import {
   type HandlerAnswer,
   type Services,
 } from "../../handlers/handler.ts";
+import type { Timers } from "../timers/timers.ts";
+import { waitUntil } from "../timers/wait.ts";
 import type { LabelledStores } from "../../store/labels.ts";
 import type { Journal } from "../record/journal.ts";
 import type { ActorRpc } from "../protocol.ts";
@@ -19,6 +21,7 @@ import type { TurnActs } from "./turn-parts.ts";
 interface ServiceParts {
   journal: Journal;
   stores: LabelledStores;
+  timers: Timers;
   peer: (id: string) => ActorRpc;
   /** The actors whose turns wait for the one that asks. */
   waiting: readonly string[];
@@ -28,7 +31,8 @@ interface ServiceParts {
 const WAITING_MAX = 32;
 
 export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
-  const { journal, stores } = parts;
+  const { journal, stores, timers } = parts;
+  const nowMs = (): number => journal.nowMs();
   return {
     stores,
     send: (to, body) => turn.addSend({ to, body }),
@@ -41,13 +45,15 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
     },
     chain: (limit) => chainView(journal, newest(journal, limit)),
     chainAgain: (recorded) => chainView(journal, recorded as unknown as ViewRange),
+    timers: turn.timers.services({ set: () => timers.all(), nowMs }),
+    clock: { nowMs, waitUntil: (ms) => waitUntil(ms, turn.endsMs) },
   };
 }
 
 /** The call id is the message's key at the other actor, so a repetition is answered once more, not run. */
 async function request(
   { journal, peer, waiting }: ServiceParts,
-  { deadlineMs, intent: cause }: TurnActs,
+  { endsMs, intent: cause }: TurnActs,
   { to, body, callId }: { to: string; body: Uint8Array; callId: string },
 ): Promise<HandlerAnswer> {
   const from = journal.actor;
@@ -62,7 +68,7 @@ async function request(
       idempotency: { principal: from, key: callId },
       cause,
       waiting: chain,
-      deadlineMs,
+      deadlineMs: endsMs,
     });
     if (answer.ok) return ok(answer.value.reply);
     const { code, message } = answer.error;

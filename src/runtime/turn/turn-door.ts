@@ -20,12 +20,13 @@ import {
   type HandlerAnswer,
   type HostFunction,
 } from "../../handlers/handler.ts";
-import { findHostFunction, isPure } from "../../handlers/registry.ts";
+import { findHostFunction, pureHandler } from "../../handlers/registry.ts";
 import { findSignature } from "../../handlers/signatures.ts";
 import { assert, ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { RecordedCall } from "../../replay/recorded-turn.ts";
 import { Divergence, Transcript } from "../../replay/transcript.ts";
 import type { TurnMail } from "../mail/turn-mail.ts";
+import { PendingTimers } from "../timers/pending-timers.ts";
 import { TurnPages } from "./turn-pages.ts";
 import type {
   Intent,
@@ -57,12 +58,14 @@ export class TurnDoor implements TurnActs {
   readonly #parts: TurnParts;
   readonly #message: Message;
   readonly #turn: number;
-  readonly deadlineMs: number;
   #open = true;
   #busy = false;
   #calls = 0;
   readonly #pages: TurnPages;
   #sends: PendingSend[] = [];
+  readonly timers = new PendingTimers();
+  /** When the turn will be cut, ms since the epoch. */
+  readonly endsMs: number;
   /** The argument of `runtime.shutdown`, an option; undefined while the guest has not called it. */
   #shutdown: Value | undefined;
 
@@ -79,9 +82,9 @@ export class TurnDoor implements TurnActs {
     this.#message = message;
     this.#pages = new TurnPages(parts.journal, message, turn);
     this.#turn = turn;
-    this.deadlineMs = Date.now() + parts.limits.turnMs;
     this.#transcript = new Transcript(interrupted?.calls ?? []);
     this.#resumed = interrupted?.resumed ?? 0;
+    this.endsMs = Date.now() + parts.limits.turnMs;
   }
 
   get mail(): TurnMail {
@@ -147,7 +150,9 @@ export class TurnDoor implements TurnActs {
   /** The isolate runs code made from untrusted bytes: what it claims to have answered is checked. */
   #keep(answered: readonly HostCall[]): void {
     for (const call of answered) {
-      if (isPure(call.about) && Array.isArray(call.args) && Object.hasOwn(OUTCOMES, call.outcome)) {
+      const handler = pureHandler(call.about);
+      const isGranted = handler !== undefined && Object.hasOwn(this.#parts.grants, handler);
+      if (isGranted && Array.isArray(call.args) && Object.hasOwn(OUTCOMES, call.outcome)) {
         const isKnown = this.#compare(() => this.#transcript.takeAnswered(call));
         if (isKnown !== true) this.#pages.add(call);
         if (call.about === SHUTDOWN) this.#shutdown = call.args[0] ?? null;
@@ -179,7 +184,7 @@ export class TurnDoor implements TurnActs {
 
   async #answer(about: string, args: readonly Value[]): Promise<HostAnswer> {
     const found = findHostFunction(about);
-    if (found === undefined || !(found.handler in this.#parts.grants)) {
+    if (found === undefined || !Object.hasOwn(this.#parts.grants, found.handler)) {
       return { abort: broken(`${about} is not granted`) };
     }
     const { handler, fn } = found;

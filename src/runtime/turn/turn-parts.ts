@@ -10,7 +10,8 @@ import type { Blocks } from "../record/content.ts";
 import type { MessageKey } from "../mail/idempotency.ts";
 import type { TurnMail } from "../mail/turn-mail.ts";
 import type { Journal } from "../record/journal.ts";
-import type { Limits } from "../birth/manifest.ts";
+import type { Limits } from "../../manifest/limits.ts";
+import type { PendingTimers, TimerChange } from "../timers/pending-timers.ts";
 
 export interface Message {
   id: string;
@@ -51,11 +52,12 @@ export interface TurnParts {
 /** What the calls of one turn leave for its commit, and what they may know of it. */
 export interface TurnActs {
   addSend(send: PendingSend): HandlerAnswer;
+  readonly timers: PendingTimers;
   readonly mail: TurnMail;
   /** Of the effect that is under way. */
   readonly intent: Intent;
   /** When the turn will be cut, ms since the epoch. */
-  readonly deadlineMs: number;
+  readonly endsMs: number;
 }
 
 /** An event of this chain, by position and CID. */
@@ -89,6 +91,7 @@ export interface TurnRecord {
   /** The turn's clock, ms since the epoch. */
   nowMs: number;
   sends: readonly PendingSend[];
+  timers: readonly TimerChange[];
   /** The argument of `runtime.shutdown` if the guest called it, an option; null: it did not. */
   data: Value;
 }

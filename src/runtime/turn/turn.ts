@@ -127,8 +127,8 @@ export class Turn {
     const state = stateOf(value);
     const result = (value as readonly Value[])[1] ?? null;
     const changed = !cell.isState(state);
-    const sends = this.#door.sends;
-    const { shutdown } = this.#door;
+    const { sends, shutdown } = this.#door;
+    const timers = this.#door.timers.changes;
     const fields = {
       state: changed ? (state === null ? [] : [state]) : null,
       result,
@@ -146,7 +146,7 @@ export class Turn {
       const data = shutdown === undefined ? null : [shutdown];
       const { turn } = this.#door;
       const what = { turn, seq: committed.seq, message, nowMs: journal.nowMs() };
-      this.#parts.onEnd({ ...what, committed: true, result, sends, data });
+      this.#parts.onEnd({ ...what, committed: true, result, sends, timers, data });
       return committed;
     });
     return { kind: "committed", event: ref(event), result };
@@ -181,8 +181,9 @@ export class Turn {
     return await this.#flush(values, calls, (message) => {
       const closed = journal.append(draft(message));
       const { turn } = this.#door;
-      const what = { turn, seq: closed.seq, message, nowMs: journal.nowMs() };
-      this.#parts.onEnd({ ...what, committed: false, result: null, sends: [], data: null });
+      const what = { turn, seq: closed.seq, message, nowMs: journal.nowMs(), result: null };
+      const nothing = { sends: [], timers: [], data: null };
+      this.#parts.onEnd({ ...what, committed: false, ...nothing });
       return ref(closed);
     });
   }

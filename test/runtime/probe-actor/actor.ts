@@ -13,7 +13,8 @@ import {
 import { randomBytes } from "theater/guest/random";
 import { getChain, log, shutdown } from "theater/guest/runtime";
 import { Store, createStore } from "theater/guest/store";
-import { now } from "theater/guest/timing";
+import { cancel, list, schedule, type Plan } from "theater/guest/timers";
+import { deadline, now, sleep } from "theater/guest/timing";
 
 type Step = readonly [name: string, ...args: never[]];
 
@@ -27,15 +28,6 @@ interface State {
   defers?: boolean;
 }
 
-/** What the call gave, or its error as a text. */
-function tried(call: () => unknown): unknown {
-  try {
-    return call() ?? "ok";
-  } catch (thrown) {
-    return `err: ${(thrown as Error).message}`;
-  }
-}
-
 class Trap extends Error {}
 
 const steps: Record<string, (state: State, ...args: never[]) => unknown> = {
@@ -46,21 +38,21 @@ const steps: Record<string, (state: State, ...args: never[]) => unknown> = {
   },
   send: (_, id: string, message: unknown) => send(id, JSON.stringify(message)),
   request: (_, id: string, message: unknown) =>
-    tried(() => request(id, JSON.stringify(message)).text()),
+    attempt(() => request(id, JSON.stringify(message)).text()),
   /** The turn gives no answer. */
   defer: (state) => {
     state.defers = true;
   },
   outstanding: () => outstandingRequests(),
   answer: (_, id: string, value: unknown) =>
-    tried(() => respondToRequest(id, JSON.stringify(value))),
+    attempt(() => respondToRequest(id, JSON.stringify(value))),
   answerOwn: (state, value: unknown) => {
     respondToRequest(outstandingRequests().at(-1) ?? "", JSON.stringify(value));
     state.defers = true;
   },
   answerLong: (_, id: string, length: number) =>
-    tried(() => respondToRequest(id, JSON.stringify("y".repeat(length)))),
-  cancel: (_, id: string) => tried(() => cancelRequest(id)),
+    attempt(() => respondToRequest(id, JSON.stringify("y".repeat(length)))),
+  giveUp: (_, id: string) => attempt(() => cancelRequest(id)),
   put: (_, text: string) => {
     const store = createStore();
     store.putAtLabel("kept", text);
@@ -69,6 +61,12 @@ const steps: Record<string, (state: State, ...args: never[]) => unknown> = {
   putLong: (_, length: number) => createStore().put("z".repeat(length)),
   read: (_, store: string) => new Store(store).getLabel("kept"),
   now: () => now(),
+  sleep: (_, duration: number) => attempt(() => sleep(duration)),
+  deadline: (_, timestamp: number) => attempt(() => deadline(timestamp)),
+  schedule: (_, name: string, plan: Plan, program: unknown) =>
+    attempt(() => schedule(name, plan, JSON.stringify(program))),
+  cancel: (_, name: string) => cancel(name),
+  timers: () => list(),
   random: (_, length: number) => [...randomBytes(length)],
   chain: () => getChain().events.length,
   heard: (state) => state.heard,
@@ -86,6 +84,15 @@ const steps: Record<string, (state: State, ...args: never[]) => unknown> = {
     throw new Trap();
   },
 };
+
+/** What the host refuses is an answer too. */
+function attempt<R>(call: () => R): R | string {
+  try {
+    return call();
+  } catch (thrown) {
+    return `err: ${(thrown as Error).message}`;
+  }
+}
 
 function run(state: State, program: readonly Step[]): unknown[] {
   return program.map(([name, ...args]) => steps[name]?.(state, ...args) ?? null);
@@ -109,6 +116,11 @@ const made = defineActor<State>({
     const { defers = false, ...next } = state;
     return [{ ...next, turns: state.turns + 1 }, defers ? null : JSON.stringify(results)];
   },
+
+  onTimer(state, name, message) {
+    const results = run(state, message.json() as readonly Step[]);
+    return { ...state, heard: [...state.heard, name, ...results] };
+  },
 });
 
 /** Makes a Trap into a result that no lifting accepts. */
@@ -121,7 +133,7 @@ function trapping<R>(work: () => R): R {
   }
 }
 
-const { actor: own, messageServerClient: client } = made;
+const { actor: own, messageServerClient: client, timersClient: timer } = made;
 
 export const actor: typeof own = {
   init: (state, params) => trapping(() => own.init(state, params)),
@@ -130,4 +142,7 @@ export const messageServerClient: typeof client = {
   ...client,
   handleSend: (state, params) => trapping(() => client.handleSend(state, params)),
   handleRequest: (state, params) => trapping(() => client.handleRequest(state, params)),
+};
+export const timersClient: typeof timer = {
+  handleTimer: (state, params) => trapping(() => timer.handleTimer(state, params)),
 };
