@@ -25,7 +25,6 @@ import { History } from "./record/history.ts";
 import { Idempotency } from "./mail/idempotency.ts";
 import { Listing } from "./listing.ts";
 import { Journal } from "./record/journal.ts";
-import { closeLostTurn } from "./turn/lost-turn.ts";
 import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
 import { Notary, type Log } from "./record/notary.ts";
@@ -115,6 +114,7 @@ export class Life {
     });
     this.#feeder.onRewind = (lostFrom) => this.#onRewind(lostFrom);
     this.#runner = this.#makeRunner();
+    this.#feeder.isTurning = () => this.#runner.isTurning;
     this.control = new Control({
       ...this.#records(),
       feeder: this.#feeder,
@@ -137,7 +137,6 @@ export class Life {
       this.#arm();
       this.#followers.wake();
     };
-    closeLostTurn(this.#records());
     this.#mailbox.open(this.journal);
     this.#runner.start();
     this.#feeder.poke();
@@ -164,6 +163,7 @@ export class Life {
       limits: this.genesis.limits,
       feeder: this.#feeder,
       run: () => this.#runner.start(),
+      endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
     });
   }
 
@@ -179,6 +179,7 @@ export class Life {
       grants: this.genesis.grants,
       services: (turn, waiting) => servicesFor({ ...around, journal: this.journal, waiting }, turn),
       settled: () => {
+        this.#feeder.poke();
         if (this.#outbox.nextDueMs() !== undefined) {
           void this.#outbox.deliver().catch(() => undefined);
         }
@@ -205,6 +206,7 @@ export class Life {
     this.journal.transaction(() => {
       const fields = { reason: "ledger-behind", lostFrom, evidence: null };
       this.journal.append({ type: "actor.recovered", about: "", turn: 0, fields });
+      this.#listing.redo();
     });
     this.#eraser.redo();
     this.#sealer.redo();
@@ -302,6 +304,7 @@ export class Life {
   async settle(recheck: boolean): Promise<Mark> {
     const head = this.journal.headRef();
     try {
+      if (recheck) this.journal.transaction(() => this.#listing.redo());
       if (recheck) await this.#feeder.recheck();
       await this.feed();
     } catch (thrown) {
