@@ -58,9 +58,9 @@ export interface Services {
   /** Waits for the answer of another actor's turn. */
   request(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
   /** The chain up to now, oldest first, at most `limit` events. */
-  chain(limit: number): ChainView;
+  chain(limit: number): Promise<ChainView>;
   /** The view that was recorded so, once more. */
-  chainAgain(recorded: Value): ChainView;
+  chainAgain(recorded: Value): Promise<ChainView>;
 }
 
 export interface ChainView {

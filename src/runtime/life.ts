@@ -188,7 +188,8 @@ export class Life {
       modules: moduleSetRef(around.content, this.genesis.modules),
       limits: this.genesis.limits,
       grants: this.genesis.permissions.held,
-      services: (turn, waiting) => servicesFor({ ...around, journal: this.journal, waiting }, turn),
+      services: (turn, waiting) =>
+        servicesFor({ ...around, journal: this.journal, history: this.history, waiting }, turn),
       settled: () => {
         this.#feeder.poke();
         if (this.#outbox.nextDueMs() !== undefined) {

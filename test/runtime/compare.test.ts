@@ -111,10 +111,8 @@ test("an object of the archive that changed or is gone is named", async () => {
 
 test("stretches of a segment that are not where its events are are named, and mislead nobody", async () => {
   const [row] = await actor.sql("SELECT stretches FROM segment");
-  const shift = String(row?.["stretches"]).replaceAll(
-    /,(\d+)\]/g,
-    (_, at) => `,${Number(at) + 1}]`,
-  );
+  const positions = JSON.parse(row?.["stretches"] as string) as [number, number][];
+  const shift = JSON.stringify(positions.map(([seq, at]) => [seq, at + 1]));
   await LEDGER.prepare("UPDATE segment SET stretches = ? WHERE actor = ?")
     .bind(shift, actor.id)
     .run();

@@ -3,7 +3,7 @@
 
 import type { Archive, Segment } from "../../chain/archive.ts";
 import { cidText } from "../../chain/cid.ts";
-import type { LedgerEntry } from "../../chain/ledger.ts";
+import { READ_ROWS_MAX, type LedgerEntry } from "../../chain/ledger.ts";
 import { Link } from "../../chain/value.ts";
 import { assert } from "../../lib/errors.ts";
 import type { Journal } from "./journal.ts";
@@ -59,6 +59,16 @@ export class History {
         if (moved.key === segment.key) throw thrown;
         segment = moved;
       }
+    }
+  }
+
+  /** The events `from`…`to`, wherever they are, a page of them in memory at a time. */
+  async *events(from: number, to: number): AsyncGenerator<LedgerEntry> {
+    for (let next = from; next <= to;) {
+      const page = await this.entries(next, Math.min(READ_ROWS_MAX, to - next + 1));
+      assert(page.length > 0, `event ${next} is in the chain`);
+      yield* page;
+      next += page.length;
     }
   }
 
