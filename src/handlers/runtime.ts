@@ -29,6 +29,7 @@ function shown({ events, recorded }: ChainView): HandlerAnswer {
 
 export const runtime: Handler = {
   type: "runtime",
+  may: "log, read its own chain and shut itself down",
   imports: ["theater:simple/runtime"],
   exports: ["theater:simple/actor"],
   config: z.strictObject({}),
