@@ -13,6 +13,7 @@ import type {
 import { withoutLinks } from "../../executor/wit-links.ts";
 import type { WitType } from "../../executor/wit-type.ts";
 import {
+  effectOf,
   err,
   failed,
   ok,
@@ -26,6 +27,8 @@ import { assert, ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { RecordedCall } from "../../replay/recorded-turn.ts";
 import { Divergence, Transcript } from "../../replay/transcript.ts";
 import type { TurnMail } from "../mail/turn-mail.ts";
+import { FileDraft } from "../files/file-draft.ts";
+import type { Change } from "../files/file-tree.ts";
 import { PendingTimers } from "../timers/pending-timers.ts";
 import { TurnPages } from "./turn-pages.ts";
 import type {
@@ -59,10 +62,13 @@ export class TurnDoor implements TurnActs {
   readonly #message: Message;
   readonly #turn: number;
   #open = true;
+  /** Made for the first call that asks for it. */
+  #over: AbortController | undefined;
   #busy = false;
   #calls = 0;
   readonly #pages: TurnPages;
   #sends: PendingSend[] = [];
+  #files: FileDraft | undefined;
   readonly timers = new PendingTimers();
   /** When the turn will be cut, ms since the epoch. */
   readonly endsMs: number;
@@ -103,6 +109,15 @@ export class TurnDoor implements TurnActs {
     return this.#sends;
   }
 
+  /** The actor's files as this turn sees them. */
+  get files(): FileDraft {
+    return (this.#files ??= new FileDraft(this.#parts.files));
+  }
+
+  get fileChanges(): ReadonlyMap<string, Change> {
+    return this.#files?.changes ?? new Map<string, Change>();
+  }
+
   /** The effect that is under way: what it causes elsewhere names this event. */
   get intent(): Intent {
     assert(this.#intent !== undefined, "an effect has an intent");
@@ -111,6 +126,7 @@ export class TurnDoor implements TurnActs {
 
   close(): void {
     this.#open = false;
+    this.#over?.abort();
   }
 
   /** Throws where an effect happened and storage did not take its outcome: then nothing may be closed. */
@@ -193,11 +209,12 @@ export class TurnDoor implements TurnActs {
       callId: `${this.#parts.journal.actor}/${this.#turn}/${++this.#calls}`,
       grant: this.#parts.grants[handler] ?? null,
       services: this.#parts.services(this, this.#message.waiting),
+      turnOver: () => (this.#over ??= new AbortController()).signal,
     };
     const recorded = this.#compare(() => this.#transcript.take({ about, args }));
     if (this.#divergence !== undefined) return { abort: broken(this.#divergence.message) };
     if (recorded !== undefined) return await this.#answerAgain(recorded, fn, context);
-    if (fn.effect === "local") {
+    if (effectOf(fn, context.grant, args) === "local") {
       const { outcome, result, recorded } = await fn.call(context, args);
       this.#pages.add({ about, args, outcome, result: recorded ?? result });
       return { outcome, result };
@@ -222,7 +239,8 @@ export class TurnDoor implements TurnActs {
       assert(intent !== undefined, "the intent of an open turn is not sealed");
       this.#intent = { seq, event: intent.cid };
       // Cut off in between, nobody knows whether it happened: the effect's class says what may be done.
-      const effect = fn.effect === "unsafe" ? UNKNOWN : () => fn.call(context, given);
+      const isUnsafe = effectOf(fn, context.grant, given) === "unsafe";
+      const effect = isUnsafe ? UNKNOWN : () => fn.call(context, given);
       return await this.#conclude(seq, about, await effect());
     }
     const { outcome, time } = answer;

@@ -3,12 +3,14 @@
 import type { Cause, MessageKind } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
 import type { Executor, ModuleSetRef } from "../../executor/executor.ts";
+import type { Files } from "../../handlers/filesystem.ts";
 import type { HandlerAnswer, Services } from "../../handlers/handler.ts";
 import type { RecordedCalls } from "../../replay/recorded-turn.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import type { MessageKey } from "../mail/idempotency.ts";
 import type { TurnMail } from "../mail/turn-mail.ts";
+import type { Change, FileTree } from "../files/file-tree.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Limits } from "../../manifest/limits.ts";
 import type { PendingTimers, TimerChange } from "../timers/pending-timers.ts";
@@ -42,6 +44,7 @@ export interface TurnParts {
   content: Blocks;
   limits: Limits;
   grants: Readonly<Record<string, Value>>;
+  files: FileTree;
   mail: TurnMail;
   /** `waiting`: the actors whose turns wait for this one, besides its own. */
   services(turn: TurnActs, waiting: readonly string[]): Services;
@@ -54,6 +57,7 @@ export interface TurnActs {
   addSend(send: PendingSend): HandlerAnswer;
   readonly timers: PendingTimers;
   readonly mail: TurnMail;
+  readonly files: Files;
   /** Of the effect that is under way. */
   readonly intent: Intent;
   /** When the turn will be cut, ms since the epoch. */
@@ -91,6 +95,8 @@ export interface TurnRecord {
   /** The turn's clock, ms since the epoch. */
   nowMs: number;
   sends: readonly PendingSend[];
+  /** What becomes of the actor's files, by path; empty unless committed. */
+  files: ReadonlyMap<string, Change>;
   timers: readonly TimerChange[];
   /** The argument of `runtime.shutdown` if the guest called it, an option; null: it did not. */
   data: Value;

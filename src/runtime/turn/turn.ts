@@ -12,7 +12,7 @@ import type { Divergence } from "../../replay/transcript.ts";
 import type { Draft } from "../record/journal.ts";
 import type { EventRef } from "../protocol.ts";
 import { TurnDoor } from "./turn-door.ts";
-import type { Interrupted, Message, TurnParts } from "./turn-parts.ts";
+import type { Interrupted, Message, TurnParts, TurnRecord } from "./turn-parts.ts";
 
 /** The recorded end of a turn. */
 export type TurnEnd = { event: EventRef } & (
@@ -144,9 +144,9 @@ export class Turn {
       });
       if (changed) cell.setState(state);
       const data = shutdown === undefined ? null : [shutdown];
-      const { turn } = this.#door;
+      const { turn, fileChanges: files } = this.#door;
       const what = { turn, seq: committed.seq, message, nowMs: journal.nowMs() };
-      this.#parts.onEnd({ ...what, committed: true, result, sends, timers, data });
+      this.#parts.onEnd({ ...what, committed: true, result, sends, files, timers, data });
       return committed;
     });
     return { kind: "committed", event: ref(event), result };
@@ -182,7 +182,7 @@ export class Turn {
       const closed = journal.append(draft(message));
       const { turn } = this.#door;
       const what = { turn, seq: closed.seq, message, nowMs: journal.nowMs(), result: null };
-      const nothing = { sends: [], timers: [], data: null };
+      const nothing = { sends: [], files: UNCHANGED, timers: [], data: null };
       this.#parts.onEnd({ ...what, committed: false, ...nothing });
       return ref(closed);
     });
@@ -205,6 +205,8 @@ export class Turn {
 
 /** Guests export it as `theater:simple/actor`. */
 export const INIT = "theater:simple/actor#init";
+
+const UNCHANGED: TurnRecord["files"] = new Map();
 
 const diverged = ({ message }: Divergence) =>
   ({ failure: "lost", code: "diverged", message }) as const;
