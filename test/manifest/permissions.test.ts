@@ -90,7 +90,7 @@ function normal(type: string, limit: Value, grant: Value): unknown {
   return Object.fromEntries(
     Object.entries(met as Record<string, Value>).map(([key, value]) => [
       key,
-      Array.isArray(value) ? [...value].toSorted() : value,
+      Array.isArray(value) ? [...value].map(String).toSorted() : value,
     ]),
   );
 }
@@ -115,9 +115,8 @@ function born(
   try {
     return permissionsAtBirth(asked, parent);
   } catch (thrown) {
-    expect(thrown).toBeInstanceOf(TheaterError);
-    expect((thrown as TheaterError).code).toBe("not-granted");
-    return undefined;
+    if (thrown instanceof TheaterError && thrown.code === "not-granted") return undefined;
+    throw thrown;
   }
 }
 
