@@ -34,15 +34,28 @@ export interface HostFunction {
    * recorded answer is given as it is, which is right for whatever leaves nothing behind.
    */
   again?(
-    context: CallContext,
+    context: AgainContext,
     args: readonly Value[],
     recorded: HandlerAnswer,
   ): Promise<HandlerAnswer>;
 }
 
-/** What a function gets besides its arguments. */
-export interface CallContext {
+/** What a call gets that is answered again. */
+export interface AgainContext {
   actor: string;
+  services: AgainServices;
+}
+
+/** What such a call may do: leave things for the commit, and look at what the chain says already. */
+export interface AgainServices {
+  /** Leaves with the commit. */
+  send(to: string, body: Uint8Array): HandlerAnswer;
+  /** The view of the chain that was recorded so. */
+  chainAgain(recorded: Value): Promise<ChainView>;
+}
+
+/** What a function gets besides its arguments. */
+export interface CallContext extends AgainContext {
   /** `<actor>/<turn>/<call>`: the same for a repetition of the same call. */
   callId: string;
   /** The effective configuration of the handler, from genesis. */
@@ -51,16 +64,12 @@ export interface CallContext {
 }
 
 /** What the runtime does for handlers. */
-export interface Services {
+export interface Services extends AgainServices {
   stores: LabelledStores;
-  /** Leaves with the commit. */
-  send(to: string, body: Uint8Array): HandlerAnswer;
   /** Waits for the answer of another actor's turn. */
   request(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
   /** The chain up to now, oldest first, at most `limit` events. */
   chain(limit: number): ChainView;
-  /** The view that was recorded so, once more. */
-  chainAgain(recorded: Value): ChainView;
 }
 
 export interface ChainView {

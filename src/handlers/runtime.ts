@@ -36,7 +36,7 @@ export const runtime: Handler = {
     "theater:simple/runtime#get-chain": {
       effect: "local",
       call: async ({ services }) => shown(services.chain(CHAIN_EVENTS_MAX)),
-      again: async ({ services }, _, { result }) => shown(services.chainAgain(result)),
+      again: async ({ services }, _, { result }) => shown(await services.chainAgain(result)),
     },
   },
 };

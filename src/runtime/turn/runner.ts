@@ -6,13 +6,14 @@
 import type { Failure } from "../../chain/event-types.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { Idempotency } from "../mail/idempotency.ts";
+import { INIT } from "../../handlers/exports.ts";
 import { failBirth, SHUTDOWN_REASON } from "../lifecycle.ts";
 import { closeOpenTurn, readInterrupted } from "./interrupted.ts";
 import type { Mailbox, Waiter, Waiting } from "../mail/mailbox.ts";
 import type { OpenTurn } from "../record/cell.ts";
 import type { History } from "../record/history.ts";
 import type { Outbox } from "../mail/outbox.ts";
-import { INIT, Turn, type TurnEnd } from "./turn.ts";
+import { Turn, type TurnEnd } from "./turn.ts";
 import type { Interrupted, Message, TurnParts, TurnRecord } from "./turn-parts.ts";
 
 interface RunnerParts extends Omit<TurnParts, "onEnd"> {

@@ -37,7 +37,7 @@ export function servicesFor(
     send: (to, body) => turn.addSend({ to, body }),
     request: (to, body, callId) => request(parts, { to, body, callId, cause: turn.intent }),
     chain: (limit) => chainView(journal, newest(journal, limit)),
-    chainAgain: (recorded) => chainView(journal, recorded as unknown as ViewRange),
+    chainAgain: async (recorded) => chainView(journal, recorded as unknown as ViewRange),
   };
 }
 
