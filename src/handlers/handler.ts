@@ -92,6 +92,11 @@ export interface Handler {
   exports: readonly string[];
   /** Keys of its `[[handler]]` table besides `type`, in snake_case; the parsed form is the grant. */
   config: z.ZodType<Value>;
+  /**
+   * What two grants both allow, as a child may have what its parent holds and its manifest asks for. Never
+   * more than either, idempotent, and in meaning commutative. `narrow.ts` has what most need.
+   */
+  narrow: (held: Value, asked: Value) => Value;
   /** Functions that the isolate answers. */
   pure: PureFunctions;
   /** Functions that the host answers, by `interface#function`. */

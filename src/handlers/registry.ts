@@ -24,7 +24,12 @@ const functions = new Map(
     ]),
   ),
 );
-const pure = new Set(HANDLERS.flatMap((handler) => Object.keys(handler.pure)));
+const pure = new Map(
+  HANDLERS.flatMap((handler) => Object.keys(handler.pure).map((about) => [about, handler.type])),
+);
+const drivers = new Map(
+  HANDLERS.flatMap((handler) => handler.exports.map((name) => [name, handler.type])),
+);
 
 /** Handlers trust the types of their arguments, so these are checked: an isolate may be hostile. */
 function typed(about: string, fn: HostFunction): HostFunction {
@@ -47,6 +52,26 @@ export function findHostFunction(about: string): { handler: string; fn: HostFunc
 /** Whether the isolate answers this function itself. */
 export function isPure(about: string): boolean {
   return pure.has(about);
+}
+
+/** The handler type whose grant a function needs that the isolate answers; undefined for all others. */
+export function pureHandler(about: string): string | undefined {
+  return pure.get(about);
+}
+
+/**
+ * A handler is granted in both directions: without it the guest cannot call out, and is not called. Throws
+ * `missing-handler` for an export, `interface#function`, whose handler is not among the grants.
+ */
+export function checkDriven(about: string, grants: Readonly<Record<string, unknown>>): void {
+  const name = about.slice(0, about.indexOf("#"));
+  const handler = drivers.get(name);
+  if (handler === undefined || Object.hasOwn(grants, handler)) return;
+  throw new TheaterError(
+    "missing-handler",
+    `The actor takes no such message: its manifest does not grant [[handler]] type = "${handler}".`,
+    { missing: [handler] },
+  );
 }
 
 /**

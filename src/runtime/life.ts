@@ -29,7 +29,15 @@ import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
 import { Notary, type Log } from "./record/notary.ts";
 import { Outbox } from "./mail/outbox.ts";
-import type { ActorRpc, ActorSummary, EventRef, Mark, Erasure, ErasureInput } from "./protocol.ts";
+import type {
+  ActorRpc,
+  ActorSummary,
+  Erasure,
+  ErasureInput,
+  EventRef,
+  Mark,
+  Parentage,
+} from "./protocol.ts";
 import { Runner } from "./turn/runner.ts";
 import { Sealer } from "./record/sealer.ts";
 import { servicesFor } from "./turn/services.ts";
@@ -63,6 +71,7 @@ export class Life {
   readonly control: Control;
   readonly genesis: Genesis;
   readonly notary: Notary;
+  readonly #genesisBlock: Uint8Array;
   readonly #around: Surroundings;
   readonly #mailbox: Mailbox;
   readonly #outbox: Outbox;
@@ -87,6 +96,7 @@ export class Life {
     const tree = new TreeKeeper(sql, this.journal);
     const [entry] = this.journal.entries(0, 1);
     assert(entry?.payload.block != null, "a genesis payload is never erased");
+    this.#genesisBlock = entry.payload.block;
     this.genesis = readGenesis(entry.payload.block);
     this.#mailbox = new Mailbox(sql);
     this.#outbox = new Outbox(sql, this.journal, around.peer);
@@ -161,6 +171,7 @@ export class Life {
       idempotency: this.#idempotency,
       content: around.blocks,
       limits: this.genesis.limits,
+      grants: this.genesis.permissions.held,
       feeder: this.#feeder,
       run: () => this.#runner.start(),
       endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
@@ -176,7 +187,7 @@ export class Life {
       content: around.blocks,
       modules: moduleSetRef(around.content, this.genesis.modules),
       limits: this.genesis.limits,
-      grants: this.genesis.grants,
+      grants: this.genesis.permissions.held,
       services: (turn, waiting) => servicesFor({ ...around, journal: this.journal, waiting }, turn),
       settled: () => {
         this.#feeder.poke();
@@ -269,6 +280,11 @@ export class Life {
       stateBytes: this.cell.state?.length ?? null,
       createdMs: this.cell.get("createdMs") ?? 0,
     };
+  }
+
+  parentage(): Parentage {
+    const { seq, digest } = this.journal.head;
+    return { genesis: this.#genesisBlock, head: { seq, digest }, status: this.cell.status };
   }
 
   /** Brings the ledger, and the directory's line on this actor, up to the present. */

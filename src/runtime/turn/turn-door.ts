@@ -20,7 +20,7 @@ import {
   type HandlerAnswer,
   type HostFunction,
 } from "../../handlers/handler.ts";
-import { findHostFunction, isPure } from "../../handlers/registry.ts";
+import { findHostFunction, pureHandler } from "../../handlers/registry.ts";
 import { findSignature } from "../../handlers/signatures.ts";
 import { assert, ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { RecordedCall } from "../../replay/recorded-turn.ts";
@@ -133,7 +133,9 @@ export class TurnDoor {
   /** The isolate runs code made from untrusted bytes: what it claims to have answered is checked. */
   #keep(answered: readonly HostCall[]): void {
     for (const call of answered) {
-      if (isPure(call.about) && Array.isArray(call.args) && Object.hasOwn(OUTCOMES, call.outcome)) {
+      const handler = pureHandler(call.about);
+      const isGranted = handler !== undefined && Object.hasOwn(this.#parts.grants, handler);
+      if (isGranted && Array.isArray(call.args) && Object.hasOwn(OUTCOMES, call.outcome)) {
         const isKnown = this.#compare(() => this.#transcript.takeAnswered(call));
         if (isKnown !== true) this.#pages.add(call);
         if (call.about === SHUTDOWN) this.#shutdown = call.args[0] ?? null;
@@ -165,7 +167,7 @@ export class TurnDoor {
 
   async #answer(about: string, args: readonly Value[]): Promise<HostAnswer> {
     const found = findHostFunction(about);
-    if (found === undefined || !(found.handler in this.#parts.grants)) {
+    if (found === undefined || !Object.hasOwn(this.#parts.grants, found.handler)) {
       return { abort: broken(`${about} is not granted`) };
     }
     const { handler, fn } = found;
