@@ -1,11 +1,12 @@
 // Replays a chain as its events come in: each turn runs again from the recorded state before it. Where all
 // turns agree, the whole history does, because each begins where the one before ended.
 
+import { toJson, type Json } from "../chain/ndjson.ts";
 import { decodePayload } from "../chain/payload.ts";
 import { Link } from "../chain/value.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
 import { replayTurn, type ReplayParts } from "./replay-turn.ts";
-import { TurnReader, type EarlierEvent } from "./turns.ts";
+import { TurnReader, type EarlierEvent, type TurnEvents } from "./turns.ts";
 import type { Difference } from "./verdict.ts";
 
 export interface ChainReplayParts extends ReplayParts {
@@ -29,6 +30,7 @@ export class ChainReplay {
   #place: Place = { seq: 0, stateSeq: null };
   readonly counts = { agreed: 0, cut: 0, erased: 0 };
   difference: Difference | undefined;
+  #diverged: TurnEvents | undefined;
 
   constructor(parts: ChainReplayParts) {
     this.#parts = parts;
@@ -59,6 +61,7 @@ export class ChainReplay {
       const told = await replayTurn(this.#parts, turn, this.#state);
       if (told.verdict === "diverged") {
         this.difference = told.difference;
+        this.#diverged = turn;
         return false;
       }
       this.counts[told.verdict]++;
@@ -68,6 +71,14 @@ export class ChainReplay {
     const isBetween = turn !== undefined || event.turn === 0;
     if (isBetween && !this.#reader.isOpen) this.#place = { ...this.#place, seq: event.seq + 1 };
     return true;
+  }
+
+  /** Runs the turn that diverged once more: whether its guest does the same again. */
+  async divergesAgain(): Promise<boolean> {
+    if (this.#diverged === undefined) return false;
+    const told = await replayTurn(this.#parts, this.#diverged, this.#state);
+    if (told.verdict !== "diverged" || this.difference === undefined) return false;
+    return JSON.stringify(readable(told.difference)) === JSON.stringify(readable(this.difference));
   }
 
   async #noteState(event: RecordedEvent | undefined): Promise<void> {
@@ -82,4 +93,8 @@ export class ChainReplay {
       bytes instanceof Link ? await this.#parts.read(bytes) : (bytes as Uint8Array | null);
     this.#place = { ...this.#place, stateSeq: event.seq };
   }
+}
+
+function readable({ seq, expected, found }: Difference): Json {
+  return [seq, expected && toJson(expected.fields), found && toJson(found.fields)];
 }

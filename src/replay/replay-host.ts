@@ -20,8 +20,8 @@ export interface ReplayHostParts {
   actor: string;
   description: ComponentDescription;
   read: LinkReader;
-  /** What is to be done for recorded calls of an import besides answering them. */
-  again: (about: string) => HostFunction["again"];
+  /** The host's side of an import: only what it does for calls that are answered again. */
+  again: (about: string) => Pick<HostFunction, "again"> | undefined;
   chainAgain: AgainServices["chainAgain"];
 }
 
@@ -77,9 +77,9 @@ export class ReplayHost implements TurnHost {
     args: readonly Value[],
     { outcome, result, time }: NonNullable<RecordedCall["answer"]>,
   ): Promise<HostAnswer> {
-    const again = this.#parts.again(about);
     const recorded = { outcome, result: await this.#whole(about, result) };
-    const answer = (await again?.(this.#context(), args, recorded)) ?? recorded;
+    const answer =
+      (await this.#parts.again(about)?.again?.(this.#context(), args, recorded)) ?? recorded;
     return { outcome, result: answer.result, ...(time === null ? {} : { time }) };
   }
 

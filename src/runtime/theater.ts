@@ -3,6 +3,7 @@
 
 import { cidText, digestText, parseCid } from "../chain/cid.ts";
 import { Link } from "../chain/value.ts";
+import type { ReplayReport } from "../replay/report.ts";
 import type { Report } from "../chain/verify.ts";
 import type { Executor } from "../executor/executor.ts";
 import { TheaterError } from "../lib/errors.ts";
@@ -25,6 +26,7 @@ import { blocksPrefix } from "./record/content.ts";
 import { Directory } from "./directory.ts";
 import { actorStub, logOf, shardOf, type Environment } from "./environment.ts";
 import { compare } from "./record/compare.ts";
+import { replay } from "./record/replayer.ts";
 import { healthOf } from "./health.ts";
 import type {
   ActorRpc,
@@ -52,6 +54,7 @@ export interface TheaterParts {
 export class Theater implements Actors {
   readonly #environment: Environment;
   readonly #content: ContentStore;
+  readonly #executor: Executor;
   readonly #stores: LabelledStores;
   readonly #directory: Directory;
   readonly #components: Components;
@@ -61,6 +64,7 @@ export class Theater implements Actors {
   constructor({ environment, content, executor }: TheaterParts) {
     this.#environment = environment;
     this.#content = content;
+    this.#executor = executor;
     this.#stores = new LabelledStores(environment.LEDGER, content);
     this.#directory = new Directory(environment.LEDGER);
     this.#components = new Components(environment.LEDGER, content, executor);
@@ -171,6 +175,13 @@ export class Theater implements Actors {
 
   verify(id: string): Promise<Answer<Report>> {
     return answer(async () => await this.#audit.verify(id));
+  }
+
+  replay(id: string, cursor: string | null): Promise<Answer<ReplayReport>> {
+    const content = this.#content;
+    const blocks = new R2Store(this.#environment.CONTENT, blocksPrefix(id));
+    const parts = { audit: this.#audit, executor: this.#executor, content, blocks };
+    return answer(async () => await replay(id, cursor, parts));
   }
 
   check(id: string): Promise<Answer<Comparison>> {
