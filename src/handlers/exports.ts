@@ -8,10 +8,13 @@ export const INIT = "theater:simple/actor#init";
 export const HANDLE_SEND = `${CLIENT}#handle-send`;
 export const HANDLE_REQUEST = `${CLIENT}#handle-request`;
 
+const HANDLE_TIMER = "theater:edge/timers-client#handle-timer";
+
 const EXPORTS: Readonly<Partial<Record<MessageKind, string>>> = {
   lifecycle: INIT,
   send: HANDLE_SEND,
   request: HANDLE_REQUEST,
+  timer: HANDLE_TIMER,
 };
 
 /** `interface#function`; undefined for a kind that this version does not serve. */

@@ -8,6 +8,8 @@ import type { Value } from "../chain/value.ts";
 import type { HostCall } from "../executor/executor.ts";
 import type { PureFunctions } from "../executor/recorder.ts";
 import type { LabelledStores } from "../store/labels.ts";
+import type { Files } from "./filesystem.ts";
+import type { Secrets } from "./secrets.ts";
 
 /**
  * What a call does to the world, and so what may be done about it after a crash.
@@ -26,50 +28,69 @@ export interface HandlerAnswer {
 }
 
 export interface HostFunction {
-  effect: Effect;
+  /** Where it depends on the call, a pure function of the grant and the arguments. */
+  effect: Effect | ((grant: Value, args: readonly Value[]) => Effect);
   call(context: CallContext, args: readonly Value[]): Promise<HandlerAnswer>;
+  /** What an answered call sends with the commit, if it sends. */
+  sends?(args: readonly Value[]): { to: string; body: Uint8Array } | undefined;
   /**
-   * For a call that the chain has answered before, in a turn that runs once more: leaves for the commit
-   * what the call left, and gives the answer again. Reads nothing but what it is given. Without it the
-   * recorded answer is given as it is, which is right for whatever leaves nothing behind.
+   * For an answered call of an interrupted turn that goes on: leaves for the commit what else the call
+   * left. The guest gets the recorded answer.
    */
-  again?(
-    context: AgainContext,
-    args: readonly Value[],
-    recorded: HandlerAnswer,
-  ): Promise<HandlerAnswer>;
-}
-
-/** What a call gets that is answered again. */
-export interface AgainContext {
-  actor: string;
-  services: AgainServices;
-}
-
-/** What such a call may do: leave things for the commit, and look at what the chain says already. */
-export interface AgainServices {
-  /** Leaves with the commit. */
-  send(to: string, body: Uint8Array): HandlerAnswer;
-  /** The view of the chain that was recorded so. */
-  chainAgain(recorded: Value): Promise<ChainView>;
+  again?(context: CallContext, args: readonly Value[], recorded: HandlerAnswer): Promise<void>;
+  /** The result, from what the chain keeps instead: `recorded` of the call's answer. */
+  recall?(chainAgain: Services["chainAgain"], recorded: Value): Promise<Value>;
 }
 
 /** What a function gets besides its arguments. */
-export interface CallContext extends AgainContext {
+export interface CallContext {
+  actor: string;
   /** `<actor>/<turn>/<call>`: the same for a repetition of the same call. */
   callId: string;
   /** The effective configuration of the handler, from genesis. */
   grant: Value;
   services: Services;
+  /** Aborts when the turn has ended: nobody waits for the answer any more. */
+  turnOver(): AbortSignal;
+}
+
+/** What a call of the function with these arguments does to the world. */
+export function effectOf({ effect }: HostFunction, grant: Value, args: readonly Value[]): Effect {
+  return typeof effect === "function" ? effect(grant, args) : effect;
 }
 
 /** What the runtime does for handlers. */
-export interface Services extends AgainServices {
+export interface Services {
   stores: LabelledStores;
+  /** What the operator set for actors to read, by name. */
+  variables: ReadonlyMap<string, string>;
+  secrets: Secrets;
+  /** The way out. Follows no redirect, and rejects when `signal` aborts. */
+  fetch(url: string, init: OutgoingInit, signal: AbortSignal): Promise<Response>;
+  /** The actor's own; what is changed becomes real with the commit. */
+  readonly files: Files;
+  /** Leaves with the commit. */
+  send(to: string, body: Uint8Array): HandlerAnswer;
   /** Waits for the answer of another actor's turn. */
   request(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
   /** The chain up to now, oldest first, at most `limit` events. */
   chain(limit: number): ChainView;
+  /** The view that was recorded so, once more. */
+  chainAgain: (recorded: Value) => Promise<ChainView>;
+  /** What the turn sets and takes back is real with its commit. By the WIT types of `theater:edge/timers`. */
+  timers: {
+    schedule(name: string, plan: Value, body: Uint8Array): HandlerAnswer;
+    cancel(name: string): HandlerAnswer;
+    list(): HandlerAnswer;
+  };
+  /** The turn's clock, ms since the epoch. `waitUntil` answers with an err where the turn ends before. */
+  clock: { nowMs(): number; waitUntil(ms: number): Promise<HandlerAnswer> };
+}
+
+export interface OutgoingInit {
+  method: string;
+  headers: Headers;
+  body: Uint8Array | null;
 }
 
 export interface ChainView {
@@ -86,11 +107,13 @@ export interface ChainView {
 export interface Handler {
   /** `[[handler]] type = "…"`. */
   type: string;
+  /** What an actor with it may do, as the end of "It may …". */
+  may?: string;
   /** Interfaces it provides to the guest. */
   imports: readonly string[];
   /** Interfaces through which it calls the guest. */
   exports: readonly string[];
-  /** Keys of its `[[handler]]` table besides `type`, in snake_case; the parsed form is the grant. */
+  /** Keys of its `[[handler]]` table besides `type`, in snake_case; the parsed form, in camelCase, is the grant. */
   config: z.ZodType<Value>;
   /**
    * What two grants both allow, as a child may have what its parent holds and its manifest asks for. Never
@@ -119,7 +142,11 @@ export const denied = (reason: string): HandlerAnswer => ({
 });
 /** A function of an interface that this version serves in part: components import interfaces whole. */
 export function unserved(what: string): HostFunction {
-  const reason = `unsupported: this version of Theater has no ${what}`;
+  return impossible(`unsupported: this version of Theater has no ${what}`);
+}
+
+/** A function that can only say why it does nothing. */
+export function impossible(reason: string): HostFunction {
   return { effect: "local", call: () => Promise.resolve(failed(reason)) };
 }
 

@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { isActorId } from "../chain/actor-id.ts";
 import type { Value } from "../chain/value.ts";
-import { err, isOk, returned, unserved, type Handler } from "./handler.ts";
+import { err, returned, unserved, type Handler } from "./handler.ts";
 import { narrowing } from "./narrow.ts";
 
 const HOST = "theater:simple/message-server-host";
@@ -19,6 +19,7 @@ const NOT_AN_ID = "not an actor id: ids have 32 characters of a-z and 2-7";
 
 export const messageServer: Handler = {
   type: "message-server",
+  may: "take messages, and send to and ask any actor",
   imports: [HOST],
   exports: ["theater:simple/message-server-client"],
   config: z.strictObject({}),
@@ -31,11 +32,7 @@ export const messageServer: Handler = {
         const message = target(args);
         return message === undefined ? err(NOT_AN_ID) : services.send(message.to, message.body);
       },
-      again: async ({ services }, args, recorded) => {
-        const message = target(args);
-        if (message !== undefined && isOk(recorded)) services.send(message.to, message.body);
-        return recorded;
-      },
+      sends: target,
     },
     [`${HOST}#request`]: {
       effect: "by-id",

@@ -2,15 +2,31 @@
 
 import { TheaterError } from "../lib/errors.ts";
 import type { ComponentDescription } from "../executor/wit-type.ts";
-import type { Handler, HostFunction } from "./handler.ts";
+import { environment } from "./environment.ts";
+import { httpClient } from "./http-client.ts";
+import { filesystem } from "./filesystem.ts";
+import { effectOf, type Handler, type HostFunction } from "./handler.ts";
 import { messageServer } from "./message-server.ts";
+import { process } from "./process.ts";
 import { random } from "./random.ts";
 import { runtime } from "./runtime.ts";
 import { checkArguments, misfits } from "./signatures.ts";
 import { store } from "./store.ts";
+import { timers } from "./timers.ts";
 import { timing } from "./timing.ts";
 
-export const HANDLERS: readonly Handler[] = [runtime, messageServer, timing, random, store];
+export const HANDLERS: readonly Handler[] = [
+  runtime,
+  messageServer,
+  timing,
+  random,
+  store,
+  environment,
+  filesystem,
+  httpClient,
+  process,
+  timers,
+];
 
 const byType = new Map(HANDLERS.map((handler) => [handler.type, handler]));
 const byInterface = new Map(
@@ -37,7 +53,11 @@ function typed(about: string, fn: HostFunction): HostFunction {
     checkArguments(about, args);
     return await fn.call(context, args);
   };
-  return { ...fn, call };
+  const effect: HostFunction["effect"] = (grant, args) => {
+    checkArguments(about, args);
+    return effectOf(fn, grant, args);
+  };
+  return { ...fn, call, ...(typeof fn.effect === "function" ? { effect } : {}) };
 }
 
 export function findHandler(type: string): Handler | undefined {

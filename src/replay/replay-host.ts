@@ -4,13 +4,7 @@
 import { withoutLinks, type LinkReader } from "../executor/wit-links.ts";
 import { findFunction, type ComponentDescription, type WitType } from "../executor/wit-type.ts";
 import type { HostAnswer, HostCall, TurnHost } from "../executor/executor.ts";
-import {
-  ok,
-  type AgainContext,
-  type AgainServices,
-  type HandlerAnswer,
-  type HostFunction,
-} from "../handlers/handler.ts";
+import { isOk, type HostFunction, type Services } from "../handlers/handler.ts";
 import type { Value } from "../chain/value.ts";
 import type { RecordedCall } from "./recorded-turn.ts";
 import { Divergence, Transcript, type FoundCall } from "./transcript.ts";
@@ -20,9 +14,9 @@ export interface ReplayHostParts {
   actor: string;
   description: ComponentDescription;
   read: LinkReader;
-  /** The host's side of an import: only what it does for calls that are answered again. */
-  again: (about: string) => Pick<HostFunction, "again"> | undefined;
-  chainAgain: AgainServices["chainAgain"];
+  /** The host's side of an import: of it, only what looks at recorded answers. */
+  functions: (about: string) => Pick<HostFunction, "sends" | "recall"> | undefined;
+  chainAgain: Services["chainAgain"];
 }
 
 export interface ReplayedSend {
@@ -78,18 +72,11 @@ export class ReplayHost implements TurnHost {
     { outcome, result, time }: NonNullable<RecordedCall["answer"]>,
   ): Promise<HostAnswer> {
     const recorded = { outcome, result: await this.#whole(about, result) };
-    const answer =
-      (await this.#parts.again(about)?.again?.(this.#context(), args, recorded)) ?? recorded;
-    return { outcome, result: answer.result, ...(time === null ? {} : { time }) };
-  }
-
-  #context(): AgainContext {
-    const { actor, chainAgain } = this.#parts;
-    const send = (to: string, body: Uint8Array): HandlerAnswer => {
-      this.sends.push({ to, body });
-      return ok(null);
-    };
-    return { actor, services: { send, chainAgain } };
+    const fn = this.#parts.functions(about);
+    const sent = isOk(recorded) ? fn?.sends?.(args) : undefined;
+    if (sent !== undefined) this.sends.push(sent);
+    const recalled = await fn?.recall?.(this.#parts.chainAgain, recorded.result);
+    return { outcome, result: recalled ?? recorded.result, ...(time === null ? {} : { time }) };
   }
 
   /** The first divergence counts: what a guest does that is not itself any more says nothing. */

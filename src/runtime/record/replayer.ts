@@ -136,7 +136,7 @@ async function partsOf(
     grants: permissions.held,
     stateBytesMax: limits.stateBytes,
     read: (link) => own.get(link),
-    again: (about) => findHostFunction(about)?.fn,
+    functions: (about) => findHostFunction(about)?.fn,
     chainAgain: (recorded) => viewAgain(audit, id, recorded),
     earlier,
   };
