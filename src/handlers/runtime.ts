@@ -38,7 +38,8 @@ export const runtime: Handler = {
   functions: {
     "theater:simple/runtime#get-chain": {
       effect: "local",
-      call: async ({ services }) => shown(services.chain(CHAIN_EVENTS_MAX)),
+      call: async ({ services }) => shown(await services.chain(CHAIN_EVENTS_MAX)),
+      recall: async (chainAgain, recorded) => shown(await chainAgain(recorded)).result,
       recall: async (chainAgain, recorded) => shown(await chainAgain(recorded)).result,
     },
   },
