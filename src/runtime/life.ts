@@ -254,7 +254,7 @@ export class Life {
   }
 
   summary(): ActorSummary {
-    const { name, component, manifest } = this.genesis;
+    const { name, component, manifest, grants } = this.genesis;
     return {
       id: this.id,
       name,
@@ -262,6 +262,7 @@ export class Life {
       manifest: digestText(manifest),
       status: this.cell.status,
       parent: this.cell.get("parent") ?? null,
+      handlers: Object.keys(grants),
       head: this.journal.headRef(),
       ledgerSeq: this.#feeder.acknowledged,
       turns: this.journal.lastTurn(),
