@@ -51,6 +51,22 @@ declare module "theater:simple/store" {
 
 declare module "theater:simple/timing" {
   export function now(): number;
+  export function sleep(duration: number): void;
+  export function deadline(timestamp: number): void;
+}
+
+declare module "theater:edge/timers" {
+  type Plan =
+    | { readonly tag: "at" | "after" | "every"; readonly val: number }
+    | { readonly tag: "cron"; readonly val: string };
+  interface Timer {
+    readonly name: string;
+    readonly plan: Plan;
+    readonly due: number;
+  }
+  export function schedule(name: string, plan: Plan, body: Uint8Array): number;
+  export function cancel(name: string): boolean;
+  export function list(): Timer[];
 }
 
 declare module "theater:simple/random" {
@@ -58,4 +74,46 @@ declare module "theater:simple/random" {
   export function randomRange(min: number, max: number): number;
   export function randomFloat(): number;
   export function generateUuid(): string;
+}
+
+declare module "theater:simple/environment" {
+  export function getVar(name: string): string | null;
+  export function listVars(): [string, string][];
+  export function exists(name: string): boolean;
+}
+
+declare module "theater:simple/filesystem" {
+  export function readFile(path: string): Bytes;
+  export function writeFile(path: string, content: string): void;
+  export function listFiles(path: string): string[];
+  export function deleteFile(path: string): void;
+  export function createDir(path: string): void;
+  export function deleteDir(path: string): void;
+  export function pathExists(path: string): boolean;
+  export function executeCommand(dir: string, command: string, args: readonly string[]): unknown;
+  export function executeNixCommand(dir: string, command: string): unknown;
+}
+
+declare module "theater:simple/http-client" {
+  type Headers = readonly (readonly [string, string])[];
+  interface HttpRequest {
+    readonly method: string;
+    readonly uri: string;
+    readonly headers: Headers;
+    readonly body: Uint8Array | null;
+  }
+  interface HttpResponse {
+    readonly status: number;
+    readonly headers: Headers;
+    readonly body: Bytes | null;
+  }
+  export function sendHttp(request: HttpRequest): HttpResponse;
+}
+
+declare module "theater:simple/process" {
+  export function osSpawn(config: object): number;
+  export function osWriteStdin(pid: number, data: Uint8Array): number;
+  export function osStatus(pid: number): unknown;
+  export function osSignal(pid: number, signal: number): void;
+  export function osKill(pid: number): void;
 }

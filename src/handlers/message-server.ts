@@ -5,6 +5,7 @@ import { z } from "zod";
 import { isActorId } from "../chain/actor-id.ts";
 import type { Value } from "../chain/value.ts";
 import { err, isOk, returned, unserved, type Handler } from "./handler.ts";
+import { narrowing } from "./narrow.ts";
 
 const HOST = "theater:simple/message-server-host";
 
@@ -18,9 +19,11 @@ const NOT_AN_ID = "not an actor id: ids have 32 characters of a-z and 2-7";
 
 export const messageServer: Handler = {
   type: "message-server",
+  may: "take messages, and send to and ask any actor",
   imports: [HOST],
   exports: ["theater:simple/message-server-client"],
   config: z.strictObject({}),
+  narrow: narrowing({}),
   pure: {},
   functions: {
     [`${HOST}#send`]: {

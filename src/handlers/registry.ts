@@ -2,15 +2,31 @@
 
 import { TheaterError } from "../lib/errors.ts";
 import type { ComponentDescription } from "../executor/wit-type.ts";
-import type { Handler, HostFunction } from "./handler.ts";
+import { environment } from "./environment.ts";
+import { httpClient } from "./http-client.ts";
+import { filesystem } from "./filesystem.ts";
+import { effectOf, type Handler, type HostFunction } from "./handler.ts";
 import { messageServer } from "./message-server.ts";
+import { process } from "./process.ts";
 import { random } from "./random.ts";
 import { runtime } from "./runtime.ts";
 import { checkArguments, misfits } from "./signatures.ts";
 import { store } from "./store.ts";
+import { timers } from "./timers.ts";
 import { timing } from "./timing.ts";
 
-export const HANDLERS: readonly Handler[] = [runtime, messageServer, timing, random, store];
+export const HANDLERS: readonly Handler[] = [
+  runtime,
+  messageServer,
+  timing,
+  random,
+  store,
+  environment,
+  filesystem,
+  httpClient,
+  process,
+  timers,
+];
 
 const byType = new Map(HANDLERS.map((handler) => [handler.type, handler]));
 const byInterface = new Map(
@@ -24,7 +40,12 @@ const functions = new Map(
     ]),
   ),
 );
-const pure = new Set(HANDLERS.flatMap((handler) => Object.keys(handler.pure)));
+const pure = new Map(
+  HANDLERS.flatMap((handler) => Object.keys(handler.pure).map((about) => [about, handler.type])),
+);
+const drivers = new Map(
+  HANDLERS.flatMap((handler) => handler.exports.map((name) => [name, handler.type])),
+);
 
 /** Handlers trust the types of their arguments, so these are checked: an isolate may be hostile. */
 function typed(about: string, fn: HostFunction): HostFunction {
@@ -32,7 +53,11 @@ function typed(about: string, fn: HostFunction): HostFunction {
     checkArguments(about, args);
     return await fn.call(context, args);
   };
-  return { ...fn, call };
+  const effect: HostFunction["effect"] = (grant, args) => {
+    checkArguments(about, args);
+    return effectOf(fn, grant, args);
+  };
+  return { ...fn, call, ...(typeof fn.effect === "function" ? { effect } : {}) };
 }
 
 export function findHandler(type: string): Handler | undefined {
@@ -47,6 +72,26 @@ export function findHostFunction(about: string): { handler: string; fn: HostFunc
 /** Whether the isolate answers this function itself. */
 export function isPure(about: string): boolean {
   return pure.has(about);
+}
+
+/** The handler type whose grant a function needs that the isolate answers; undefined for all others. */
+export function pureHandler(about: string): string | undefined {
+  return pure.get(about);
+}
+
+/**
+ * A handler is granted in both directions: without it the guest cannot call out, and is not called. Throws
+ * `missing-handler` for an export, `interface#function`, whose handler is not among the grants.
+ */
+export function checkDriven(about: string, grants: Readonly<Record<string, unknown>>): void {
+  const name = about.slice(0, about.indexOf("#"));
+  const handler = drivers.get(name);
+  if (handler === undefined || Object.hasOwn(grants, handler)) return;
+  throw new TheaterError(
+    "missing-handler",
+    `The actor takes no such message: its manifest does not grant [[handler]] type = "${handler}".`,
+    { missing: [handler] },
+  );
 }
 
 /**

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { Value } from "../chain/value.ts";
 import { returned, type ChainView, type Handler, type HandlerAnswer } from "./handler.ts";
+import { narrowing } from "./narrow.ts";
 import { runtimePure } from "./pure/runtime.ts";
 
 /** Events that one get-chain shows, the newest ones: the original had no limit, and chains grow. */
@@ -28,15 +29,17 @@ function shown({ events, recorded }: ChainView): HandlerAnswer {
 
 export const runtime: Handler = {
   type: "runtime",
+  may: "log, read its own chain and shut itself down",
   imports: ["theater:simple/runtime"],
   exports: ["theater:simple/actor"],
   config: z.strictObject({}),
+  narrow: narrowing({}),
   pure: runtimePure,
   functions: {
     "theater:simple/runtime#get-chain": {
       effect: "local",
-      call: async ({ services }) => shown(services.chain(CHAIN_EVENTS_MAX)),
-      again: async ({ services }, _, { result }) => shown(services.chainAgain(result)),
+      call: async ({ services }) => shown(await services.chain(CHAIN_EVENTS_MAX)),
+      again: async ({ services }, _, { result }) => shown(await services.chainAgain(result)),
     },
   },
 };

@@ -20,6 +20,7 @@ import {
   actorStub,
   logOf,
   sealEventsOf,
+  settingsOf,
   shardAtBirth,
   shardOf,
   type Environment,
@@ -40,6 +41,7 @@ import type {
   LifecycleChange,
   Mark,
   MessageInput,
+  Parentage,
   TilePlace,
 } from "./protocol.ts";
 
@@ -63,6 +65,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       executor: new LoaderExecutor(environment.LOADER, isPure),
       log: logOf(environment),
       sealEvents: sealEventsOf(environment),
+      // Every hop is the handler's to judge, and no shared cache may answer for a server.
+      fetch: (url, init, signal) =>
+        fetch(url, { ...init, signal, redirect: "manual", cache: "no-store" } as RequestInit),
+      settings: settingsOf(environment),
       peer: (id) => actorStub(environment, id),
     };
     if (this.#isBorn()) this.#wake();
@@ -138,6 +144,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async inspect(): Promise<Answer<ActorSummary>> {
     return await answer(async () => this.#alive().summary());
+  }
+
+  async parentage(): Promise<Answer<Parentage>> {
+    return await answer(async () => this.#alive().parentage());
   }
 
   async state(): Promise<Answer<Uint8Array | null>> {

@@ -4,22 +4,26 @@
 import { digestText } from "../chain/cid.ts";
 import type { Ledger } from "../chain/ledger.ts";
 import type { Executor } from "../executor/executor.ts";
+import type { Services } from "../handlers/handler.ts";
+import { Secrets } from "../handlers/secrets.ts";
 import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import type { LabelledStores } from "../store/labels.ts";
 import type { ContentStore } from "../store/store.ts";
 import type { Archive } from "../chain/archive.ts";
 import type { D1Segments } from "../chain/d1-segments.ts";
-import { Alarm, ALARM_MS } from "./alarm.ts";
+import { Alarm, LINE_MS_MAX, within } from "./alarm.ts";
 import { Admission } from "./mail/admission.ts";
 import type { Births } from "./birth/births.ts";
 import { Control } from "./control.ts";
 import { Cell } from "./record/cell.ts";
 import type { Checkpoints } from "./record/checkpoints.ts";
 import type { Blocks } from "./record/content.ts";
+import type { Settings } from "./environment.ts";
 import type { Directory } from "./directory.ts";
 import { Eraser } from "./record/eraser.ts";
 import { Feeder } from "./record/feeder.ts";
 import { Followers } from "./record/followers.ts";
+import { FileTree } from "./files/file-tree.ts";
 import { readGenesis, type Genesis } from "./birth/genesis.ts";
 import { History } from "./record/history.ts";
 import { Idempotency } from "./mail/idempotency.ts";
@@ -29,10 +33,19 @@ import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
 import { Notary, type Log } from "./record/notary.ts";
 import { Outbox } from "./mail/outbox.ts";
-import type { ActorRpc, ActorSummary, EventRef, Mark, Erasure, ErasureInput } from "./protocol.ts";
+import type {
+  ActorRpc,
+  ActorSummary,
+  Erasure,
+  ErasureInput,
+  EventRef,
+  Mark,
+  Parentage,
+} from "./protocol.ts";
 import { Runner } from "./turn/runner.ts";
 import { Sealer } from "./record/sealer.ts";
 import { servicesFor } from "./turn/services.ts";
+import { Timers } from "./timers/timers.ts";
 import { TreeKeeper } from "./record/tree-keeper.ts";
 
 /** What an object is given by its Worker. */
@@ -51,6 +64,8 @@ export interface Surroundings {
   segments: D1Segments;
   /** See Sealer. */
   sealEvents: number;
+  settings: Settings;
+  fetch: Services["fetch"];
   peer: (id: string) => ActorRpc;
 }
 
@@ -63,6 +78,8 @@ export class Life {
   readonly control: Control;
   readonly genesis: Genesis;
   readonly notary: Notary;
+  readonly #sql: SqlStorage;
+  readonly #genesisBlock: Uint8Array;
   readonly #around: Surroundings;
   readonly #mailbox: Mailbox;
   readonly #outbox: Outbox;
@@ -74,23 +91,27 @@ export class Life {
   readonly #followers = new Followers();
   readonly #listing: Listing;
   readonly #alarm: Alarm;
+  readonly #timers: Timers;
 
   constructor(storage: DurableObjectStorage, id: string, around: Surroundings) {
     const { sql } = storage;
     this.id = id;
+    this.#sql = sql;
     this.#around = around;
     this.journal = new Journal(storage, id);
     this.journal.open();
     this.cell = new Cell(sql);
-    this.#alarm = new Alarm(storage);
+    this.#alarm = this.#makeAlarm(storage);
     this.history = new History(sql, this.journal, around.archive);
     const tree = new TreeKeeper(sql, this.journal);
     const [entry] = this.journal.entries(0, 1);
     assert(entry?.payload.block != null, "a genesis payload is never erased");
+    this.#genesisBlock = entry.payload.block;
     this.genesis = readGenesis(entry.payload.block);
     this.#mailbox = new Mailbox(sql);
     this.#outbox = new Outbox(sql, this.journal, around.peer);
     this.#idempotency = new Idempotency(sql);
+    this.#timers = this.#makeTimers(sql);
     const acknowledged = this.cell.get("acknowledged") ?? -1;
     this.#feeder = new Feeder(this.journal, this.history, around.ledger, acknowledged, (error) =>
       this.#onFork(error),
@@ -120,7 +141,12 @@ export class Life {
       feeder: this.#feeder,
       runner: this.#runner,
     });
-    this.#listing = new Listing({ ...this.#records(), ...around, genesis: this.genesis });
+    this.#listing = new Listing({
+      ...this.#records(),
+      ...around,
+      genesis: this.genesis,
+      timerMs: () => this.#timerMs(),
+    });
     this.notary = new Notary({
       log: around.log,
       journal: this.journal,
@@ -133,13 +159,46 @@ export class Life {
       },
     });
     this.admission = this.#makeAdmission();
+    this.#open();
+  }
+
+  /** Takes up what the last life left. */
+  #open(): void {
     this.journal.onAppend = () => {
       this.#arm();
       this.#followers.wake();
     };
+    this.journal.onUndone = () => {
+      this.#alarm.forget();
+      this.#timers.forget();
+    };
     this.#mailbox.open(this.journal);
+    this.#alarm.open();
     this.#runner.start();
     this.#feeder.poke();
+  }
+
+  #makeAlarm(storage: DurableObjectStorage): Alarm {
+    const isPending = (): boolean =>
+      (this.cell.status === "running" && this.#mailbox.holdsSends) ||
+      this.cell.get("openTurn") != null ||
+      this.#outbox.nextDueMs() !== undefined ||
+      this.#feeder.isPending ||
+      this.#eraser.isPending ||
+      this.#sealer.isPending ||
+      this.#listing.isPending;
+    return new Alarm({ storage, isPending, timerMs: () => this.#timerMs() });
+  }
+
+  #makeTimers(sql: SqlStorage): Timers {
+    const room = (): number => this.admission.room;
+    return new Timers({ ...this.#records(), sql, room });
+  }
+
+  /** When the earliest timer is due, ms since the epoch. The timers of an actor that does not run wait. */
+  #timerMs(): number | undefined {
+    const { nextDueMs } = this.#timers;
+    return nextDueMs === undefined || this.cell.status !== "running" ? undefined : nextDueMs;
   }
 
   #records() {
@@ -161,6 +220,7 @@ export class Life {
       idempotency: this.#idempotency,
       content: around.blocks,
       limits: this.genesis.limits,
+      grants: this.genesis.permissions.held,
       feeder: this.#feeder,
       run: () => this.#runner.start(),
       endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
@@ -169,15 +229,23 @@ export class Life {
 
   #makeRunner(): Runner {
     const around = this.#around;
+    const { variables, secrets: values } = around.settings;
+    const secrets = new Secrets(values, this.genesis.salt);
     return new Runner({
       ...this.#records(),
       outbox: this.#outbox,
+      timers: this.#timers,
       executor: around.executor,
       content: around.blocks,
       modules: moduleSetRef(around.content, this.genesis.modules),
       limits: this.genesis.limits,
-      grants: this.genesis.grants,
-      services: (turn, waiting) => servicesFor({ ...around, journal: this.journal, waiting }, turn),
+      grants: this.genesis.permissions.held,
+      files: new FileTree(this.#sql),
+      services: (turn, waiting) => {
+        const { journal, history } = this;
+        const given = { journal, history, timers: this.#timers, waiting, variables, secrets };
+        return servicesFor({ ...around, ...given }, turn);
+      },
       settled: () => {
         this.#feeder.poke();
         if (this.#outbox.nextDueMs() !== undefined) {
@@ -225,36 +293,29 @@ export class Life {
   /** In every transaction that appends: if this object dies now, the alarm wakes it. */
   #arm(): void {
     this.#feeder.poke();
+    this.#noteAcknowledged();
+    this.#alarm.arm();
+  }
+
+  #noteAcknowledged(): void {
     const acknowledged = this.#feeder.acknowledged;
     if (this.cell.get("acknowledged") !== acknowledged) this.cell.set("acknowledged", acknowledged);
-    this.#alarm.arm(Date.now() + ALARM_MS);
   }
 
-  /** Set again while anything is pending. */
+  /** What the alarm does, and the cron trigger for actors whose alarm was lost. */
   async onAlarm(): Promise<void> {
-    this.#alarm.fired();
-    await Promise.allSettled([this.#outbox.deliver(), this.feed()]);
-    await this.#seal();
-    // An object with a request in it stays in memory: so wait, but not so long that all else waits too.
-    const line = this.#runner.run().catch(() => undefined);
-    await Promise.race([line, new Promise((resolve) => setTimeout(resolve, ALARM_MS))]);
-    if (this.#isPending()) this.#alarm.arm(Date.now() + ALARM_MS);
-  }
-
-  #isPending(): boolean {
-    return (
-      (this.cell.status === "running" && this.#mailbox.holdsSends) ||
-      this.cell.get("openTurn") != null ||
-      this.#outbox.nextDueMs() !== undefined ||
-      this.#feeder.isPending ||
-      this.#eraser.isPending ||
-      this.#sealer.isPending ||
-      this.#listing.isPending
-    );
+    await this.#alarm.handle(async () => {
+      this.#runner.start(); // timers and messages do not wait for the ledger
+      await Promise.allSettled([this.#outbox.deliver(), this.feed()]);
+      await this.#seal();
+      this.#noteAcknowledged(); // so that the next life knows that nothing is pending
+      // An object with a request in it stays in memory: so wait, but not so long that all else waits too.
+      await within(LINE_MS_MAX, this.#runner.run()).catch(() => undefined);
+    });
   }
 
   summary(): ActorSummary {
-    const { name, component, manifest, grants } = this.genesis;
+    const { name, component, manifest, permissions } = this.genesis;
     return {
       id: this.id,
       name,
@@ -262,7 +323,7 @@ export class Life {
       manifest: digestText(manifest),
       status: this.cell.status,
       parent: this.cell.get("parent") ?? null,
-      handlers: Object.keys(grants),
+      handlers: Object.keys(permissions.held),
       head: this.journal.headRef(),
       ledgerSeq: this.#feeder.acknowledged,
       turns: this.journal.lastTurn(),
@@ -270,6 +331,11 @@ export class Life {
       stateBytes: this.cell.state?.length ?? null,
       createdMs: this.cell.get("createdMs") ?? 0,
     };
+  }
+
+  parentage(): Parentage {
+    const { seq, digest } = this.journal.head;
+    return { genesis: this.#genesisBlock, head: { seq, digest }, status: this.cell.status };
   }
 
   /** Brings the ledger, and the directory's line on this actor, up to the present. */

@@ -7,9 +7,10 @@ import type { Executor, ModuleSet } from "../../executor/executor.ts";
 import { COMPONENT_BYTES_MAX, TRANSPILER } from "../../executor/transpile.ts";
 import { printWit } from "../../executor/wit-print.ts";
 import type { ComponentDescription } from "../../executor/wit-type.ts";
-import { checkImports, HANDLERS } from "../../handlers/registry.ts";
+import { checkImports } from "../../handlers/registry.ts";
 import { toHex } from "../../lib/bytes.ts";
 import { TheaterError } from "../../lib/errors.ts";
+import { lacksForActor } from "../../manifest/fit.ts";
 import { digestOf, type ContentStore } from "../../store/store.ts";
 import type { ComponentSummary } from "../actors.ts";
 import { keepModuleSet, readModuleSet } from "./module-sets.ts";
@@ -127,22 +128,4 @@ function functionNames(interfaces: ComponentDescription["imports"]): string[] {
   return interfaces.flatMap(({ name, functions }) =>
     Object.keys(functions).map((fn) => (name === "" ? fn : `${name}#${fn}`)),
   );
-}
-
-const ACTOR = "theater:simple/actor";
-const DRIVEN = HANDLERS.flatMap(({ exports }) => exports).filter((name) => name !== ACTOR);
-
-/** Full sentences, empty for a component that can be started. */
-export function lacksForActor({ exports }: ComponentDescription): string[] {
-  const lacks: string[] = [];
-  const actor = exports.find(({ name }) => name === ACTOR);
-  if (actor?.functions["init"] === undefined) {
-    lacks.push(
-      `It does not export ${ACTOR} with the function init, which every actor begins with.`,
-    );
-  }
-  if (!exports.some(({ name }) => DRIVEN.includes(name))) {
-    lacks.push(`It exports none of ${DRIVEN.join(", ")}, so no message could ever reach it.`);
-  }
-  return lacks;
 }

@@ -13,6 +13,7 @@ import type {
 import { withoutLinks } from "../../executor/wit-links.ts";
 import type { WitType } from "../../executor/wit-type.ts";
 import {
+  effectOf,
   err,
   failed,
   ok,
@@ -20,11 +21,14 @@ import {
   type HandlerAnswer,
   type HostFunction,
 } from "../../handlers/handler.ts";
-import { findHostFunction, isPure } from "../../handlers/registry.ts";
+import { findHostFunction, pureHandler } from "../../handlers/registry.ts";
 import { findSignature } from "../../handlers/signatures.ts";
 import { assert, ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { RecordedCall } from "../../replay/recorded-turn.ts";
 import { Divergence, Transcript } from "../../replay/transcript.ts";
+import { FileDraft } from "../files/file-draft.ts";
+import type { Change } from "../files/file-tree.ts";
+import { PendingTimers } from "../timers/pending-timers.ts";
 import { TurnPages } from "./turn-pages.ts";
 import type { Intent, Interrupted, Message, PendingSend, TurnParts } from "./turn-parts.ts";
 
@@ -50,10 +54,16 @@ export class TurnDoor {
   readonly #message: Message;
   readonly #turn: number;
   #open = true;
+  /** Made for the first call that asks for it. */
+  #over: AbortController | undefined;
   #busy = false;
   #calls = 0;
   readonly #pages: TurnPages;
   #sends: PendingSend[] = [];
+  #files: FileDraft | undefined;
+  readonly timers = new PendingTimers();
+  /** When the turn will be cut, ms since the epoch. */
+  readonly endsMs: number;
   /** The argument of `runtime.shutdown`, an option; undefined while the guest has not called it. */
   #shutdown: Value | undefined;
 
@@ -72,6 +82,7 @@ export class TurnDoor {
     this.#turn = turn;
     this.#transcript = new Transcript(interrupted?.calls ?? []);
     this.#resumed = interrupted?.resumed ?? 0;
+    this.endsMs = Date.now() + parts.limits.turnMs;
   }
 
   get turn(): number {
@@ -86,6 +97,15 @@ export class TurnDoor {
     return this.#sends;
   }
 
+  /** The actor's files as this turn sees them. */
+  get files(): FileDraft {
+    return (this.#files ??= new FileDraft(this.#parts.files));
+  }
+
+  get fileChanges(): ReadonlyMap<string, Change> {
+    return this.#files?.changes ?? new Map<string, Change>();
+  }
+
   /** The effect that is under way: what it causes elsewhere names this event. */
   get intent(): Intent {
     assert(this.#intent !== undefined, "an effect has an intent");
@@ -94,6 +114,7 @@ export class TurnDoor {
 
   close(): void {
     this.#open = false;
+    this.#over?.abort();
   }
 
   /** Throws where an effect happened and storage did not take its outcome: then nothing may be closed. */
@@ -133,7 +154,9 @@ export class TurnDoor {
   /** The isolate runs code made from untrusted bytes: what it claims to have answered is checked. */
   #keep(answered: readonly HostCall[]): void {
     for (const call of answered) {
-      if (isPure(call.about) && Array.isArray(call.args) && Object.hasOwn(OUTCOMES, call.outcome)) {
+      const handler = pureHandler(call.about);
+      const isGranted = handler !== undefined && Object.hasOwn(this.#parts.grants, handler);
+      if (isGranted && Array.isArray(call.args) && Object.hasOwn(OUTCOMES, call.outcome)) {
         const isKnown = this.#compare(() => this.#transcript.takeAnswered(call));
         if (isKnown !== true) this.#pages.add(call);
         if (call.about === SHUTDOWN) this.#shutdown = call.args[0] ?? null;
@@ -165,7 +188,7 @@ export class TurnDoor {
 
   async #answer(about: string, args: readonly Value[]): Promise<HostAnswer> {
     const found = findHostFunction(about);
-    if (found === undefined || !(found.handler in this.#parts.grants)) {
+    if (found === undefined || !Object.hasOwn(this.#parts.grants, found.handler)) {
       return { abort: broken(`${about} is not granted`) };
     }
     const { handler, fn } = found;
@@ -174,11 +197,12 @@ export class TurnDoor {
       callId: `${this.#parts.journal.actor}/${this.#turn}/${++this.#calls}`,
       grant: this.#parts.grants[handler] ?? null,
       services: this.#parts.services(this, this.#message.waiting),
+      turnOver: () => (this.#over ??= new AbortController()).signal,
     };
     const recorded = this.#compare(() => this.#transcript.take({ about, args }));
     if (this.#divergence !== undefined) return { abort: broken(this.#divergence.message) };
     if (recorded !== undefined) return await this.#answerAgain(recorded, fn, context);
-    if (fn.effect === "local") {
+    if (effectOf(fn, context.grant, args) === "local") {
       const { outcome, result, recorded } = await fn.call(context, args);
       this.#pages.add({ about, args, outcome, result: recorded ?? result });
       return { outcome, result };
@@ -203,7 +227,8 @@ export class TurnDoor {
       assert(intent !== undefined, "the intent of an open turn is not sealed");
       this.#intent = { seq, event: intent.cid };
       // Cut off in between, nobody knows whether it happened: the effect's class says what may be done.
-      const effect = fn.effect === "unsafe" ? UNKNOWN : () => fn.call(context, given);
+      const isUnsafe = effectOf(fn, context.grant, given) === "unsafe";
+      const effect = isUnsafe ? UNKNOWN : () => fn.call(context, given);
       return await this.#conclude(seq, about, await effect());
     }
     const { outcome, time } = answer;

@@ -3,13 +3,16 @@
 import type { Cause, MessageKind } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
 import type { Executor, ModuleSetRef } from "../../executor/executor.ts";
+import type { Files } from "../../handlers/filesystem.ts";
 import type { HandlerAnswer, Services } from "../../handlers/handler.ts";
 import type { RecordedCalls } from "../../replay/recorded-turn.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import type { MessageKey } from "../mail/idempotency.ts";
+import type { Change, FileTree } from "../files/file-tree.ts";
 import type { Journal } from "../record/journal.ts";
-import type { Limits } from "../birth/manifest.ts";
+import type { Limits } from "../../manifest/limits.ts";
+import type { PendingTimers, TimerChange } from "../timers/pending-timers.ts";
 
 export interface Message {
   id: string;
@@ -38,9 +41,16 @@ export interface TurnParts {
   content: Blocks;
   limits: Limits;
   grants: Readonly<Record<string, Value>>;
+  files: FileTree;
   /** `waiting`: the actors whose turns wait for this one, besides its own. */
   services(
-    turn: { addSend(send: PendingSend): HandlerAnswer; readonly intent: Intent },
+    turn: {
+      addSend(send: PendingSend): HandlerAnswer;
+      readonly timers: PendingTimers;
+      readonly intent: Intent;
+      readonly endsMs: number;
+      readonly files: Files;
+    },
     waiting: readonly string[],
   ): Services;
   /** Written in the transaction that ends the turn, whatever the end is. */
@@ -72,6 +82,9 @@ export interface TurnRecord {
   seq: number;
   committed: boolean;
   sends: readonly PendingSend[];
+  /** What becomes of the actor's files, by path; empty unless committed. */
+  files: ReadonlyMap<string, Change>;
+  timers: readonly TimerChange[];
   /** The argument of `runtime.shutdown` if the guest called it, an option; null: it did not. */
   data: Value;
 }
