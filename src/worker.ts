@@ -4,6 +4,7 @@ import { LoaderExecutor } from "./executor/loader-executor.ts";
 import { isPure } from "./handlers/registry.ts";
 import type { Environment } from "./runtime/environment.ts";
 import { Theater } from "./runtime/theater.ts";
+import { wakeOverdue } from "./runtime/wake-overdue.ts";
 import { createApp } from "./server/app.ts";
 import { R2Store } from "./store/r2-store.ts";
 
@@ -21,4 +22,9 @@ const app = createApp(
   (error) => console.error(error.stack ?? error.message),
 );
 
-export default app;
+export default {
+  fetch: app.fetch,
+  async scheduled(_, environment): Promise<void> {
+    await wakeOverdue(environment);
+  },
+} satisfies ExportedHandler<Environment>;

@@ -171,6 +171,8 @@ export interface ActorRpc {
    * the ledger whether it still has what it acknowledged.
    */
   settle(recheck?: boolean): Promise<Answer<Mark>>;
+  /** Does what the object's alarm does. */
+  wake(): Promise<Answer<null>>;
   /** See `Actors`. */
   checkpoint(): Promise<Answer<string>>;
   receipt(seq: number): Promise<Answer<string>>;
