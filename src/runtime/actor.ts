@@ -6,7 +6,7 @@ import { actorId } from "../chain/actor-id.ts";
 import type { Segment } from "../chain/archive.ts";
 import type { LedgerEntry } from "../chain/ledger.ts";
 import { LoaderExecutor } from "../executor/loader-executor.ts";
-import { isPure } from "../handlers/registry.ts";
+import type { Registry } from "../handlers/registry.ts";
 import { ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import { LabelledStores } from "../store/labels.ts";
 import { R2Store } from "../store/r2-store.ts";
@@ -50,7 +50,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
   readonly #around: Omit<Surroundings, "ledger" | "checkpoints" | "archive" | "segments">;
   #life: Life | undefined;
 
-  constructor(state: DurableObjectState, environment: Environment) {
+  constructor(state: DurableObjectState, environment: Environment, registry: Registry) {
     super(state, environment);
     const content = new R2Store(environment.CONTENT);
     const own = new R2Store(environment.CONTENT, blocksPrefix(state.id.name ?? ""));
@@ -60,7 +60,8 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       blocks: new Blocks(own),
       births: new Births(environment.LEDGER),
       stores: new LabelledStores(environment.LEDGER, content),
-      executor: new LoaderExecutor(environment.LOADER, isPure),
+      executor: new LoaderExecutor(environment.LOADER, registry.isPure),
+      registry,
       log: logOf(environment),
       sealEvents: sealEventsOf(environment),
       peer: (id) => actorStub(environment, id),

@@ -5,6 +5,7 @@ import { digestText } from "../chain/cid.ts";
 import type { Ledger } from "../chain/ledger.ts";
 import type { Executor } from "../executor/executor.ts";
 import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
+import type { Registry } from "../handlers/registry.ts";
 import type { LabelledStores } from "../store/labels.ts";
 import type { ContentStore } from "../store/store.ts";
 import type { Archive } from "../chain/archive.ts";
@@ -46,6 +47,7 @@ export interface Surroundings {
   births: Births;
   stores: LabelledStores;
   executor: Executor;
+  registry: Registry;
   log: Log;
   checkpoints: Checkpoints;
   archive: Archive;
@@ -173,6 +175,7 @@ export class Life {
       ...this.#records(),
       outbox: this.#outbox,
       executor: around.executor,
+      registry: around.registry,
       content: around.blocks,
       modules: moduleSetRef(around.content, this.genesis.modules),
       limits: this.genesis.limits,

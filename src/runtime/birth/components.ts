@@ -7,7 +7,7 @@ import type { Executor, ModuleSet } from "../../executor/executor.ts";
 import { COMPONENT_BYTES_MAX, TRANSPILER } from "../../executor/transpile.ts";
 import { printWit } from "../../executor/wit-print.ts";
 import type { ComponentDescription } from "../../executor/wit-type.ts";
-import { checkImports, HANDLERS } from "../../handlers/registry.ts";
+import type { Registry } from "../../handlers/registry.ts";
 import { toHex } from "../../lib/bytes.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import { digestOf, type ContentStore } from "../../store/store.ts";
@@ -26,11 +26,13 @@ export class Components {
   readonly #db: D1Database;
   readonly #content: ContentStore;
   readonly #executor: Executor;
+  readonly #registry: Registry;
 
-  constructor(db: D1Database, content: ContentStore, executor: Executor) {
+  constructor(db: D1Database, content: ContentStore, executor: Executor, registry: Registry) {
     this.#db = db;
     this.#content = content;
     this.#executor = executor;
+    this.#registry = registry;
   }
 
   /** Validates, transpiles and stores. Errors: those of `Executor.transpile` and `describeComponent`. */
@@ -40,7 +42,7 @@ export class Components {
       throw new TheaterError("too-large", message, { limit: COMPONENT_BYTES_MAX });
     }
     const description = describeComponent(bytes);
-    checkImports(description);
+    this.#registry.checkImports(description);
     const digest = await digestOf(bytes);
     const known = await this.#find(digest);
     if (known !== undefined) return known;
@@ -111,8 +113,11 @@ export function componentDigest(text: string): Uint8Array {
   );
 }
 
-export function summarize({ digest, modules, set, bytes }: Component): ComponentSummary {
-  const lacks = lacksForActor(set.description);
+export function summarize(
+  { digest, modules, set, bytes }: Component,
+  registry: Registry,
+): ComponentSummary {
+  const lacks = lacksForActor(set.description, registry);
   return {
     component: digestText(digest),
     bytes,
@@ -130,10 +135,11 @@ function functionNames(interfaces: ComponentDescription["imports"]): string[] {
 }
 
 const ACTOR = "theater:simple/actor";
-const DRIVEN = HANDLERS.flatMap(({ exports }) => exports).filter((name) => name !== ACTOR);
 
 /** Full sentences, empty for a component that can be started. */
-export function lacksForActor({ exports }: ComponentDescription): string[] {
+export function lacksForActor({ exports }: ComponentDescription, registry: Registry): string[] {
+  const driven = registry.handlers.flatMap((handler) => handler.exports);
+  const messages = driven.filter((name) => name !== ACTOR);
   const lacks: string[] = [];
   const actor = exports.find(({ name }) => name === ACTOR);
   if (actor?.functions["init"] === undefined) {
@@ -141,8 +147,8 @@ export function lacksForActor({ exports }: ComponentDescription): string[] {
       `It does not export ${ACTOR} with the function init, which every actor begins with.`,
     );
   }
-  if (!exports.some(({ name }) => DRIVEN.includes(name))) {
-    lacks.push(`It exports none of ${DRIVEN.join(", ")}, so no message could ever reach it.`);
+  if (!exports.some(({ name }) => messages.includes(name))) {
+    lacks.push(`It exports none of ${messages.join(", ")}, so no message could ever reach it.`);
   }
   return lacks;
 }

@@ -4,7 +4,7 @@
 import { parse, stringify } from "smol-toml";
 import { z } from "zod";
 import type { Value } from "../../chain/value.ts";
-import { findHandler, HANDLERS } from "../../handlers/registry.ts";
+import type { Registry } from "../../handlers/registry.ts";
 import { TheaterError } from "../../lib/errors.ts";
 
 /** Limits by name, with what holds where the manifest is silent. */
@@ -80,7 +80,10 @@ export interface Manifest {
 }
 
 /** Reads a manifest given as TOML text or as the same in JSON. Throws `bad-manifest` or `unsupported`. */
-export function parseManifest(source: string | Record<string, unknown>): Manifest {
+export function parseManifest(
+  source: string | Record<string, unknown>,
+  registry: Registry,
+): Manifest {
   const table = typeof source === "string" ? parseToml(source) : source;
   for (const [key, feature] of Object.entries(LATER)) {
     if (!(key in table)) continue;
@@ -105,7 +108,7 @@ export function parseManifest(source: string | Record<string, unknown>): Manifes
       mailbox: given.mailbox,
       turnMs: given.turn_ms,
     },
-    grants: parseGrants(handler),
+    grants: parseGrants(handler, registry),
   };
 }
 
@@ -141,12 +144,13 @@ function refuseProto(tables: unknown): void {
 
 function parseGrants(
   tables: readonly { type: string; [key: string]: unknown }[],
+  registry: Registry,
 ): Record<string, Value> {
   const grants: Record<string, Value> = {};
   for (const { type, ...config } of tables) {
-    const handler = findHandler(type);
+    const handler = registry.find(type);
     if (handler === undefined) {
-      const known = HANDLERS.map((each) => each.type);
+      const known = registry.handlers.map((each) => each.type);
       const message = `There is no handler "${type}"${nearest(type, known)}; there are ${known.join(", ")}.`;
       throw new TheaterError("bad-manifest", message, { key: "handler.type", found: type });
     }

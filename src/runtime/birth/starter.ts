@@ -4,7 +4,7 @@
 import { actorId } from "../../chain/actor-id.ts";
 import { digestText, parseDigest } from "../../chain/cid.ts";
 import { sha256 } from "../../chain/hash.ts";
-import { neededHandlers } from "../../handlers/registry.ts";
+import type { Registry } from "../../handlers/registry.ts";
 import { concat, fromUtf8 } from "../../lib/bytes.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { LabelledStores } from "../../store/labels.ts";
@@ -24,6 +24,7 @@ interface StarterParts {
   components: Components;
   content: ContentStore;
   stores: LabelledStores;
+  registry: Registry;
   actor: (id: string) => ActorRpc;
 }
 
@@ -39,9 +40,9 @@ export class Starter {
       const message = "Start it without a parent: this version has no supervision yet.";
       throw new TheaterError("unsupported", message);
     }
-    const manifest = parseManifest(input.manifest);
+    const manifest = parseManifest(input.manifest, this.#parts.registry);
     const component = await this.#resolve(manifest.component);
-    checkFit(manifest, component);
+    checkFit(manifest, component, this.#parts.registry);
     const source = fromUtf8(resolvedManifest(input.manifest, digestText(component.digest)));
     const initState =
       input.initState ?? (manifest.initState === null ? null : fromUtf8(manifest.initState));
@@ -99,9 +100,9 @@ export class Starter {
 }
 
 /** Throws `not-an-actor` or `missing-handler`. */
-function checkFit(manifest: Manifest, component: Component): void {
+function checkFit(manifest: Manifest, component: Component, registry: Registry): void {
   const { description } = component.set;
-  const lacks = lacksForActor(description);
+  const lacks = lacksForActor(description, registry);
   if (lacks.length > 0) {
     throw new TheaterError(
       "not-an-actor",
@@ -109,7 +110,7 @@ function checkFit(manifest: Manifest, component: Component): void {
       { lacks },
     );
   }
-  const missing = neededHandlers(description).filter((type) => !(type in manifest.grants));
+  const missing = registry.neededHandlers(description).filter((type) => !(type in manifest.grants));
   if (missing.length > 0) {
     const tables = missing.map((type) => `[[handler]] type = "${type}"`).join(", ");
     const message = `The component imports what the manifest does not grant: add ${tables}.`;

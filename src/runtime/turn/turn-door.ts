@@ -5,7 +5,6 @@ import { RpcTarget } from "cloudflare:workers";
 import type { Value } from "../../chain/value.ts";
 import type { HostAnswer, HostCall, TurnAbort, TurnHost } from "../../executor/executor.ts";
 import { err, ok, type HandlerAnswer } from "../../handlers/handler.ts";
-import { findHostFunction, isPure } from "../../handlers/registry.ts";
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { Message, PendingSend, TurnParts } from "./turn-parts.ts";
 
@@ -77,6 +76,7 @@ export class TurnDoor {
 
   /** The isolate runs code made from untrusted bytes: what it claims to have answered is checked. */
   #keep(answered: readonly HostCall[]): void {
+    const { isPure } = this.#parts.registry;
     for (const call of answered) {
       if (isPure(call.about) && Array.isArray(call.args) && Object.hasOwn(OUTCOMES, call.outcome)) {
         this.#buffer.push(call);
@@ -108,7 +108,7 @@ export class TurnDoor {
   }
 
   async #answer(about: string, args: readonly Value[]): Promise<HostAnswer> {
-    const found = findHostFunction(about);
+    const found = this.#parts.registry.findHostFunction(about);
     if (found === undefined || !(found.handler in this.#parts.grants)) {
       return { abort: broken(`${about} is not granted`) };
     }

@@ -4,6 +4,7 @@ import type { Cause, MessageKind } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
 import type { Executor, ModuleSetRef } from "../../executor/executor.ts";
 import type { HandlerAnswer, Services } from "../../handlers/handler.ts";
+import type { Registry } from "../../handlers/registry.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import type { MessageKey } from "../mail/idempotency.ts";
@@ -33,6 +34,7 @@ export interface TurnParts {
   journal: Journal;
   cell: Cell;
   executor: Executor;
+  registry: Registry;
   modules: ModuleSetRef;
   content: Blocks;
   limits: Limits;
