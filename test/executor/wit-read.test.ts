@@ -109,6 +109,15 @@ test("a text whose types double with every line is refused, and quickly", () => 
   );
 });
 
+function endOf(text: string): string {
+  try {
+    readWit(text);
+    return "read";
+  } catch (thrown) {
+    return (thrown as { code: string }).code;
+  }
+}
+
 test("whatever the text is, it is read or refused with a reason", () => {
   const words = fc.constantFrom(
     ..."package interface use type record variant func list result option a b : ; { } ( ) < > , = . -> /* */ _".split(
@@ -117,11 +126,9 @@ test("whatever the text is, it is read or refused with a reason", () => {
   );
   fc.assert(
     fc.property(fc.array(words, { maxLength: 60 }), (parts) => {
-      try {
-        readWit(`package a:b; interface i { ${parts.join(" ")} }`);
-      } catch (thrown) {
-        expect(thrown).toMatchObject({ code: "bad-request" });
-      }
+      expect(["read", "bad-request"]).toContain(
+        endOf(`package a:b; interface i { ${parts.join(" ")} }`),
+      );
     }),
     { numRuns: 2_000 },
   );
