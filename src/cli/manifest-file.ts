@@ -13,6 +13,8 @@ export interface ManifestFile {
   readonly component: string;
   /** The types of all `[[handler]]` tables. */
   readonly handlers: readonly string[];
+  /** The interfaces of all tables with the type "plugin". */
+  readonly plugins: readonly string[];
 }
 
 /** Throws bad-manifest. */
@@ -41,7 +43,11 @@ export async function readManifestFile(dir: string): Promise<ManifestFile> {
     if (typeof type !== "string") throw wrong(path, 'has a [[handler]] without type = "…"');
     return type;
   });
-  return { path, name, component, handlers };
+  const plugins = handler.flatMap((entry: unknown) => {
+    const isPlugin = isTable(entry) && entry["type"] === "plugin";
+    return isPlugin && typeof entry["interface"] === "string" ? [entry["interface"]] : [];
+  });
+  return { path, name, component, handlers, plugins };
 }
 
 async function readText(path: string): Promise<string> {

@@ -19,6 +19,7 @@ import { Directory } from "./directory.ts";
 import {
   actorStub,
   logOf,
+  pluginsOf,
   sealEventsOf,
   shardAtBirth,
   shardOf,
@@ -62,6 +63,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       stores: new LabelledStores(environment.LEDGER, content),
       executor: new LoaderExecutor(environment.LOADER, registry.isPure),
       registry,
+      plugins: pluginsOf(environment),
       log: logOf(environment),
       sealEvents: sealEventsOf(environment),
       peer: (id) => actorStub(environment, id),

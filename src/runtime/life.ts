@@ -5,6 +5,7 @@ import { digestText } from "../chain/cid.ts";
 import type { Ledger } from "../chain/ledger.ts";
 import type { Executor } from "../executor/executor.ts";
 import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
+import type { Plugins } from "../handlers/plugins.ts";
 import type { Registry } from "../handlers/registry.ts";
 import type { LabelledStores } from "../store/labels.ts";
 import type { ContentStore } from "../store/store.ts";
@@ -48,6 +49,7 @@ export interface Surroundings {
   stores: LabelledStores;
   executor: Executor;
   registry: Registry;
+  plugins: Plugins;
   log: Log;
   checkpoints: Checkpoints;
   archive: Archive;
@@ -171,15 +173,18 @@ export class Life {
 
   #makeRunner(): Runner {
     const around = this.#around;
+    const { grants } = this.genesis;
+    const registry = around.plugins.livingRegistry(around.registry, grants);
     return new Runner({
       ...this.#records(),
       outbox: this.#outbox,
       executor: around.executor,
-      registry: around.registry,
+      registry,
       content: around.blocks,
       modules: moduleSetRef(around.content, this.genesis.modules),
       limits: this.genesis.limits,
-      grants: this.genesis.grants,
+      grants,
+      pureGrants: registry.pureGrants(grants),
       services: (turn, waiting) => servicesFor({ ...around, journal: this.journal, waiting }, turn),
       settled: () => {
         if (this.#outbox.nextDueMs() !== undefined) {

@@ -24,7 +24,7 @@ import { Births } from "./birth/births.ts";
 import { componentDigest, Components, summarize } from "./birth/components.ts";
 import { blocksPrefix } from "./record/content.ts";
 import { Directory } from "./directory.ts";
-import { actorStub, logOf, shardOf, type Environment } from "./environment.ts";
+import { actorStub, logOf, pluginsOf, shardOf, type Environment } from "./environment.ts";
 import { compare } from "./record/compare.ts";
 import { healthOf } from "./health.ts";
 import type {
@@ -62,11 +62,18 @@ export class Theater implements Actors {
 
   constructor({ environment, content, executor, registry }: TheaterParts) {
     this.#registry = registry;
+    const plugins = pluginsOf(environment);
     this.#environment = environment;
     this.#content = content;
     this.#stores = new LabelledStores(environment.LEDGER, content);
     this.#directory = new Directory(environment.LEDGER);
-    this.#components = new Components(environment.LEDGER, content, executor, registry);
+    this.#components = new Components({
+      db: environment.LEDGER,
+      content,
+      executor,
+      registry,
+      plugins,
+    });
     this.#starter = new Starter({
       log: logOf(environment),
       births: new Births(environment.LEDGER),
@@ -74,6 +81,7 @@ export class Theater implements Actors {
       content,
       stores: this.#stores,
       registry,
+      plugins,
       actor: (id) => this.#actor(id),
     });
     this.#audit = new AuditReader(

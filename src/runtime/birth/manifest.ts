@@ -154,10 +154,6 @@ function parseGrants(
       const message = `There is no handler "${type}"${nearest(type, known)}; there are ${known.join(", ")}.`;
       throw new TheaterError("bad-manifest", message, { key: "handler.type", found: type });
     }
-    if (type in grants) {
-      const message = `The handler "${type}" stands twice: put all its keys in one [[handler]] table.`;
-      throw new TheaterError("bad-manifest", message, { key: "handler.type", found: type });
-    }
     const parsed = handler.config.safeParse(config);
     if (!parsed.success) {
       const shape = handler.config as { shape?: object; in?: { shape?: object } };
@@ -167,7 +163,12 @@ function parseGrants(
         `handler ${type}`,
       );
     }
-    grants[type] = parsed.data;
+    const name = handler.grantName?.(parsed.data) ?? type;
+    if (Object.hasOwn(grants, name)) {
+      const message = `The handler "${name}" stands twice: put all its keys in one [[handler]] table.`;
+      throw new TheaterError("bad-manifest", message, { key: "handler.type", found: type });
+    }
+    grants[name] = parsed.data;
   }
   return grants;
 }

@@ -4,6 +4,7 @@
 import { actorId } from "../../chain/actor-id.ts";
 import { digestText, parseDigest } from "../../chain/cid.ts";
 import { sha256 } from "../../chain/hash.ts";
+import type { Plugins } from "../../handlers/plugins.ts";
 import type { Registry } from "../../handlers/registry.ts";
 import { concat, fromUtf8 } from "../../lib/bytes.ts";
 import { TheaterError } from "../../lib/errors.ts";
@@ -25,6 +26,7 @@ interface StarterParts {
   content: ContentStore;
   stores: LabelledStores;
   registry: Registry;
+  plugins: Plugins;
   actor: (id: string) => ActorRpc;
 }
 
@@ -40,9 +42,11 @@ export class Starter {
       const message = "Start it without a parent: this version has no supervision yet.";
       throw new TheaterError("unsupported", message);
     }
-    const manifest = parseManifest(input.manifest, this.#parts.registry);
-    const component = await this.#resolve(manifest.component);
-    checkFit(manifest, component, this.#parts.registry);
+    const { plugins, registry } = this.#parts;
+    const parsed = parseManifest(input.manifest, registry);
+    const component = await this.#resolve(parsed.component);
+    const manifest = { ...parsed, grants: await plugins.pin(parsed.grants) };
+    checkFit(manifest, component, plugins.registryFor(registry, manifest.grants));
     const source = fromUtf8(resolvedManifest(input.manifest, digestText(component.digest)));
     const initState =
       input.initState ?? (manifest.initState === null ? null : fromUtf8(manifest.initState));
@@ -110,10 +114,19 @@ function checkFit(manifest: Manifest, component: Component, registry: Registry):
       { lacks },
     );
   }
-  const missing = registry.neededHandlers(description).filter((type) => !(type in manifest.grants));
+  const { grants } = manifest;
+  const missing = registry.neededGrants(description).filter((name) => !Object.hasOwn(grants, name));
   if (missing.length > 0) {
-    const tables = missing.map((type) => `[[handler]] type = "${type}"`).join(", ");
+    const tables = missing.map(tableOf).join(", ");
     const message = `The component imports what the manifest does not grant: add ${tables}.`;
     throw new TheaterError("missing-handler", message, { missing });
   }
+  registry.checkImports(description); // again: handlers may be others than when it was uploaded
+}
+
+function tableOf(grant: string): string {
+  const [type, name] = /^([^:]+):(.+)$/.exec(grant)?.slice(1) ?? [];
+  return name === undefined
+    ? `[[handler]] type = "${grant}"`
+    : `[[handler]] type = "${type}", interface = "${name}", service = "…"`;
 }

@@ -109,7 +109,7 @@ export class TurnDoor {
 
   async #answer(about: string, args: readonly Value[]): Promise<HostAnswer> {
     const found = this.#parts.registry.findHostFunction(about);
-    if (found === undefined || !(found.handler in this.#parts.grants)) {
+    if (found === undefined || !Object.hasOwn(this.#parts.grants, found.handler)) {
       return { abort: broken(`${about} is not granted`) };
     }
     const { handler, fn } = found;

@@ -39,6 +39,8 @@ export interface TurnParts {
   content: Blocks;
   limits: Limits;
   grants: Readonly<Record<string, Value>>;
+  /** Those of them that the isolate needs. */
+  pureGrants: Readonly<Record<string, Value>>;
   /** `waiting`: the actors whose turns wait for this one, besides its own. */
   services(
     turn: { addSend(send: PendingSend): HandlerAnswer },
