@@ -28,6 +28,16 @@ export interface HandlerAnswer {
 export interface HostFunction {
   effect: Effect;
   call(context: CallContext, args: readonly Value[]): Promise<HandlerAnswer>;
+  /**
+   * For a call that the chain has answered before, in a turn that runs once more: leaves for the commit
+   * what the call left, and gives the answer again. Reads nothing but what it is given. Without it the
+   * recorded answer is given as it is, which is right for whatever leaves nothing behind.
+   */
+  again?(
+    context: CallContext,
+    args: readonly Value[],
+    recorded: HandlerAnswer,
+  ): Promise<HandlerAnswer>;
 }
 
 /** What a function gets besides its arguments. */
@@ -49,6 +59,8 @@ export interface Services {
   request(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
   /** The chain up to now, oldest first, at most `limit` events. */
   chain(limit: number): ChainView;
+  /** The view that was recorded so, once more. */
+  chainAgain(recorded: Value): ChainView;
 }
 
 export interface ChainView {
@@ -90,6 +102,9 @@ export interface Handler {
 
 export const returned = (result: Value): HandlerAnswer => ({ outcome: "returned", result });
 export const ok = (value: Value): HandlerAnswer => ({ outcome: "returned", result: { ok: value } });
+/** Whether the guest was told that it is done. */
+export const isOk = ({ outcome, result }: HandlerAnswer): boolean =>
+  outcome === "returned" && typeof result === "object" && result !== null && "ok" in result;
 /** An error that the function itself gives: the call did happen. */
 export const err = (reason: string): HandlerAnswer => ({
   outcome: "returned",

@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { isActorId } from "../chain/actor-id.ts";
 import type { Value } from "../chain/value.ts";
-import { err, returned, unserved, type Handler } from "./handler.ts";
+import { err, isOk, returned, unserved, type Handler } from "./handler.ts";
 
 const HOST = "theater:simple/message-server-host";
 
@@ -28,6 +28,11 @@ export const messageServer: Handler = {
       call: async ({ services }, args) => {
         const message = target(args);
         return message === undefined ? err(NOT_AN_ID) : services.send(message.to, message.body);
+      },
+      again: async ({ services }, args, recorded) => {
+        const message = target(args);
+        if (message !== undefined && isOk(recorded)) services.send(message.to, message.body);
+        return recorded;
       },
     },
     [`${HOST}#request`]: {

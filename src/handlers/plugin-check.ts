@@ -66,7 +66,11 @@ export function guarded(fn: HostFunction, { result: type }: WitFunction): HostFu
     }
     return checkAnswer(type, answer);
   };
-  return { ...fn, call };
+  const again: HostFunction["again"] = async (context, args, recorded) => {
+    await fn.again?.(context, args, recorded);
+    return recorded;
+  };
+  return { ...fn, call, again };
 }
 
 /** The answer as the guest and the chain may have it, or a failure that says what is wrong with it. */

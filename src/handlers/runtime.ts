@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import type { Value } from "../chain/value.ts";
-import { returned, type Handler } from "./handler.ts";
+import { returned, type ChainView, type Handler, type HandlerAnswer } from "./handler.ts";
 import { runtimePure } from "./pure/runtime.ts";
 
 /** Events that one get-chain shows, the newest ones: the original had no limit, and chains grow. */
@@ -14,6 +14,18 @@ function shortHash(digest: Uint8Array): Value {
   return hash <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(hash) : hash;
 }
 
+function shown({ events, recorded }: ChainView): HandlerAnswer {
+  const list = events.map(({ digest, parent, type, payload }) => ({
+    hash: shortHash(digest),
+    event: {
+      "event-type": type,
+      parent: parent === null ? null : [shortHash(parent)],
+      data: payload,
+    },
+  }));
+  return { ...returned({ events: list }), recorded };
+}
+
 export const runtime: Handler = {
   type: "runtime",
   imports: ["theater:simple/runtime"],
@@ -23,18 +35,8 @@ export const runtime: Handler = {
   functions: {
     "theater:simple/runtime#get-chain": {
       effect: "local",
-      call: async ({ services }) => {
-        const { events, recorded } = services.chain(CHAIN_EVENTS_MAX);
-        const shown = events.map(({ digest, parent, type, payload }) => ({
-          hash: shortHash(digest),
-          event: {
-            "event-type": type,
-            parent: parent === null ? null : [shortHash(parent)],
-            data: payload,
-          },
-        }));
-        return { ...returned({ events: shown }), recorded };
-      },
+      call: async ({ services }) => shown(services.chain(CHAIN_EVENTS_MAX)),
+      again: async ({ services }, _, { result }) => shown(services.chainAgain(result)),
     },
   },
 };

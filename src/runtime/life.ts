@@ -27,7 +27,6 @@ import { History } from "./record/history.ts";
 import { Idempotency } from "./mail/idempotency.ts";
 import { Listing } from "./listing.ts";
 import { Journal } from "./record/journal.ts";
-import { closeLostTurn } from "./turn/lost-turn.ts";
 import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
 import { Notary, type Log } from "./record/notary.ts";
@@ -141,7 +140,6 @@ export class Life {
       this.#arm();
       this.#followers.wake();
     };
-    closeLostTurn(this.#records());
     this.#mailbox.open(this.journal);
     this.#runner.start();
     this.#feeder.poke();
@@ -168,6 +166,7 @@ export class Life {
       limits: this.genesis.limits,
       feeder: this.#feeder,
       run: () => this.#runner.start(),
+      endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
     });
   }
 

@@ -2,7 +2,7 @@
 
 import { afterEach, expect, test } from "vitest";
 import { clearFaults, down, faults } from "./faults.ts";
-import { bindings, Gate, Probe, start, startAnswer, until } from "./stage.ts";
+import { bindings, Gate, Probe, start, startAnswer, until, type Program } from "./stage.ts";
 
 afterEach(clearFaults);
 
@@ -56,74 +56,113 @@ test("2, 3: sends run again in their order, the interrupted one first", async ()
   ]);
 });
 
-test("4, 5: a turn that had acted is closed as lost, with its key, and not run again", async () => {
-  for (const answered of [false, true]) {
+/** Holds the answer of the peer's next turn; the request has arrived or not. */
+function holdPeer(peer: Probe, where: "before" | "after"): Gate {
+  const gate = new Gate();
+  faults.peer = async ({ name }, go) => {
+    if (name !== `${peer.id} request`) return await go();
+    const answer = where === "after" ? await go() : undefined;
+    await gate.wait();
+    return answer ?? (await go());
+  };
+  return gate;
+}
+
+const ASKS = (peer: Probe): Program => [
+  ["log", "x"],
+  ["send", peer.id, [["echo", "sent"]]],
+  ["random", 4],
+  ["request", peer.id, [["turns"]]],
+  ["now"],
+  ["chain"],
+];
+
+test("4: a turn that had acted goes on, and its effect happens once, arrived or not", async () => {
+  for (const where of ["before", "after"] as const) {
     const [actor, peer] = [await start(), await start()];
-    const gate = new Gate();
-    if (answered) {
-      // The outcome is on disk; the guest is held before it makes its next call.
-      faults.content = async ({ name }, go) => {
-        if (name === "put") await gate.wait();
-        return await go();
-      };
-    } else {
-      faults.peer = async ({ name }, go) => {
-        if (name === `${peer.id} request`) await gate.wait();
-        return await go();
-      };
-    }
+    const gate = holdPeer(peer, where);
     const from = await actor.nextSeq();
-    const program = [
-      ["log", "x"],
-      ["request", peer.id, [["turns"]]],
-      ["putLong", 100_000],
-    ];
-    const asked = actor.ask(program, "key");
+    const asked = actor.ask(ASKS(peer), "key");
     await gate.reached();
+    const begun = await actor.events(from);
     await crashDuring(actor, asked);
-    const lines = [
+    // The one who asked comes back with its key, and waits for the turn that goes on.
+    const { gave, event } = await actor.ask(ASKS(peer), "key");
+    expect(gave).toMatchObject([
+      null,
+      null,
+      expect.any(Array),
+      "[0]",
+      expect.any(Number),
+      from + 6,
+    ]);
+    const told = await actor.events(from);
+    expect(told.slice(0, begun.length)).toEqual(begun);
+    expect((await actor.lines(from)).slice(0, 8)).toEqual([
       "message.received request 2",
       "host.called runtime#log 2",
+      "host.called message-server-host#send 2",
+      "host.called random#random-bytes 2",
       "host.intended message-server-host#request 2",
-      ...(answered
-        ? [
-            "host.returned message-server-host#request 2",
-            "host.intended store#new 2",
-            "host.returned store#new 2",
-          ]
-        : []),
-      "turn.failed lost/unresumable 2",
-    ];
-    expect(await actor.lines(from)).toEqual(lines);
-    const again = await actor.ask(program, "key");
-    expect(again).toMatchObject({ gave: "host-failure", event: { seq: from + lines.length - 1 } });
-    expect((await actor.ask([["turns"]])).gave).toEqual([0]);
-    expect((await peer.ask([["turns"]])).gave).toEqual([answered ? 1 : 0]);
+      "host.returned message-server-host#request 2",
+      "host.called timing#now 2",
+      "host.called runtime#get-chain 2",
+    ]);
+    expect(told[8]).toMatchObject({ type: "turn.committed", seq: event?.seq });
+    // Randomness is the first life's, and the clock went on from where the effect had put it.
+    const random = Uint8Array.from((gave as [null, null, number[]])[2]);
+    expect(told[3]?.fields["result"]).toEqual({ ok: random });
+    expect((gave as unknown[])[4]).toBe(told[5]?.time);
+    await until(async () => (await peer.summary()).turns === 3);
+    expect((await peer.ask([["turns"]])).gave).toEqual([2]); // one request and one send
   }
 });
 
-test("4: a lost turn is closed also in an actor that may not run", async () => {
+test("5: an outcome on disk is fed to the guest and not asked for again", async () => {
   const [actor, peer] = [await start(), await start()];
   const gate = new Gate();
-  faults.peer = async ({ name }, go) => {
-    if (name === `${peer.id} request`) await gate.wait();
+  faults.content = async ({ name }, go) => {
+    if (name === "put") await gate.wait();
     return await go();
   };
+  const program: Program = [
+    ["request", peer.id, [["turns"]]],
+    ["putLong", 100_000],
+  ];
+  const from = await actor.nextSeq();
+  const asked = actor.ask(program, "key");
+  await gate.reached();
+  await crashDuring(actor, asked);
+  expect(await actor.alarm()).toBe(true); // nobody asks, and it goes on
+  await until(async () => (await actor.summary()).turns === 2 && !(await actor.hasOpenTurn()));
+  expect(await actor.lines(from)).toEqual([
+    "message.received request 2",
+    "host.intended message-server-host#request 2",
+    "host.returned message-server-host#request 2",
+    "host.intended store#new 2",
+    "host.returned store#new 2",
+    "host.intended store#store 2",
+    "host.returned store#store 2",
+    "turn.committed 2",
+  ]);
+  expect((await actor.ask(program, "key")).event?.seq).toBe(from + 7);
+  expect((await peer.ask([["turns"]])).gave).toEqual([1]);
+});
+
+test("4: an interrupted turn goes on in an actor that is paused meanwhile", async () => {
+  const [actor, peer] = [await start(), await start()];
+  const gate = holdPeer(peer, "before");
   const asked = actor.ask([["request", peer.id, [["turns"]]]], "key");
   await gate.reached();
   await actor.change("pause");
   await crashDuring(actor, asked);
-  expect((await actor.lines()).at(-1)).toBe("turn.failed lost/unresumable 2");
-  expect((await actor.ask([["request", peer.id, [["turns"]]]], "key")).gave).toBe("host-failure");
+  expect((await actor.ask([["request", peer.id, [["turns"]]]], "key")).gave).toEqual(["[0]"]);
+  expect((await actor.summary()).status).toBe("paused");
 });
 
-test("4: a send whose turn had acted is closed too, and the next one runs", async () => {
+test("4: a send whose turn had acted goes on first, and the next one runs after it", async () => {
   const [actor, peer] = [await start(), await start()];
-  const gate = new Gate();
-  faults.peer = async ({ name }, go) => {
-    if (name === `${peer.id} request`) await gate.wait();
-    return await go();
-  };
+  const gate = holdPeer(peer, "before");
   await actor.tell([["request", peer.id, [["turns"]]]]);
   await gate.reached();
   await actor.tell([["echo", "next"]]);
@@ -131,17 +170,17 @@ test("4: a send whose turn had acted is closed too, and the next one runs", asyn
   clearFaults();
   expect(await actor.alarm()).toBe(true);
   await actor.quiet();
-  expect((await actor.ask([["heard"]])).gave).toEqual([["next"]]);
+  expect((await actor.ask([["heard"]])).gave).toEqual([["[0]", "next"]]);
   expect((await actor.lines()).slice(4, 9)).toEqual([
     "message.received send 0",
     "host.intended message-server-host#request 2",
     "message.received send 0",
-    "turn.failed lost/unresumable 2",
-    "turn.committed 3",
+    "host.returned message-server-host#request 2",
+    "turn.committed 2",
   ]);
 });
 
-test("4: an actor whose first turn was lost is failed", async () => {
+test("4: a first turn that was interrupted goes on, and the actor is born", async () => {
   const peer = await start();
   const gate = new Gate();
   let id = "";
@@ -150,16 +189,104 @@ test("4: an actor whose first turn was lost is failed", async () => {
     if (name === `${peer.id} request`) await gate.wait();
     return await go();
   };
-  const born = startAnswer({ init: [["request", peer.id, [["turns"]]]] });
+  const born = startAnswer({ init: [["request", peer.id, [["turns"]]]], key: "born" });
   await gate.reached();
   const actor = new Probe(id);
   await actor.crash();
   clearFaults();
   expect((await born).ok).toBe(false);
-  expect((await actor.summary()).status).toBe("failed");
+  await actor.alarm();
+  expect(
+    await startAnswer({ init: [["request", peer.id, [["turns"]]]], key: "born" }),
+  ).toMatchObject({
+    ok: true,
+    value: { id },
+  });
   expect((await actor.lines()).slice(3)).toEqual([
     "host.intended message-server-host#request 1",
-    "turn.failed lost/unresumable 1",
+    "host.returned message-server-host#request 1",
+    "turn.committed 1",
+  ]);
+});
+
+test("6: a turn whose commit could not be written goes on, and reaches the same end", async () => {
+  const [actor, peer] = [await start(), await start()];
+  const program: Program = [
+    ["request", peer.id, [["turns"]]],
+    ["log", "x"],
+  ];
+  await actor.sql(`CREATE TRIGGER refuse BEFORE INSERT ON event WHEN new.type = 'turn.committed'
+    BEGIN SELECT raise(ABORT, 'refused'); END`);
+  expect((await actor.ask(program, "key")).gave).toBe("outcome-unknown");
+  expect(await actor.hasOpenTurn()).toBe(true);
+  await actor.sql("DROP TRIGGER refuse");
+  expect((await actor.ask(program, "key")).gave).toEqual(["[0]", null]);
+  expect((await peer.ask([["turns"]])).gave).toEqual([1]);
+});
+
+test("13: a guest that does not do again what it did is closed as diverged", async () => {
+  const [actor, peer] = [await start(), await start()];
+  const gate = holdPeer(peer, "before");
+  const asked = actor.ask(
+    [
+      ["log", "x"],
+      ["request", peer.id, [["turns"]]],
+    ],
+    "key",
+  );
+  await gate.reached();
+  await actor.crash();
+  clearFaults();
+  // The isolate says that its guest logged something else.
+  faults.guest = ({ args }, go) => {
+    const [input] = args as [{ params: [unknown, [string, Uint8Array]] }];
+    const [, [, body]] = input.params;
+    const other = new TextDecoder().decode(body).replace('"x"', '"y"');
+    input.params[1][1] = new TextEncoder().encode(other);
+    return go();
+  };
+  await asked;
+  expect(
+    (
+      await actor.ask(
+        [
+          ["log", "x"],
+          ["request", peer.id, [["turns"]]],
+        ],
+        "key",
+      )
+    ).gave,
+  ).toBe("host-failure");
+  expect((await actor.lines()).at(-1)).toBe("turn.failed lost/diverged 2");
+  expect((await peer.ask([["turns"]])).gave).toEqual([0]);
+  clearFaults();
+  expect((await actor.ask([["turns"]])).gave).toEqual([0]);
+});
+
+test("14: a request that no life survives is closed as a crash loop", async () => {
+  const [actor, peer] = [await start(), await start()];
+  for (let life = 1; life <= 4; life++) {
+    const gate = holdPeer(peer, "before");
+    if (life === 1) void actor.ask([["request", peer.id, [["turns"]]]], "key");
+    else await actor.alarm();
+    await gate.reached();
+    await actor.crash();
+  }
+  clearFaults();
+  expect((await actor.ask([["request", peer.id, [["turns"]]]], "key")).gave).toBe("host-failure");
+  expect((await actor.lines()).at(-1)).toBe("turn.failed host/crash-loop 2");
+});
+
+test("4: terminate closes an interrupted turn that has not gone on yet", async () => {
+  const [actor, peer] = [await start(), await start()];
+  const gate = holdPeer(peer, "before");
+  const asked = actor.ask([["request", peer.id, [["turns"]]]], "key");
+  await gate.reached();
+  await actor.crash();
+  await asked;
+  expect(await actor.change("terminate")).toBe("stopped");
+  expect((await actor.lines()).slice(-2)).toEqual([
+    "turn.failed cut/terminated 2",
     "actor.stopped 0",
   ]);
 });

@@ -193,6 +193,12 @@ export class Probe {
     return await runDurableObjectAlarm(this.stub);
   }
 
+  /** Whether a turn has acted and not ended. */
+  async hasOpenTurn(): Promise<boolean> {
+    const [row] = await this.sql("SELECT value FROM cell WHERE name = 'openTurn'");
+    return row !== undefined && row["value"] !== "null";
+  }
+
   /** Waits until every send has had its turn. */
   async quiet(): Promise<void> {
     await until(async () => (await this.sql("SELECT 1 FROM mailbox")).length === 0);

@@ -25,6 +25,7 @@ interface AdmissionParts {
   limits: Limits;
   feeder: Feeder;
   run: () => void;
+  endOfOpenTurn: () => Promise<TurnEnd>;
 }
 
 export interface Reply {
@@ -105,14 +106,20 @@ export class Admission {
     const running = this.#attached.get(attached);
     if (running !== undefined) {
       if (running.digest === key.digest) return await running.reply;
-      throw new TheaterError(
-        "key-reused",
-        "This Idempotency-Key is in use with another body: use a new key.",
-      );
+      throw keyInUse();
     }
+    if (this.#isOpen(key)) return replyOf(await this.#parts.endOfOpenTurn());
     const reply = this.#request(input, key).finally(() => this.#attached.delete(attached));
     this.#attached.set(attached, { digest: key.digest, reply });
     return await reply;
+  }
+
+  /** Whether an earlier life began this request, and its turn has still to end. */
+  #isOpen({ principal, key, digest }: MessageKey): boolean {
+    const open = this.#parts.cell.get("openTurn")?.key;
+    if (open?.principal !== principal || open.key !== key) return false;
+    if (open.digest === digest) return true;
+    throw keyInUse();
   }
 
   async #request(input: MessageInput, key: MessageKey | null): Promise<Reply> {
@@ -198,6 +205,11 @@ function newMessage(
       ? null
       : { actor: from, seq: cause.seq, event: new Link("dag-cbor", cause.event) };
   return { id, kind, about, from, cause: origin, params, seed, seq: null, key: null, waiting };
+}
+
+function keyInUse(): TheaterError {
+  const message = "This Idempotency-Key is in use with another body: use a new key.";
+  return new TheaterError("key-reused", message);
 }
 
 /** The guest's answer; its error and its failures are thrown with the event that records them. */

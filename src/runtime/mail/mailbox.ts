@@ -1,6 +1,7 @@
 // What waits for a turn. Sends are on disk: the mailbox is the message events that have no turn yet.
 // Requests wait in memory: they are not acknowledged, and the caller sees it if they are lost.
 
+import type { MessageKind } from "../../chain/event-types.ts";
 import { assert } from "../../lib/errors.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Message } from "../turn/turn-parts.ts";
@@ -16,13 +17,20 @@ export interface Waiting extends Waiter {
   isOld: boolean;
 }
 
-interface Waiter {
+export interface Waiter {
   done: (end: TurnEnd) => void;
   failed: (thrown: unknown) => void;
 }
 
 export const HANDLE_SEND = "theater:simple/message-server-client#handle-send";
 export const HANDLE_REQUEST = "theater:simple/message-server-client#handle-request";
+
+/** The export that takes a message, by the message's kind. */
+const EXPORTS: Readonly<Partial<Record<MessageKind, string>>> = {
+  lifecycle: INIT,
+  send: HANDLE_SEND,
+  request: HANDLE_REQUEST,
+};
 
 export class Mailbox {
   readonly #sql: SqlStorage;
@@ -46,16 +54,19 @@ export class Mailbox {
 
   /** The message itself, from the chain where only its place is known. */
   read(message: Message | { seq: number }): Message {
-    return "params" in message ? message : this.#fromJournal(this.#journal, message.seq);
+    return "params" in message ? message : this.messageAt(message.seq);
   }
 
-  #fromJournal(journal: Journal | undefined, seq: number): Message {
+  /** A message whose turn has not ended, as the chain has it. */
+  messageAt(seq: number): Message {
+    const journal = this.#journal;
     assert(journal !== undefined, "the mailbox is open");
     const fields = journal.payload(seq, "message.received");
-    // Its payload cannot be erased while it has no turn.
+    // Its payload cannot be erased before its turn has ended.
     assert(fields !== undefined && fields.seed !== null, `message ${seq} is in the journal`);
     const { id, kind, from, cause, params, seed } = fields;
-    const about = kind === "lifecycle" ? INIT : HANDLE_SEND;
+    const about = EXPORTS[kind];
+    assert(about !== undefined, `a message of kind ${kind} has an export that takes it`);
     const message = { id, kind, about, from, cause, seed, seq };
     // A send was answered when it was admitted: its turn has no key.
     return { ...message, params: params as Message["params"], key: null, waiting: [] };
@@ -143,4 +154,4 @@ export class Mailbox {
 }
 
 const nobody = (): void => undefined;
-const NOBODY: Waiter = { done: nobody, failed: nobody };
+export const NOBODY: Waiter = { done: nobody, failed: nobody };

@@ -6,6 +6,18 @@ import type { MessageKey } from "../mail/idempotency.ts";
 import type { ActorStatus } from "../protocol.ts";
 import { PART_BYTES_MAX } from "../tables.ts";
 
+/** What it takes to go on with an interrupted turn, besides what the chain says. */
+export interface OpenTurn {
+  turn: number;
+  /** The seq of its message. */
+  message: number;
+  key: MessageKey | null;
+  /** The actors whose turns wait for it. */
+  waiting: readonly string[];
+  /** How often it was begun again. */
+  resumed: number;
+}
+
 export interface CellValues {
   status: ActorStatus;
   /** Why it is stopped or failed; empty otherwise. */
@@ -14,8 +26,8 @@ export interface CellValues {
   forked: string;
   createdMs: number;
   parent: string | null;
-  /** A turn that has flushed events and has not ended: its number, its message's seq and key. */
-  openTurn: { turn: number; message: number; key: MessageKey | null } | null;
+  /** A turn that has flushed events and has not ended. */
+  openTurn: OpenTurn | null;
   /** Which of the ledger's databases this chain is in, for ever. */
   shard: number;
   /** The ledger's head as last heard; written along with other things, so it may lag behind. */

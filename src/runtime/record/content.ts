@@ -55,19 +55,17 @@ export class Blocks {
     else this.#held.set(name, count);
   }
 
+  /** The raw block of a link. Throws `host-failure` where the store does not have it. */
+  async get({ digest }: Link): Promise<Uint8Array> {
+    const bytes = await this.#store.get(digest);
+    if (bytes !== null) return bytes;
+    const message = `The content store lacks ${digestText(digest)}: restore it from a backup.`;
+    throw new TheaterError("host-failure", message);
+  }
+
   /** Brings back what `keep` moved out, for arguments that are bytes by their WIT type. */
   async resolve(value: Value): Promise<Value> {
-    if (value instanceof Link) {
-      const bytes = await this.#store.get(value.digest);
-      if (bytes === null) {
-        const digest = digestText(value.digest);
-        throw new TheaterError(
-          "host-failure",
-          `The content store lacks ${digest}: restore it from a backup.`,
-        );
-      }
-      return bytes;
-    }
+    if (value instanceof Link) return await this.get(value);
     if (Array.isArray(value)) {
       const parts: Value[] = [];
       for (const part of value) parts.push(await this.resolve(part as Value));

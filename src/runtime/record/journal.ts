@@ -88,7 +88,7 @@ export class Journal {
 
   /** Now, but never before the newest event. */
   nowMs(): number {
-    return this.frozenMs ?? Math.max(this.#head?.time ?? 0, Date.now());
+    return Math.max(this.#head?.time ?? 0, this.frozenMs ?? Date.now());
   }
 
   /**

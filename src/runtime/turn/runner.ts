@@ -3,18 +3,22 @@
 // Never `blockConcurrencyWhile` around a turn: it deadlocks with host callbacks and resets the object
 // after 30 s (measured). The queue is ours, so chain reads and control do not stand in it.
 
+import type { Failure } from "../../chain/event-types.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { Idempotency } from "../mail/idempotency.ts";
 import { failBirth, SHUTDOWN_REASON } from "../lifecycle.ts";
-import { closeLostTurn } from "./lost-turn.ts";
-import type { Mailbox, Waiting } from "../mail/mailbox.ts";
+import { closeOpenTurn, readInterrupted } from "./interrupted.ts";
+import type { Mailbox, Waiter, Waiting } from "../mail/mailbox.ts";
+import type { OpenTurn } from "../record/cell.ts";
+import type { History } from "../record/history.ts";
 import type { Outbox } from "../mail/outbox.ts";
-import { INIT, Turn } from "./turn.ts";
-import type { Message, TurnParts, TurnRecord } from "./turn-parts.ts";
+import { INIT, Turn, type TurnEnd } from "./turn.ts";
+import type { Interrupted, Message, TurnParts, TurnRecord } from "./turn-parts.ts";
 
 interface RunnerParts extends Omit<TurnParts, "onEnd"> {
   mailbox: Mailbox;
   outbox: Outbox;
+  history: History;
   idempotency: Idempotency;
   /** After every recorded end. */
   settled: () => void;
@@ -22,6 +26,11 @@ interface RunnerParts extends Omit<TurnParts, "onEnd"> {
 
 /** Lives that may end with the same send, or readings of its content that may find it lost. */
 const TRIES_MAX = 3;
+const UNRESUMABLE = {
+  failure: "lost",
+  code: "unresumable",
+  message: "the turn was cut off after it had acted on the outside",
+} as const;
 /** Codes of content that is gone or damaged. */
 const LOST: ReadonlySet<string> = new Set(["host-failure", "content-corrupt"]);
 
@@ -32,6 +41,10 @@ export class Runner {
   #line: Promise<void> | undefined;
   /** Callers of `between`: while there is one, no turn begins. */
   #holds = 0;
+  /** Why the running turn ends now, for one that is about to go on. */
+  #cut: string | undefined;
+  /** Who waits for the open turn: nobody after a crash, but a repetition may ask for it. */
+  #left: Waiter[] = [];
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
@@ -55,12 +68,22 @@ export class Runner {
   async between<T>(work: () => T, cut?: string): Promise<T> {
     this.#holds++;
     try {
+      this.#cut = cut;
       if (cut !== undefined) this.#current?.cut(cut);
-      await this.#line?.catch(() => undefined);
+      await this.run().catch(() => undefined); // also where an open turn has still to go on
       return work();
     } finally {
+      this.#cut = undefined;
       this.#holds--;
     }
+  }
+
+  /** The end of the open turn, for a caller who has come back for it. */
+  async endOfOpenTurn(): Promise<TurnEnd> {
+    const { promise, resolve: done, reject: failed } = Promise.withResolvers<TurnEnd>();
+    this.#left.push({ done, failed });
+    this.start();
+    return await promise;
   }
 
   get #mayBegin(): boolean {
@@ -70,8 +93,13 @@ export class Runner {
   async #drain(): Promise<void> {
     const { mailbox, cell } = this.#parts;
     try {
-      while (this.#mayBegin) {
-        closeLostTurn(this.#parts);
+      for (;;) {
+        const open = cell.get("openTurn");
+        if (open != null) {
+          if (await this.#goOn(open)) continue;
+          return;
+        }
+        if (!this.#mayBegin) break;
         const waiting = mailbox.next();
         if (waiting === undefined) return;
         if (!(await this.#runOne(waiting))) return;
@@ -80,6 +108,73 @@ export class Runner {
     } finally {
       // In the same step as the look at the line: what comes later starts anew.
       this.#isRunning = false;
+    }
+  }
+
+  /** Goes on with an interrupted turn. False if that is for the alarm to try again. */
+  async #goOn(open: OpenTurn): Promise<boolean> {
+    const { cell, journal, mailbox, content } = this.#parts;
+    mailbox.drop(open.message);
+    try {
+      const over = this.#whyOver(open);
+      if (over !== undefined) {
+        this.#tell(closeOpenTurn(this.#parts, open, over));
+        return true;
+      }
+      const { key, waiting } = open;
+      const given = { ...mailbox.messageAt(open.message), key, waiting };
+      const params = (await content.resolve(given.params)) as Message["params"];
+      const again = { ...open, resumed: open.resumed + 1 };
+      const interrupted = await readInterrupted(this.#parts, again);
+      journal.transaction(() => cell.set("openTurn", again)); // counted before it can end this life too
+      const end = await this.#runTurn({ ...given, params }, interrupted);
+      this.#tell(end);
+    } catch (thrown) {
+      return this.#stuck(open, thrown);
+    }
+    this.#parts.settled();
+    return true;
+  }
+
+  /** Why an open turn does not go on. */
+  #whyOver({ resumed }: OpenTurn): { failure: Failure; code: string; message: string } | undefined {
+    const { status } = this.#parts.cell;
+    if (this.#cut !== undefined) {
+      return { failure: "cut", code: this.#cut, message: `the turn was cut off: ${this.#cut}` };
+    }
+    if (status !== "running" && status !== "paused") return UNRESUMABLE;
+    if (resumed < TRIES_MAX) return undefined;
+    const message = `the turn was begun ${TRIES_MAX + 1} times and never ended`;
+    return { failure: "host", code: "crash-loop", message };
+  }
+
+  /** The open turn could not even be begun again: for good, or until the store answers. */
+  #stuck(open: OpenTurn, thrown: unknown): boolean {
+    const isLost =
+      thrown instanceof TheaterError && (LOST.has(thrown.code) || thrown.code === "wrong-state");
+    try {
+      if (isLost) this.#tell(closeOpenTurn(this.#parts, open, UNRESUMABLE));
+      if (isLost) return true;
+    } catch {
+      // Storage refuses too: the turn stays open.
+    }
+    const message = "The turn has acted and could not be ended yet: ask again with the same key.";
+    const unknown = new TheaterError("outcome-unknown", message);
+    for (const { failed } of this.#left.splice(0)) failed(unknown);
+    return false;
+  }
+
+  #tell(end: TurnEnd): void {
+    for (const { done } of this.#left.splice(0)) done(end);
+  }
+
+  async #runTurn(message: Message, interrupted?: Interrupted): Promise<TurnEnd> {
+    const onEnd = (end: TurnRecord): void => this.#record(message, end);
+    try {
+      this.#current = new Turn({ ...this.#parts, onEnd }, message, interrupted);
+      return await this.#current.run();
+    } finally {
+      this.#current = undefined;
     }
   }
 
@@ -95,13 +190,9 @@ export class Runner {
         return true;
       }
       const message: Message = { ...given, params: params as Message["params"] };
-      const onEnd = (end: TurnRecord): void => this.#record(message, end);
-      this.#current = new Turn({ ...this.#parts, onEnd }, message);
-      waiting.done(await this.#current.run());
+      waiting.done(await this.#runTurn(message));
     } catch (thrown) {
       return this.#unrecorded(waiting, thrown);
-    } finally {
-      this.#current = undefined;
     }
     settled();
     return true;
@@ -130,23 +221,18 @@ export class Runner {
     return true;
   }
 
-  /** The end of the turn is not on disk. What it flushed before may be, and then it is closed as lost. */
+  /** The end of the turn is not on disk. What it flushed before may be, and then it goes on from there. */
   #unrecorded(waiting: Waiting, thrown: unknown): boolean {
-    const { mailbox } = this.#parts;
+    const { mailbox, cell } = this.#parts;
+    if (cell.get("openTurn") != null) {
+      this.#left.push(waiting);
+      return true;
+    }
     // Acknowledged, so it stays first in line, and the alarm tries again: for ever where the store does
     // not answer, and a few times where what it answers will not change.
     const isLost = thrown instanceof TheaterError && LOST.has(thrown.code);
     if (waiting.message.seq !== null) {
       mailbox.putBack({ ...waiting, isOld: waiting.isOld || isLost });
-    }
-    try {
-      const lost = closeLostTurn(this.#parts);
-      if (lost !== undefined) {
-        waiting.done(lost);
-        return true;
-      }
-    } catch {
-      // Storage still refuses: the turn stays open, and is closed before the next one begins.
     }
     waiting.failed(thrown);
     return waiting.message.seq === null;

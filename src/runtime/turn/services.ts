@@ -14,7 +14,7 @@ import {
 import type { LabelledStores } from "../../store/labels.ts";
 import type { Journal } from "../record/journal.ts";
 import type { ActorRpc } from "../protocol.ts";
-import type { PendingSend } from "./turn-parts.ts";
+import type { Intent, PendingSend } from "./turn-parts.ts";
 
 interface ServiceParts {
   journal: Journal;
@@ -29,27 +29,24 @@ const WAITING_MAX = 32;
 
 export function servicesFor(
   parts: ServiceParts,
-  turn: { addSend(send: PendingSend): HandlerAnswer },
+  turn: { addSend(send: PendingSend): HandlerAnswer; readonly intent: Intent },
 ): Services {
   const { journal, stores } = parts;
   return {
     stores,
     send: (to, body) => turn.addSend({ to, body }),
-    request: (to, body, callId) => request(parts, to, body, callId),
-    chain: (limit) => chainView(journal, limit),
+    request: (to, body, callId) => request(parts, { to, body, callId, cause: turn.intent }),
+    chain: (limit) => chainView(journal, newest(journal, limit)),
+    chainAgain: (recorded) => chainView(journal, recorded as unknown as ViewRange),
   };
 }
 
 /** The call id is the message's key at the other actor, so a repetition is answered once more, not run. */
 async function request(
   { journal, peer, waiting }: ServiceParts,
-  to: string,
-  body: Uint8Array,
-  callId: string,
+  { to, body, callId, cause }: { to: string; body: Uint8Array; callId: string; cause: Intent },
 ) {
   const from = journal.actor;
-  // The intent was appended just before this call, with no await in between: it is the head.
-  const { seq, digest: event } = journal.head;
   const chain = [...waiting, from];
   // It would wait for a turn that waits for this one, until one of them is cut.
   if (chain.includes(to)) return err(`request-cycle: ${to} waits for the answer of this turn`);
@@ -59,7 +56,7 @@ async function request(
       body,
       from,
       idempotency: { principal: from, key: callId },
-      cause: { seq, event },
+      cause,
       waiting: chain,
     });
     if (answer.ok) return ok(answer.value.reply ?? new Uint8Array(0));
@@ -73,24 +70,29 @@ async function request(
 /** Payload bytes of one view: it is copied into the guest's memory. */
 const VIEW_BYTES_MAX = 4 * 1024 * 1024;
 
-/** The newest events that fit, oldest first. */
-function chainView(journal: Journal, limit: number): ChainView {
+/** Which events a view shows: what the chain keeps of it. `head` is the CID of the last. */
+type ViewRange = { from: number; to: number; head: string };
+
+/** The newest events that fit. */
+function newest(journal: Journal, limit: number): ViewRange {
   const { head } = journal;
-  const events: LedgerEntry[] = [];
   let bytes = 0;
-  for (let seq = head.seq; seq >= 0 && events.length < limit; seq--) {
-    const [event] = journal.entries(seq, 1);
+  let from = head.seq + 1;
+  while (from > 0 && head.seq - from + 1 < limit) {
+    const [event] = journal.entries(from - 1, 1);
     bytes += event?.payload.block?.length ?? 0;
     if (event === undefined || bytes > VIEW_BYTES_MAX) break;
-    events.unshift(event);
+    from--;
   }
-  const recorded = {
-    from: events[0]?.seq ?? head.seq + 1,
-    to: head.seq,
-    head: cidText(new Link("dag-cbor", head.digest)),
-  };
+  return { from, to: head.seq, head: cidText(new Link("dag-cbor", head.digest)) };
+}
+
+/** Oldest first. */
+function chainView(journal: Journal, range: ViewRange): ChainView {
+  const events: LedgerEntry[] = [];
+  for (let seq = range.from; seq <= range.to; seq++) events.push(...journal.entries(seq, 1));
   return {
-    recorded,
+    recorded: { ...range },
     events: events.map(({ cid, parent, type, payload }) => ({
       digest: cid,
       parent,

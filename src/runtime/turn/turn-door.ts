@@ -3,10 +3,22 @@
 
 import { RpcTarget } from "cloudflare:workers";
 import type { Value } from "../../chain/value.ts";
-import type { HostAnswer, HostCall, TurnAbort, TurnHost } from "../../executor/executor.ts";
-import { err, ok, type HandlerAnswer } from "../../handlers/handler.ts";
-import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
-import type { Message, PendingSend, TurnParts } from "./turn-parts.ts";
+import type {
+  HostAnswer,
+  HostCall,
+  TurnAbort,
+  TurnHost,
+  TurnOutcome,
+} from "../../executor/executor.ts";
+import { withoutLinks } from "../../executor/wit-links.ts";
+import type { WitType } from "../../executor/wit-type.ts";
+import { err, failed, ok, type CallContext, type HandlerAnswer } from "../../handlers/handler.ts";
+import type { FoundFunction } from "../../handlers/registry.ts";
+import { assert, ensureTheaterError, TheaterError } from "../../lib/errors.ts";
+import type { RecordedCall } from "../../replay/recorded-turn.ts";
+import { Divergence, Transcript } from "../../replay/transcript.ts";
+import { TurnPages } from "./turn-pages.ts";
+import type { Intent, Interrupted, Message, PendingSend, TurnParts } from "./turn-parts.ts";
 
 /** Sends of one turn: they are committed in one transaction. */
 const SENDS_MAX = 1_000;
@@ -32,18 +44,26 @@ export class TurnDoor {
   #open = true;
   #busy = false;
   #calls = 0;
-  #messageSeq: number | null;
-  /** Answered calls that are not in the journal yet. */
-  #buffer: HostCall[] = [];
+  readonly #pages: TurnPages;
   #sends: PendingSend[] = [];
   /** The argument of `runtime.shutdown`, an option; undefined while the guest has not called it. */
   #shutdown: Value | undefined;
 
-  constructor(parts: TurnParts, message: Message, turn: number) {
+  /** The intent of the effect that is under way. */
+  #intent: Intent | undefined;
+  /** What the turn did before it was interrupted: done again, it is answered from here. */
+  readonly #transcript: Transcript;
+  readonly #resumed: number;
+  #divergence: Divergence | undefined;
+  #unwritten: TheaterError | undefined;
+
+  constructor(parts: TurnParts, message: Message, turn: number, interrupted?: Interrupted) {
     this.#parts = parts;
     this.#message = message;
-    this.#messageSeq = message.seq;
+    this.#pages = new TurnPages(parts.journal, message, turn);
     this.#turn = turn;
+    this.#transcript = new Transcript(interrupted?.calls ?? []);
+    this.#resumed = interrupted?.resumed ?? 0;
   }
 
   get turn(): number {
@@ -58,20 +78,48 @@ export class TurnDoor {
     return this.#sends;
   }
 
+  /** The effect that is under way: what it causes elsewhere names this event. */
+  get intent(): Intent {
+    assert(this.#intent !== undefined, "an effect has an intent");
+    return this.#intent;
+  }
+
   close(): void {
     this.#open = false;
+  }
+
+  /** Throws where an effect happened and storage did not take its outcome: then nothing may be closed. */
+  checkWritten(): void {
+    if (this.#unwritten !== undefined) throw this.#unwritten;
+  }
+
+  /** Where a turn that ran again did not do again what is on record; undefined where it did. */
+  divergenceAt({ kind, ...how }: TurnOutcome): Divergence | undefined {
+    // Whatever cut it off came from outside and says nothing about the guest.
+    const isCut = kind === "failed" && "failure" in how && ["cut", "host"].includes(how.failure);
+    if (!isCut) this.#compare(() => this.#transcript.finish());
+    return this.#divergence;
+  }
+
+  /** The first divergence ends the turn: what a guest does that is not itself any more counts for nothing. */
+  #compare<T>(look: () => T): T | undefined {
+    try {
+      return look();
+    } catch (thrown) {
+      if (!(thrown instanceof Divergence)) throw thrown;
+      this.#divergence ??= thrown;
+      return undefined;
+    }
   }
 
   stub(): TurnHost {
     return new DoorStub(this);
   }
 
-  /** Adds calls that the isolate answered, and hands over all that are not in the journal yet. */
-  takeBuffer(answered: readonly HostCall[]): HostCall[] {
+  /** Adds calls that the isolate answered, and gives all that are not in the journal yet. */
+  unwritten(answered: readonly HostCall[]): readonly HostCall[] {
     this.#keep(answered);
-    const taken = this.#buffer;
-    this.#buffer = [];
-    return taken;
+    return this.#pages.unwritten;
   }
 
   /** The isolate runs code made from untrusted bytes: what it claims to have answered is checked. */
@@ -79,7 +127,8 @@ export class TurnDoor {
     const { isPure } = this.#parts.registry;
     for (const call of answered) {
       if (isPure(call.about) && Array.isArray(call.args) && Object.hasOwn(OUTCOMES, call.outcome)) {
-        this.#buffer.push(call);
+        const isKnown = this.#compare(() => this.#transcript.takeAnswered(call));
+        if (isKnown !== true) this.#pages.add(call);
         if (call.about === SHUTDOWN) this.#shutdown = call.args[0] ?? null;
       } else {
         throw new TheaterError("host-failure", "the isolate claims a call that it cannot answer");
@@ -119,12 +168,41 @@ export class TurnDoor {
       grant: this.#parts.grants[handler] ?? null,
       services: this.#parts.services(this, this.#message.waiting),
     };
+    const recorded = this.#compare(() => this.#transcript.take({ about, args }));
+    if (this.#divergence !== undefined) return { abort: broken(this.#divergence.message) };
+    if (recorded !== undefined) return await this.#answerAgain(recorded, found, context);
     if (fn.effect === "local") {
       const { outcome, result, recorded } = await fn.call(context, args);
-      this.#buffer.push({ about, args, outcome, result: recorded ?? result });
+      this.#pages.add({ about, args, outcome, result: recorded ?? result });
       return { outcome, result };
     }
     return await this.#act(about, args, context.callId, () => fn.call(context, args));
+  }
+
+  /** A call that the chain has: its recorded answer, or what became of an effect that nobody heard of. */
+  async #answerAgain(
+    { seq, about, args, answer }: RecordedCall,
+    { fn, signature }: FoundFunction,
+    context: CallContext,
+  ): Promise<HostAnswer> {
+    const { journal, content } = this.#parts;
+    const whole = async (value: Value, type: WitType | null | undefined): Promise<Value> =>
+      await withoutLinks(type, value, (link) => content.get(link));
+    const params: WitType = { tuple: signature.params.map(([, type]) => type) };
+    const given = (await whole(args, params)) as readonly Value[];
+    if (answer === null) {
+      const [intent] = journal.entries(seq, 1);
+      assert(intent !== undefined, "the intent of an open turn is not sealed");
+      this.#intent = { seq, event: intent.cid };
+      // Cut off in between, nobody knows whether it happened: the effect's class says what may be done.
+      const effect = fn.effect === "unsafe" ? UNKNOWN : () => fn.call(context, given);
+      return await this.#conclude(seq, about, await effect());
+    }
+    const { outcome, time } = answer;
+    if (time !== null) journal.frozenMs = time;
+    const result = await whole(answer.result, signature.result);
+    const again = (await fn.again?.(context, given, { outcome, result })) ?? { outcome, result };
+    return { outcome, result: again.result, ...(time === null ? {} : { time }) };
   }
 
   /** An effect outside the actor: intent on disk, then the effect, then its outcome on disk. */
@@ -135,19 +213,27 @@ export class TurnDoor {
     effect: () => Promise<HandlerAnswer>,
   ): Promise<HostAnswer> {
     const { journal, cell, content } = this.#parts;
-    const named = [args, this.#buffer, this.#message.params] as unknown as Value;
+    const calls = this.#pages.unwritten;
+    const named = [args, calls, this.#message.params] as unknown as Value;
     const acted = await content.keep(named, async () => {
       if (!this.#open) return undefined; // the store took its time: nothing may be flushed behind the end
-      const intent = this.flush(this.#buffer, (message) => {
-        cell.set("openTurn", { turn: this.#turn, message, key: this.#message.key });
+      const intent = this.flush(calls, (message) => {
+        const { key: messageKey, waiting } = this.#message;
+        const open = { turn: this.#turn, message, key: messageKey, waiting };
+        cell.set("openTurn", { ...open, resumed: this.#resumed });
         const fields = { args, key };
-        return journal.append({ type: "host.intended", about, turn: this.#turn, fields }).seq;
+        return journal.append({ type: "host.intended", about, turn: this.#turn, fields });
       });
-      this.#buffer = [];
-      return { intent, answer: await effect() }; // in the step of the flush: the intent is the head
+      this.#intent = { seq: intent.seq, event: intent.digest };
+      return { intent: intent.seq, answer: await effect() };
     });
     if (acted === undefined) return OVER;
-    const { intent, answer } = acted;
+    return await this.#conclude(acted.intent, about, acted.answer);
+  }
+
+  /** The outcome of an effect, on disk before the guest gets it. */
+  async #conclude(intent: number, about: string, answer: HandlerAnswer): Promise<HostAnswer> {
+    const { journal, content } = this.#parts;
     const { outcome, result } = answer;
     const recorded = answer.recorded ?? result;
     return await content.keep(recorded, () => {
@@ -155,49 +241,22 @@ export class TurnDoor {
       // Time moves with what the guest learns from outside, and only then.
       const time = Math.max(journal.frozenMs ?? 0, Date.now());
       journal.frozenMs = time;
-      journal.transaction(() => {
-        const fields = { intent, outcome, result: recorded };
-        journal.append({ type: "host.returned", about, turn: this.#turn, fields });
-      });
+      try {
+        journal.transaction(() => {
+          const fields = { intent, outcome, result: recorded };
+          journal.append({ type: "host.returned", about, turn: this.#turn, fields });
+        });
+      } catch (thrown) {
+        this.#unwritten ??= ensureTheaterError(thrown);
+        throw thrown;
+      }
       return { outcome, result, time };
     });
   }
 
-  /**
-   * One transaction: first what the turn has not flushed yet (its message, then `calls`), then `write`,
-   * which is told the seq of the message.
-   */
+  /** See TurnPages. */
   flush<T>(calls: readonly HostCall[], write: (message: number) => T): T {
-    const { journal } = this.#parts;
-    const before = this.#messageSeq;
-    try {
-      return journal.transaction(() => {
-        const message = (this.#messageSeq ??= this.#appendMessage());
-        for (const { about, args, outcome, result } of calls) {
-          journal.append({
-            type: "host.called",
-            about,
-            turn: this.#turn,
-            fields: { args, outcome, result },
-          });
-        }
-        return write(message);
-      });
-    } catch (thrown) {
-      this.#messageSeq = before;
-      throw thrown;
-    }
-  }
-
-  #appendMessage(): number {
-    const { id, kind, from, cause, params, seed } = this.#message;
-    const fields = { id, kind, from, cause, params, seed };
-    return this.#parts.journal.append({
-      type: "message.received",
-      about: kind,
-      turn: this.#turn,
-      fields,
-    }).seq;
+    return this.#pages.flush(calls, write);
   }
 
   /** Buffers a send; it leaves with the commit. */
@@ -213,6 +272,10 @@ export class TurnDoor {
     return ok(null);
   }
 }
+
+/** What the guest is told of an effect that may have happened or not. */
+const UNKNOWN = (): Promise<HandlerAnswer> =>
+  Promise.resolve(failed("outcome-unknown: the actor was cut off before the answer came"));
 
 /** What a call is told that comes after the end of its turn. */
 const OVER: HostAnswer = {

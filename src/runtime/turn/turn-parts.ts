@@ -5,6 +5,7 @@ import type { Value } from "../../chain/value.ts";
 import type { Executor, ModuleSetRef } from "../../executor/executor.ts";
 import type { HandlerAnswer, Services } from "../../handlers/handler.ts";
 import type { Registry } from "../../handlers/registry.ts";
+import type { RecordedCalls } from "../../replay/recorded-turn.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import type { MessageKey } from "../mail/idempotency.ts";
@@ -43,11 +44,24 @@ export interface TurnParts {
   pureGrants: Readonly<Record<string, Value>>;
   /** `waiting`: the actors whose turns wait for this one, besides its own. */
   services(
-    turn: { addSend(send: PendingSend): HandlerAnswer },
+    turn: { addSend(send: PendingSend): HandlerAnswer; readonly intent: Intent },
     waiting: readonly string[],
   ): Services;
   /** Written in the transaction that ends the turn, whatever the end is. */
   onEnd(end: TurnRecord): void;
+}
+
+/** An event of this chain, by position and CID. */
+export interface Intent {
+  seq: number;
+  event: Uint8Array;
+}
+
+/** An interrupted turn that goes on: what of it is on disk. */
+export interface Interrupted extends RecordedCalls {
+  turn: number;
+  /** How often it was begun again. */
+  resumed: number;
 }
 
 export interface PendingSend {

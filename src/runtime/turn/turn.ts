@@ -8,10 +8,11 @@ import type { Value } from "../../chain/value.ts";
 import type { HostCall, TurnOutcome, TurnOutput } from "../../executor/executor.ts";
 import { checkOutcome } from "../../handlers/signatures.ts";
 import { TheaterError } from "../../lib/errors.ts";
+import type { Divergence } from "../../replay/transcript.ts";
 import type { Draft } from "../record/journal.ts";
 import type { EventRef } from "../protocol.ts";
 import { TurnDoor } from "./turn-door.ts";
-import type { Message, TurnParts } from "./turn-parts.ts";
+import type { Interrupted, Message, TurnParts } from "./turn-parts.ts";
 
 /** The recorded end of a turn. */
 export type TurnEnd = { event: EventRef } & (
@@ -30,10 +31,15 @@ export class Turn {
   readonly #door: TurnDoor;
   #cut: ((outcome: TurnOutcome) => void) | undefined;
 
-  constructor(parts: TurnParts, message: Message) {
+  readonly #interrupted: Interrupted | undefined;
+
+  /** `interrupted`: the turn was begun before and goes on; then the message is in the chain already. */
+  constructor(parts: TurnParts, message: Message, interrupted?: Interrupted) {
     this.#parts = parts;
     this.#message = message;
-    this.#door = new TurnDoor(parts, message, parts.journal.lastTurn() + 1);
+    this.#interrupted = interrupted;
+    const turn = interrupted?.turn ?? parts.journal.lastTurn() + 1;
+    this.#door = new TurnDoor(parts, message, turn, interrupted);
   }
 
   /** Ends the turn from outside. What it flushed stays; the rest is as if it had not been. */
@@ -44,7 +50,7 @@ export class Turn {
   /** Throws only if nothing could be recorded. */
   async run(): Promise<TurnEnd> {
     const { journal } = this.#parts;
-    journal.frozenMs = journal.nowMs();
+    journal.frozenMs = this.#interrupted?.time ?? journal.nowMs();
     try {
       const output = await this.#execute(journal.frozenMs);
       this.#door.close();
@@ -94,8 +100,11 @@ export class Turn {
   }
 
   async #end({ outcome, answered }: TurnOutput): Promise<TurnEnd> {
+    this.#door.checkWritten();
     try {
-      const calls = this.#door.takeBuffer(answered);
+      const calls = this.#door.unwritten(answered);
+      const divergence = this.#door.divergenceAt(outcome);
+      if (divergence !== undefined) return await this.#fail(diverged(divergence), []);
       const end = outcome.kind === "returned" ? this.#checkState(outcome.value) : outcome;
       if (end.kind === "returned") return await this.#commit(end.value, calls);
       if (end.kind === "refused") return await this.#refuse(end.error, calls);
@@ -105,13 +114,10 @@ export class Turn {
       if (!(thrown instanceof TheaterError)) throw thrown;
       const { code, message } = thrown;
       if (code === "host-failure") {
-        return await this.#fail({ kind: "failed", failure: "host", code: "isolate", message }, []);
+        return await this.#fail({ failure: "host", code: "isolate", message }, []);
       }
       if (!UNRECORDABLE.has(code)) throw thrown;
-      return await this.#fail(
-        { kind: "failed", failure: "limit", code: "recorded-bytes", message },
-        [],
-      );
+      return await this.#fail({ failure: "limit", code: "recorded-bytes", message }, []);
     }
   }
 
@@ -160,7 +166,7 @@ export class Turn {
   }
 
   async #fail(
-    { failure, code, message: reason }: TurnOutcome & { kind: "failed" },
+    { failure, code, message: reason }: { failure: Failure; code: string; message: string },
     calls: readonly HostCall[],
   ): Promise<TurnEnd> {
     const event = await this.#closeWith(calls, calls, (message) => ({
@@ -202,6 +208,9 @@ export class Turn {
 
 /** Guests export it as `theater:simple/actor`. */
 export const INIT = "theater:simple/actor#init";
+
+const diverged = ({ message }: Divergence) =>
+  ({ failure: "lost", code: "diverged", message }) as const;
 
 const UNRECORDABLE: ReadonlySet<string> = new Set(["bad-block", "too-large"]);
 
