@@ -17,10 +17,11 @@ const LAYERS: Record<string, readonly string[]> = {
   handlers: ["lib", "chain", "store", "executor"],
   replay: ["lib", "chain", "executor", "handlers"],
   supervision: ["lib", "chain"],
-  runtime: ["lib", "chain", "store", "executor", "handlers", "replay", "supervision"],
+  manifest: ["lib", "chain", "executor", "handlers"],
+  runtime: ["lib", "chain", "store", "executor", "handlers", "replay", "manifest", "supervision"],
   server: ["lib", "chain", "store", "executor", "runtime"],
   guest: [],
-  cli: ["lib", "chain"],
+  cli: ["lib", "chain", "executor", "handlers", "manifest"],
 };
 
 /** The composition roots, one per isolate: each wires the layers together and so may import them all. */

@@ -154,6 +154,10 @@ function pureImport(about: string, type: WitFunction, local: PureFunction, slot:
     const turn = openTurn(slot);
     const result = endingTurn(turn, () => {
       turn.count();
+      if (!Object.hasOwn(turn.input.grants, local.handler)) {
+        const message = `${about} is not granted`;
+        throw new TurnAborted({ kind: "host", code: "host-call", message });
+      }
       const values = liftArguments(type, args);
       turn.carry(values);
       const context = {

@@ -94,6 +94,11 @@ export interface Handler {
    * `<type>:<something>`. Otherwise the grant is called as the type is.
    */
   grantName?: (grant: Value) => string;
+  /**
+   * What two grants both allow, as a child may have what its parent holds and its manifest asks for. Never
+   * more than either, idempotent, and in meaning commutative. `narrow.ts` has what most need.
+   */
+  narrow: (held: Value, asked: Value) => Value;
   /** Functions that the isolate answers. */
   pure: PureFunctions;
   /** Functions that the host answers, by `interface#function`. */

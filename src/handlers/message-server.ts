@@ -5,6 +5,7 @@ import { z } from "zod";
 import { isActorId } from "../chain/actor-id.ts";
 import type { Value } from "../chain/value.ts";
 import { err, isOk, returned, unserved, type Handler } from "./handler.ts";
+import { narrowing } from "./narrow.ts";
 
 const HOST = "theater:simple/message-server-host";
 
@@ -21,6 +22,7 @@ export const messageServer: Handler = {
   imports: [HOST],
   exports: ["theater:simple/message-server-client"],
   config: z.strictObject({}),
+  narrow: narrowing({}),
   pure: {},
   functions: {
     [`${HOST}#send`]: {

@@ -7,7 +7,7 @@
 import { z } from "zod";
 import type { Value } from "../chain/value.ts";
 import { readWit } from "../executor/wit-read.ts";
-import { asGrant, grantName, type PluginGrant } from "./plugin-grant.ts";
+import { asGrant, grantName, narrowPlugin, type PluginGrant } from "./plugin-grant.ts";
 import { denied, type Effect, type Handler, type HostFunction } from "./handler.ts";
 import { PLUGIN_MS_MAX, type PluginService } from "./plugin-service.ts";
 
@@ -48,6 +48,7 @@ export const plugin: Handler = {
   exports: [],
   config,
   grantName: (grant) => grantName(asGrant(grant)?.interface ?? ""),
+  narrow: narrowPlugin,
   pure: {},
   functions: {},
 };

@@ -34,7 +34,8 @@ export class Registry {
   readonly #byType: ReadonlyMap<string, Handler>;
   readonly #byInterface: ReadonlyMap<string, Handler>;
   readonly #functions: ReadonlyMap<string, FoundFunction>;
-  readonly #pure: ReadonlySet<string>;
+  readonly #pure: ReadonlyMap<string, string>;
+  readonly #drivers: ReadonlyMap<string, string>;
 
   /** Throws `bad-request` for a plug-in that cannot work, and where two handlers claim one name. */
   constructor(handlers: readonly Handler[]) {
@@ -44,7 +45,12 @@ export class Registry {
       handlers.flatMap((handler) => handler.imports.map((name) => [name, handler] as const)),
     );
     this.#functions = new Map(handlers.flatMap(foundFunctions));
-    this.#pure = new Set(handlers.flatMap((handler) => Object.keys(handler.pure)));
+    this.#pure = new Map(
+      handlers.flatMap(({ type, pure }) => Object.keys(pure).map((about) => [about, type])),
+    );
+    this.#drivers = new Map(
+      handlers.flatMap(({ type, exports }) => exports.map((name) => [name, type])),
+    );
   }
 
   find(type: string): Handler | undefined {
@@ -61,6 +67,25 @@ export class Registry {
 
   /** Whether the isolate answers this function itself. */
   readonly isPure = (about: string): boolean => this.#pure.has(about);
+
+  /** The handler type whose grant a function needs that the isolate answers; undefined for all others. */
+  pureHandler(about: string): string | undefined {
+    return this.#pure.get(about);
+  }
+
+  /**
+   * A handler is granted in both directions: without it the guest cannot call out, and is not called. Throws
+   * `missing-handler` for an export, `interface#function`, whose handler is not among the grants.
+   */
+  checkDriven(about: string, grants: Readonly<Record<string, unknown>>): void {
+    const handler = this.#drivers.get(about.slice(0, about.indexOf("#")));
+    if (handler === undefined || Object.hasOwn(grants, handler)) return;
+    throw new TheaterError(
+      "missing-handler",
+      `The actor takes no such message: its manifest does not grant [[handler]] type = "${handler}".`,
+      { missing: [handler] },
+    );
+  }
 
   /**
    * Throws `unknown-import` for the first import that nobody provides, or not with that signature, and

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { Value } from "../chain/value.ts";
 import { returned, type ChainView, type Handler, type HandlerAnswer } from "./handler.ts";
+import { narrowing } from "./narrow.ts";
 import { runtimePure } from "./pure/runtime.ts";
 
 /** Events that one get-chain shows, the newest ones: the original had no limit, and chains grow. */
@@ -31,6 +32,7 @@ export const runtime: Handler = {
   imports: ["theater:simple/runtime"],
   exports: ["theater:simple/actor"],
   config: z.strictObject({}),
+  narrow: narrowing({}),
   pure: runtimePure,
   functions: {
     "theater:simple/runtime#get-chain": {

@@ -19,6 +19,7 @@ import {
   type HandlerAnswer,
   type HostFunction,
 } from "./handler.ts";
+import { common, narrowing } from "./narrow.ts";
 
 const STORE = "theater:simple/store";
 
@@ -145,8 +146,9 @@ export const store: Handler = {
   exports: [],
   /** `stores`: ids of stores of others that this actor may read and write. */
   config: z
-    .strictObject({ stores: z.array(storeId).max(64).optional() })
-    .transform(({ stores }): Value => (stores === undefined ? {} : { stores })),
+    .strictObject({ stores: z.array(storeId).max(64).default([]) })
+    .transform(({ stores }): Value => ({ stores })),
+  narrow: narrowing({ stores: common }),
   pure: {},
   functions: functions(),
 };

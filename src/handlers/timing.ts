@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { unserved, type Handler } from "./handler.ts";
+import { narrowing } from "./narrow.ts";
 import { timingPure } from "./pure/timing.ts";
 
 export const timing: Handler = {
@@ -9,6 +10,7 @@ export const timing: Handler = {
   imports: ["theater:simple/timing"],
   exports: [],
   config: z.strictObject({}),
+  narrow: narrowing({}),
   pure: timingPure,
   functions: {
     "theater:simple/timing#sleep": unserved("durable timers"),

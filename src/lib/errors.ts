@@ -13,7 +13,7 @@ export type ErrorCode =
   | "truncated-component" // the component ends in the middle of a section
   | "bad-component" // the component is malformed or uses a feature that is not supported
   | "unknown-import" // the component imports an interface or function that no handler provides
-  | "missing-handler" // the component imports an interface that its manifest does not grant
+  | "missing-handler" // an interface of the component, or a message, needs a handler that its manifest lacks
   | "not-an-actor" // the component exports nothing that Theater could call
   | "transpile-failed" // jco refused the component, or its output is not of the expected form
   | "unsupported" // asked for something that this version does not do
@@ -22,6 +22,7 @@ export type ErrorCode =
   // Access.
   | "unauthorized" // no token, or a wrong one
   | "forbidden" // the token's scope does not allow this
+  | "not-granted" // a manifest asks for what its parent does not hold or does not pass on
   | "not-configured" // the server has no token configured and so answers nobody
   // State of the world.
   | "not-found" // no such route, actor, component or content

@@ -41,6 +41,7 @@ import type {
   LifecycleChange,
   Mark,
   MessageInput,
+  Parentage,
   TilePlace,
 } from "./protocol.ts";
 
@@ -141,6 +142,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async inspect(): Promise<Answer<ActorSummary>> {
     return await answer(async () => this.#alive().summary());
+  }
+
+  async parentage(): Promise<Answer<Parentage>> {
+    return await answer(async () => this.#alive().parentage());
   }
 
   async state(): Promise<Answer<Uint8Array | null>> {

@@ -21,6 +21,8 @@ export interface StartInput {
   manifest: string | Record<string, unknown>;
   /** Overrides the manifest's `init_state`. */
   initState: Uint8Array | null;
+  /** What `{{…}}` in the manifest names, besides the keys of an initial state that is a JSON object. */
+  variables?: Record<string, unknown>;
   parent: string | null;
   principal: string;
   idempotency?: IdempotencyKey;

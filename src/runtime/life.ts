@@ -31,7 +31,15 @@ import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
 import { Notary, type Log } from "./record/notary.ts";
 import { Outbox } from "./mail/outbox.ts";
-import type { ActorRpc, ActorSummary, EventRef, Mark, Erasure, ErasureInput } from "./protocol.ts";
+import type {
+  ActorRpc,
+  ActorSummary,
+  Erasure,
+  ErasureInput,
+  EventRef,
+  Mark,
+  Parentage,
+} from "./protocol.ts";
 import { Runner } from "./turn/runner.ts";
 import { Sealer } from "./record/sealer.ts";
 import { servicesFor } from "./turn/services.ts";
@@ -67,6 +75,7 @@ export class Life {
   readonly control: Control;
   readonly genesis: Genesis;
   readonly notary: Notary;
+  readonly #genesisBlock: Uint8Array;
   readonly #around: Surroundings;
   readonly #mailbox: Mailbox;
   readonly #outbox: Outbox;
@@ -91,6 +100,7 @@ export class Life {
     const tree = new TreeKeeper(sql, this.journal);
     const [entry] = this.journal.entries(0, 1);
     assert(entry?.payload.block != null, "a genesis payload is never erased");
+    this.#genesisBlock = entry.payload.block;
     this.genesis = readGenesis(entry.payload.block);
     this.#mailbox = new Mailbox(sql);
     this.#outbox = new Outbox(sql, this.journal, around.peer);
@@ -118,6 +128,7 @@ export class Life {
     });
     this.#feeder.onRewind = (lostFrom) => this.#onRewind(lostFrom);
     this.#runner = this.#makeRunner();
+    this.#feeder.isTurning = () => this.#runner.isTurning;
     this.control = new Control({
       ...this.#records(),
       feeder: this.#feeder,
@@ -158,12 +169,14 @@ export class Life {
   #makeAdmission(): Admission {
     const around = this.#around;
     return new Admission({
+      registry: around.registry,
       journal: this.journal,
       cell: this.cell,
       mailbox: this.#mailbox,
       idempotency: this.#idempotency,
       content: around.blocks,
       limits: this.genesis.limits,
+      grants: this.genesis.permissions.held,
       feeder: this.#feeder,
       run: () => this.#runner.start(),
       endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
@@ -172,7 +185,7 @@ export class Life {
 
   #makeRunner(): Runner {
     const around = this.#around;
-    const { grants } = this.genesis;
+    const grants = this.genesis.permissions.held;
     const registry = around.plugins.livingRegistry(around.registry, grants);
     return new Runner({
       ...this.#records(),
@@ -186,6 +199,7 @@ export class Life {
       pureGrants: registry.pureGrants(grants),
       services: (turn, waiting) => servicesFor({ ...around, journal: this.journal, waiting }, turn),
       settled: () => {
+        this.#feeder.poke();
         if (this.#outbox.nextDueMs() !== undefined) {
           void this.#outbox.deliver().catch(() => undefined);
         }
@@ -212,6 +226,7 @@ export class Life {
     this.journal.transaction(() => {
       const fields = { reason: "ledger-behind", lostFrom, evidence: null };
       this.journal.append({ type: "actor.recovered", about: "", turn: 0, fields });
+      this.#listing.redo();
     });
     this.#eraser.redo();
     this.#sealer.redo();
@@ -276,6 +291,11 @@ export class Life {
     };
   }
 
+  parentage(): Parentage {
+    const { seq, digest } = this.journal.head;
+    return { genesis: this.#genesisBlock, head: { seq, digest }, status: this.cell.status };
+  }
+
   /** Brings the ledger, and the directory's line on this actor, up to the present. */
   async feed(): Promise<void> {
     try {
@@ -309,6 +329,7 @@ export class Life {
   async settle(recheck: boolean): Promise<Mark> {
     const head = this.journal.headRef();
     try {
+      if (recheck) this.journal.transaction(() => this.#listing.redo());
       if (recheck) await this.#feeder.recheck();
       await this.feed();
     } catch (thrown) {

@@ -1,4 +1,5 @@
-// The actor's line in the directory: written when its status is not what was last written there.
+// The actor's line in the directory: written when its status is not what was last written there. What was
+// written is kept, so that a wake-up costs no statement.
 
 import type { Directory } from "./directory.ts";
 import type { Genesis } from "./birth/genesis.ts";
@@ -14,15 +15,18 @@ interface ListingParts {
 
 export class Listing {
   readonly #parts: ListingParts;
-  /** The status that the directory has; an object that wakes up writes it once more. */
-  #listed: string | undefined;
-
   constructor(parts: ListingParts) {
     this.#parts = parts;
   }
 
   get isPending(): boolean {
-    return this.#listed !== this.#parts.cell.status;
+    const { cell } = this.#parts;
+    return cell.get("listed") !== cell.status;
+  }
+
+  /** In a transaction: the directory may have lost the line. */
+  redo(): void {
+    this.#parts.cell.set("listed", null);
   }
 
   async write(): Promise<void> {
@@ -42,6 +46,7 @@ export class Listing {
       nextDueMs: null,
       updatedMs: Date.now(),
     });
-    this.#listed = status;
+    // A crash before this, and the same line is written again.
+    journal.transaction(() => cell.set("listed", status));
   }
 }

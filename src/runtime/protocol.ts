@@ -92,7 +92,14 @@ export interface BirthInput {
   genesis: Uint8Array;
   initState: Uint8Array | null;
   createdMs: number;
-  parent: string | null;
+}
+
+/** What an actor is as a parent: everything that limits its children. */
+export interface Parentage {
+  /** The block of its `actor.created` payload, from which its id is made. */
+  genesis: Uint8Array;
+  head: { seq: number; digest: Uint8Array };
+  status: ActorStatus;
 }
 
 /** A send as it travels between actors: `n` counts the messages of this pair, from 1. */
@@ -157,6 +164,7 @@ export interface ActorRpc {
     key: string | null,
   ): Promise<Answer<{ status: ActorStatus; event: EventRef }>>;
   inspect(): Promise<Answer<ActorSummary>>;
+  parentage(): Promise<Answer<Parentage>>;
   state(): Promise<Answer<Uint8Array | null>>;
   /**
    * Feeds the ledger up to the head, if it can, and says where head and ledger are. `recheck`: first asks

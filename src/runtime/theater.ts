@@ -41,6 +41,7 @@ import type {
   MessageInput,
   TilePlace,
 } from "./protocol.ts";
+import { References } from "./birth/references.ts";
 import { Starter } from "./birth/starter.ts";
 
 export interface TheaterParts {
@@ -77,9 +78,8 @@ export class Theater implements Actors {
     this.#starter = new Starter({
       log: logOf(environment),
       births: new Births(environment.LEDGER),
-      components: this.#components,
       content,
-      stores: this.#stores,
+      references: new References({ components: this.#components, stores: this.#stores }),
       registry,
       plugins,
       actor: (id) => this.#actor(id),

@@ -41,6 +41,7 @@ const start: Route = {
     "bad-manifest",
     "unknown-import",
     "missing-handler",
+    "not-granted",
     "not-an-actor",
     "key-reused",
     "not-found",
@@ -55,10 +56,11 @@ const start: Route = {
   async serve(call) {
     const idempotency = idempotencyKey(call);
     const limit = { name: "body", bytesMax: START_BODY_BYTES_MAX };
-    const { manifest, initState, parent } = await readJson(call, startBody, limit);
+    const { manifest, initState, variables, parent } = await readJson(call, startBody, limit);
     const input = {
       manifest: checkedManifest(manifest),
       initState: typeof initState === "string" ? checkedState(initState) : null,
+      ...(variables == null ? {} : { variables }),
       parent: parent ?? null,
       principal: call.principal,
       ...(idempotency === undefined ? {} : { idempotency }),

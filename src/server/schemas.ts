@@ -55,7 +55,11 @@ export const startBody = z.strictObject({
     `expected TOML text or an object, at most ${MANIFEST_BYTES_MAX} bytes`,
   ),
   initState: base64.nullish().describe("Overrides the manifest's `init_state`."),
-  parent: actorId.nullish(),
+  variables: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .describe("What `{{…}}` in the manifest names."),
+  parent: actorId.nullish().describe("It gets no more than this actor lets its children have."),
 });
 
 export const started = z.object({

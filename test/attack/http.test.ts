@@ -253,10 +253,74 @@ test.for<[string, Record<string, unknown>, string]>([
     "stores.0",
   ],
   ["a file", { component: "file:///etc/passwd" }, "The server takes component"],
+  ["save_chain = false", { save_chain: false }, "save_chain: Remove it"],
+  [
+    "the original's permissions",
+    { permissions: {} },
+    "Remove permissions: write [permission_policy",
+  ],
+  ["a policy for no handler", { permission_policy: { stor: {} } }, 'did you mean "store"?'],
+  [
+    "a policy's unknown key",
+    { permission_policy: { random: { type: "restrict", conifg: {} } } },
+    'Unknown key "conifg" in permission_policy.random; did you mean "config"?',
+  ],
+  [
+    "a policy's unknown kind",
+    { permission_policy: { random: { type: "forbid" } } },
+    "permission_policy.random.type",
+  ],
+  [
+    "a policy that restricts to nothing said",
+    { permission_policy: { random: { type: "restrict" } } },
+    "Say what is left with a table [permission_policy.random.config]",
+  ],
+  [
+    "a policy's wrong configuration",
+    { permission_policy: { random: { type: "restrict", config: { max_byte: 1 } } } },
+    'Unknown key "max_byte" in permission_policy.random.config; did you mean "max_bytes"?',
+  ],
+  [
+    "a policy twice",
+    { permission_policy: { message_server: {}, "message-server": {} } },
+    "stands twice",
+  ],
+  ["a variable that nobody gives", { description: "{{a}}" }, 'there is no variable "a"'],
 ])("a manifest with %s: the refusal says what is wrong", async ([, fields, says]) => {
   const refusal = await refusalOf(fields);
   expect(refusal).toMatch(/^bad-manifest: /);
   expect(refusal).toContain(says);
+});
+
+test.for<[string, Record<string, unknown>, string]>([
+  ["[supervisor]", { supervisor: {} }, "Remove [supervisor]"],
+  ["limits.fuel", { limits: { fuel: 1 } }, "Remove limits.fuel"],
+  ["limits.memory_pages", { limits: { memory_pages: 1 } }, "Remove limits.memory_pages"],
+])("a manifest with %s is refused, because this version would not keep it", async (row) => {
+  const [, fields, says] = row;
+  expect(await refusalOf(fields)).toContain(`unsupported: ${says}`);
+});
+
+// JSON.stringify would not write such a key of an object literal, so the text is made by hand.
+test.for([
+  `"limits":{"__proto__":{}}`,
+  `"permission_policy":{"__proto__":{}}`,
+  `"permission_policy":{"random":{"type":"restrict","config":{"__proto__":{}}}}`,
+  `"__proto__":{}`,
+])("a manifest with %s is refused by that name", async (member) => {
+  const body = `{"manifest":{"name":"a","version":"1","component":"${component}",${member}}}`;
+  const response = await stage.ask("/v1/actors", { method: "POST", body });
+  expect(await response.json()).toMatchObject({ code: "bad-manifest" });
+});
+
+test("an actor without message-server takes no messages, and none is recorded", async () => {
+  const quiet = (await stage.start(component, { handler: [runtime] })) as string;
+  const before = (await stage.chain(quiet)).length;
+  const refusal = { code: "missing-handler", status: 422 };
+  expect(await stage.request(quiet, "x")).toMatchObject(refusal);
+  const sent = await stage.ask(`/v1/actors/${quiet}/send`, { method: "POST", body: "x" });
+  expect(await sent.json()).toMatchObject(refusal);
+  expect(await stage.chain(quiet)).toHaveLength(before);
 });
 
 test("after all that the server serves", async () => {

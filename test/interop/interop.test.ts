@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { leafHash, verifyConsistency, verifyInclusion } from "../../src/chain/tree.ts";
 import { fromBase64, fromUtf8 } from "../../src/lib/bytes.ts";
+import { missingTool } from "../support/missing-tool.ts";
 
 const [PROOFS, CHAIN] = ["test/vectors/proofs-v1.json", "test/vectors/chain-v1.json"];
 /** Compiling the checker for the first time takes its time. */
@@ -32,7 +33,7 @@ test(
   "Go's sumdb verifies every root, proof, tile, checkpoint and receipt, and we verify what it makes",
   { timeout: TIMEOUT_MS },
   ({ skip }) => {
-    if (!hasGo) skip(missing("go with golang.org/x/mod", "golang-go golang-golang-x-mod-dev"));
+    if (!hasGo) skip(missingTool("go with golang.org/x/mod", "golang-go golang-golang-x-mod-dev"));
     const args = ["run", "test/interop/check.go", PROOFS, CHAIN];
     const answer = JSON.parse(
       execFileSync(go.command, args, { env: go.env, encoding: "utf8", maxBuffer: 1 << 26 }),
@@ -54,15 +55,8 @@ test(
 );
 
 test("Python's cbor2 decodes every event and takes the CAR file apart", ({ skip }) => {
-  if (python === undefined) return skip(missing("python3 with cbor2", "python3-cbor2"));
+  if (python === undefined) return skip(missingTool("python3 with cbor2", "python3-cbor2"));
   const args = ["test/interop/events.py", PROOFS, CHAIN];
   const answer = execFileSync(python, args, { encoding: "utf8" });
   expect(JSON.parse(answer)).toEqual({ events: 24, blocks: 48 });
 });
-
-/** Also printed, since a reporter may only count what was skipped. */
-function missing(what: string, packages: string): string {
-  const reason = `${what} is not installed (Debian: apt-get install ${packages})`;
-  process.stderr.write(`interop skipped: ${reason}\n`);
-  return reason;
-}

@@ -3,8 +3,15 @@
 
 import type { Environment } from "../../src/runtime/environment.ts";
 
+interface Call {
+  name: string;
+  args: unknown[];
+  /** Of a call to D1: what each of its statements was bound to; several in a batch. */
+  statements: readonly (readonly unknown[])[];
+}
+
 /** `go` makes the real call. What the hook returns or throws is what the caller gets. */
-type Hook = (call: { name: string; args: unknown[] }, go: () => unknown) => unknown;
+type Hook = (call: Call, go: () => unknown) => unknown;
 
 interface Hooks {
   /** Calls to other actors; `name` is `<id> <method>`. */
@@ -35,11 +42,17 @@ export function down(): never {
 
 type Method = (...args: unknown[]) => unknown;
 
+interface HookedOptions {
+  prefix?: string;
+  only?: readonly string[];
+  statementsOf?: (args: readonly unknown[]) => Call["statements"];
+}
+
 /** The object with every method, or the named ones, behind the hook of that moment. */
 function hooked<T extends object>(
   target: T,
   binding: keyof Hooks,
-  { prefix = "", only }: { prefix?: string; only?: readonly string[] } = {},
+  { prefix = "", only, statementsOf = () => [] }: HookedOptions = {},
 ): T {
   return new Proxy(target, {
     get(object, name) {
@@ -49,40 +62,49 @@ function hooked<T extends object>(
         const go = (): unknown => Reflect.apply(value as Method, object, args);
         const hook = faults[binding];
         if (hook === undefined || only?.includes(name) === false) return go();
-        return call(hook, { name: prefix + name, args }, go);
+        return call(hook, { name: prefix + name, args, statements: statementsOf(args) }, go);
       };
     },
   });
 }
 
 /** Always a promise, as with the real bindings: a hook that throws rejects. */
-async function call(hook: Hook, what: Parameters<Hook>[0], go: () => unknown): Promise<unknown> {
+async function call(hook: Hook, what: Call, go: () => unknown): Promise<unknown> {
   return await hook(what, go);
 }
 
 const RUNS = ["run", "first", "all", "raw"];
 
 function hookedDatabase(db: D1Database): D1Database {
-  const real = new WeakMap<object, D1PreparedStatement>();
-  const statement = (given: D1PreparedStatement): D1PreparedStatement => {
-    const proxy = new Proxy(hooked(given, "ledger", { only: RUNS }), {
+  const real = new WeakMap<object, { given: D1PreparedStatement; bound: readonly unknown[] }>();
+  const statement = (
+    given: D1PreparedStatement,
+    bound: readonly unknown[] = [],
+  ): D1PreparedStatement => {
+    const statementsOf = (): Call["statements"] => [bound];
+    const proxy = new Proxy(hooked(given, "ledger", { only: RUNS, statementsOf }), {
       get: (object, name) =>
         name === "bind"
-          ? (...values: unknown[]) => statement(given.bind(...values))
+          ? (...values: unknown[]) => statement(given.bind(...values), values)
           : (Reflect.get(object, name) as unknown),
     });
-    real.set(proxy, given);
+    real.set(proxy, { given, bound });
     return proxy;
   };
+  const batched = ([statements]: readonly unknown[]): Call["statements"] =>
+    (statements as D1PreparedStatement[]).map((each) => real.get(each)?.bound ?? []);
   const database = {
     prepare: (query: string) => statement(db.prepare(query)),
     batch: (statements: D1PreparedStatement[]) =>
-      db.batch(statements.map((each) => real.get(each) ?? each)),
+      db.batch(statements.map((each) => real.get(each)?.given ?? each)),
   };
-  return new Proxy(hooked(database, "ledger", { only: ["batch"] }) as unknown as D1Database, {
-    get: (object, name) =>
-      name === "prepare" ? database.prepare : (Reflect.get(object, name) as unknown),
-  });
+  return new Proxy(
+    hooked(database, "ledger", { only: ["batch"], statementsOf: batched }) as unknown as D1Database,
+    {
+      get: (object, name) =>
+        name === "prepare" ? database.prepare : (Reflect.get(object, name) as unknown),
+    },
+  );
 }
 
 export function withFaults(environment: Environment): Environment {

@@ -65,6 +65,12 @@ export interface StartOptions {
   /** Steps of the first turn. */
   init?: Program;
   key?: string;
+  /** More of the manifest, or other than usual. */
+  manifest?: Record<string, unknown>;
+  /** More of the configuration of the usual handlers, by type. */
+  handlers?: Record<string, object>;
+  parent?: string;
+  variables?: Record<string, unknown>;
 }
 
 export async function startAnswer(options: StartOptions = {}): ReturnType<typeof theater.start> {
@@ -76,10 +82,12 @@ export async function startAnswer(options: StartOptions = {}): ReturnType<typeof
       version: "1",
       component,
       limits: options.limits ?? {},
-      handler: types.map((type) => ({ type })),
+      handler: types.map((type) => ({ type, ...options.handlers?.[type] })),
+      ...options.manifest,
     },
     initState: options.init === undefined ? null : bodyOf({ init: options.init }),
-    parent: null,
+    parent: options.parent ?? null,
+    ...(options.variables === undefined ? {} : { variables: options.variables }),
     principal: "tester",
     ...(options.key === undefined
       ? {}

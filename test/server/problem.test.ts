@@ -24,6 +24,7 @@ const STATUS: Record<ErrorCode, number> = {
   "key-reused": 422,
   unauthorized: 401,
   forbidden: 403,
+  "not-granted": 403,
   "not-configured": 503,
   "not-found": 404,
   "wrong-state": 409,

@@ -4,15 +4,11 @@ import type { Value } from "../../chain/value.ts";
 import type { PureContext, PureFunctions } from "../../executor/recorder.ts";
 import { toHex } from "../../lib/bytes.ts";
 
-/** Bytes of one call unless the manifest says less or more (`max_bytes`). */
-const BYTES_MAX = 1024 * 1024;
-
-interface RandomGrant {
-  maxBytes?: number;
-  maxInt?: number | bigint;
+/** Both limits; one that is absent allows nothing. */
+function limitsOf({ grant }: PureContext): { maxBytes: number; maxInt: bigint } {
+  const { maxBytes, maxInt } = (grant ?? {}) as { maxBytes?: number; maxInt?: number | bigint };
+  return { maxBytes: maxBytes ?? 0, maxInt: BigInt(maxInt ?? 0) };
 }
-
-const grantOf = (context: PureContext): RandomGrant => (context.grant ?? {}) as RandomGrant;
 
 const ok = (value: Value) => ({ outcome: "returned", result: { ok: value } }) as const;
 const denied = (reason: string) =>
@@ -46,7 +42,7 @@ export const randomPure: PureFunctions = {
   "theater:simple/random#random-bytes": {
     handler: "random",
     answer: (context, [length]) => {
-      const max = grantOf(context).maxBytes ?? BYTES_MAX;
+      const max = limitsOf(context).maxBytes;
       if (Number(length) > max) return denied(`at most ${max} random bytes in one call`);
       return ok(context.random(Number(length)));
     },
@@ -57,8 +53,8 @@ export const randomPure: PureFunctions = {
     answer: (context, [min, max]) => {
       const [low, high] = [BigInt(min as number | bigint), BigInt(max as number | bigint)];
       if (low >= high) return failed(`the range is empty: ${low} is not below ${high}`);
-      const limit = grantOf(context).maxInt;
-      if (limit !== undefined && high > BigInt(limit)) return denied(`numbers above ${limit}`);
+      const limit = limitsOf(context).maxInt;
+      if (high > limit) return denied(`numbers above ${limit}`);
       return ok(integer(low + uniform(context, high - low)));
     },
   },

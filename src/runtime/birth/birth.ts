@@ -9,13 +9,14 @@ import type { Blocks } from "../record/content.ts";
 import { Journal } from "../record/journal.ts";
 import { Mailbox } from "../mail/mailbox.ts";
 import type { BirthInput } from "../protocol.ts";
+import { readGenesis } from "./genesis.ts";
 import { TABLES } from "../tables.ts";
 
 /** Throws what storage throws; nothing is stored then. */
 export async function bear(
   storage: DurableObjectStorage,
   id: string,
-  { genesis, initState, createdMs, parent }: BirthInput,
+  { genesis, initState, createdMs }: BirthInput,
   { content, shard }: { content: Blocks; shard: number },
 ): Promise<void> {
   const params: Value = [initState === null ? null : [initState], [id]];
@@ -23,7 +24,7 @@ export async function bear(
     // While the store took its time, a repetition of this call may have come through.
     const tables = "SELECT 1 FROM sqlite_master WHERE name = 'event'";
     if (storage.sql.exec(tables).toArray().length > 0) return;
-    write(storage, { id, genesis, params, createdMs, parent, shard });
+    write(storage, { id, genesis, params, createdMs, shard });
   });
 }
 
@@ -31,7 +32,8 @@ function write(
   storage: DurableObjectStorage,
   born: Omit<BirthInput, "initState"> & { id: string; params: Value; shard: number },
 ): void {
-  const { id, genesis, params, createdMs, parent, shard } = born;
+  const { id, genesis, params, createdMs, shard } = born;
+  const { parent } = readGenesis(genesis); // not as anyone says it
   const journal = new Journal(storage, id);
   journal.transaction(() => {
     storage.sql.exec(TABLES);
@@ -46,8 +48,8 @@ function write(
       fields: {
         id: toHex(random.subarray(0, 16)),
         kind: "lifecycle",
-        from: parent,
-        cause: null,
+        from: parent?.actor ?? null,
+        cause: parent,
         params,
         seed: random.slice(16),
       },
@@ -56,7 +58,7 @@ function write(
     const cell = new Cell(storage.sql);
     cell.set("status", "running");
     cell.set("createdMs", createdMs);
-    cell.set("parent", parent);
+    cell.set("parent", parent?.actor ?? null);
     cell.set("shard", shard);
     cell.set("acknowledged", -1);
     void storage.setAlarm(Date.now());

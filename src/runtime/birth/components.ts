@@ -11,6 +11,7 @@ import type { Plugins } from "../../handlers/plugins.ts";
 import type { Registry } from "../../handlers/registry.ts";
 import { toHex } from "../../lib/bytes.ts";
 import { TheaterError } from "../../lib/errors.ts";
+import { lacksForActor } from "../../manifest/fit.ts";
 import { digestOf, type ContentStore } from "../../store/store.ts";
 import type { ComponentSummary } from "../actors.ts";
 import { keepModuleSet, readModuleSet } from "./module-sets.ts";
@@ -155,23 +156,4 @@ function functionNames(interfaces: ComponentDescription["imports"]): string[] {
   return interfaces.flatMap(({ name, functions }) =>
     Object.keys(functions).map((fn) => (name === "" ? fn : `${name}#${fn}`)),
   );
-}
-
-const ACTOR = "theater:simple/actor";
-
-/** Full sentences, empty for a component that can be started. */
-export function lacksForActor({ exports }: ComponentDescription, registry: Registry): string[] {
-  const driven = registry.handlers.flatMap((handler) => handler.exports);
-  const messages = driven.filter((name) => name !== ACTOR);
-  const lacks: string[] = [];
-  const actor = exports.find(({ name }) => name === ACTOR);
-  if (actor?.functions["init"] === undefined) {
-    lacks.push(
-      `It does not export ${ACTOR} with the function init, which every actor begins with.`,
-    );
-  }
-  if (!exports.some(({ name }) => messages.includes(name))) {
-    lacks.push(`It exports none of ${messages.join(", ")}, so no message could ever reach it.`);
-  }
-  return lacks;
 }

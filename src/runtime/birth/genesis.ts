@@ -3,9 +3,10 @@
 
 import type { Cause, Payloads } from "../../chain/event-types.ts";
 import { decodePayload, encodePayload } from "../../chain/payload.ts";
-import { Link, type Value } from "../../chain/value.ts";
+import { Link } from "../../chain/value.ts";
 import { TRANSPILER } from "../../executor/transpile.ts";
-import type { Limits } from "./manifest.ts";
+import type { Limits } from "../../manifest/limits.ts";
+import type { Permissions } from "../../manifest/permissions.ts";
 
 /** Versions of what a chain was made with. Part of genesis: other code may behave differently. */
 const HOST_VERSION = "theater 0.1.0";
@@ -20,14 +21,14 @@ export interface GenesisInput {
   manifest: Uint8Array;
   component: Uint8Array;
   modules: Uint8Array;
-  grants: Readonly<Record<string, Value>>;
+  permissions: Permissions;
   limits: Limits;
   parent: Cause | null;
 }
 
 /** The block of the `actor.created` payload. The random salt makes two births of one manifest two actors. */
 export function composeGenesis(input: GenesisInput): Uint8Array {
-  const { log, key, name, manifest, component, modules, grants, limits, parent } = input;
+  const { log, key, name, manifest, component, modules, permissions, limits, parent } = input;
   const fields: Payloads["actor.created"] = {
     log,
     key,
@@ -36,7 +37,7 @@ export function composeGenesis(input: GenesisInput): Uint8Array {
     component: new Link("raw", component),
     modules: new Link("raw", modules),
     runtime: { host: HOST_VERSION, transpiler: TRANSPILER, wit: WIT_VERSION },
-    grants,
+    grants: { held: permissions.held, inheritable: permissions.inheritable },
     limits: { ...limits },
     shard: 0,
     parent,
@@ -52,13 +53,16 @@ export interface Genesis {
   manifest: Uint8Array;
   component: Uint8Array;
   modules: Uint8Array;
-  grants: Readonly<Record<string, Value>>;
+  /** What it may do, and what its children may. */
+  permissions: Permissions;
   limits: Limits;
+  /** The event of its parent's chain that it comes from. */
+  parent: Cause | null;
 }
 
 /** Throws `bad-block` for bytes that are no genesis payload. */
 export function readGenesis(block: Uint8Array): Genesis {
-  const { name, manifest, component, modules, grants, limits } = decodePayload(
+  const { name, manifest, component, modules, grants, limits, parent } = decodePayload(
     "actor.created",
     block,
   );
@@ -67,7 +71,8 @@ export function readGenesis(block: Uint8Array): Genesis {
     manifest: manifest.digest,
     component: component.digest,
     modules: modules.digest,
-    grants: grants as Record<string, Value>,
+    permissions: grants as unknown as Permissions,
     limits: limits as unknown as Limits,
+    parent,
   };
 }

@@ -2,32 +2,44 @@
 // under the new actor's name.
 
 import { actorId } from "../../chain/actor-id.ts";
-import { digestText, parseDigest } from "../../chain/cid.ts";
+import { digestText } from "../../chain/cid.ts";
+import type { Cause } from "../../chain/event-types.ts";
 import { sha256 } from "../../chain/hash.ts";
 import type { Plugins } from "../../handlers/plugins.ts";
 import type { Registry } from "../../handlers/registry.ts";
-import { concat, fromUtf8 } from "../../lib/bytes.ts";
-import { TheaterError } from "../../lib/errors.ts";
-import type { LabelledStores } from "../../store/labels.ts";
+import { Link } from "../../chain/value.ts";
+import { concat, fromUtf8, toUtf8 } from "../../lib/bytes.ts";
+import { assert, TheaterError } from "../../lib/errors.ts";
+import { checkFit } from "../../manifest/fit.ts";
+import { readManifest, type Manifest } from "../../manifest/manifest.ts";
+import { permissionsAtBirth, type Permissions } from "../../manifest/permissions.ts";
+import { readTable, resolvedManifest } from "../../manifest/toml.ts";
 import type { ContentStore } from "../../store/store.ts";
 import type { Started, StartInput } from "../actors.ts";
 import { reached, settled } from "../answers.ts";
-import type { Births } from "./births.ts";
-import { componentDigest, lacksForActor, type Component, type Components } from "./components.ts";
-import { composeGenesis } from "./genesis.ts";
-import { parseManifest, resolvedManifest, type Manifest } from "./manifest.ts";
-import type { Log } from "../record/notary.ts";
 import type { ActorRpc } from "../protocol.ts";
+import type { Log } from "../record/notary.ts";
+import type { Births } from "./births.ts";
+import type { Component } from "./components.ts";
+import { composeGenesis, readGenesis } from "./genesis.ts";
+import type { References } from "./references.ts";
 
 interface StarterParts {
   log: Log;
   births: Births;
-  components: Components;
   content: ContentStore;
-  stores: LabelledStores;
   registry: Registry;
   plugins: Plugins;
+  references: References;
   actor: (id: string) => ActorRpc;
+}
+
+/** What a child is born under. */
+interface Parent {
+  id: string;
+  permissions: Permissions;
+  /** The parent's event from which the child comes. */
+  cause: Cause;
 }
 
 export class Starter {
@@ -38,37 +50,61 @@ export class Starter {
   }
 
   async start(input: StartInput): Promise<Started> {
-    if (input.parent !== null) {
-      const message = "Start it without a parent: this version has no supervision yet.";
-      throw new TheaterError("unsupported", message);
-    }
-    const { plugins, registry } = this.#parts;
-    const parsed = parseManifest(input.manifest, registry);
-    const component = await this.#resolve(parsed.component);
-    const manifest = { ...parsed, grants: await plugins.pin(parsed.grants) };
-    checkFit(manifest, component, plugins.registryFor(registry, manifest.grants));
-    const source = fromUtf8(resolvedManifest(input.manifest, digestText(component.digest)));
-    const initState =
-      input.initState ?? (manifest.initState === null ? null : fromUtf8(manifest.initState));
-    const composed = await this.#compose(manifest, component, source);
-    const { births, actor } = this.#parts;
-    const asked = sha256(concat([source, Uint8Array.of(0), initState ?? Uint8Array.of(0)]));
+    const { births, references, registry, plugins, actor } = this.#parts;
+    const initState = await this.#initState(input);
+    const variables = variablesOf(input, initState);
+    const { manifest, table } = readManifest(input.manifest, registry, variables);
+    const parent = input.parent === null ? null : await this.#parent(input.parent);
+    const asking = { ...manifest, handlers: await plugins.pin(manifest.handlers) };
+    const permissions = permissionsAtBirth(asking, parent, registry);
+    const component = await references.component(manifest.component);
+    checkFit(asking, component.set.description, plugins.registryFor(registry, asking.handlers));
+    const source = fromUtf8(resolvedManifest(table, digestText(component.digest)));
+    const composed = await this.#compose({ manifest, component, source, permissions, parent });
+    const asked = askedFor([source, initState, input.parent]);
     const genesis =
       input.idempotency === undefined
         ? composed
         : await births.claim(input.idempotency, asked, composed);
     const id = actorId(genesis);
-    const birth = { genesis, initState, createdMs: Date.now(), parent: null };
+    const birth = { genesis, initState, createdMs: Date.now() };
     const { head } = settled(await reached(() => actor(id).create(birth)), { id });
     return { id, name: manifest.name, component: digestText(component.digest), head };
   }
 
-  async #compose(
-    manifest: Manifest,
-    component: Component,
-    source: Uint8Array,
-  ): Promise<Uint8Array> {
+  async #initState({ manifest, initState }: StartInput): Promise<Uint8Array | null> {
+    if (initState !== null) return initState;
+    const named = readTable(manifest)["init_state"];
+    return typeof named === "string" ? await this.#parts.references.state(named) : null;
+  }
+
+  /** As the parent's own object knows it: the genesis proves itself by the parent's id. */
+  async #parent(id: string): Promise<Parent> {
+    const { genesis, head, status } = settled(
+      await reached(() => this.#parts.actor(id).parentage()),
+    );
+    assert(actorId(genesis) === id, "an actor's id is made from its genesis");
+    if (status !== "running" && status !== "paused") {
+      const message = `The parent is ${status}: restart it before it gets a child.`;
+      throw new TheaterError("wrong-state", message, { parent: id, status });
+    }
+    const event = new Link("dag-cbor", head.digest);
+    return {
+      id,
+      permissions: readGenesis(genesis).permissions,
+      cause: { actor: id, seq: head.seq, event },
+    };
+  }
+
+  async #compose(born: {
+    manifest: Manifest;
+    component: Component;
+    source: Uint8Array;
+    permissions: Permissions;
+    parent: Parent | null;
+  }): Promise<Uint8Array> {
     const { log, content } = this.#parts;
+    const { manifest, component, source, permissions, parent } = born;
     return composeGenesis({
       log: log.name,
       key: (await log.key())?.publicKey ?? null,
@@ -76,57 +112,38 @@ export class Starter {
       manifest: await content.put(source),
       component: component.digest,
       modules: component.modules,
-      grants: manifest.grants,
+      permissions,
       limits: manifest.limits,
-      parent: null,
+      parent: parent?.cause ?? null,
     });
   }
+}
 
-  /** "sha256:…" or "store://<store>/<label>". */
-  async #resolve(reference: string): Promise<Component> {
-    const [, store, label] = /^store:\/\/([^/]+)\/(.+)$/.exec(reference) ?? [];
-    if (store !== undefined && label !== undefined) {
-      const digest = await this.#parts.stores.getByLabel(store, label);
-      if (digest === undefined) {
-        throw new TheaterError("not-found", `There is no label ${label} in ${store}.`);
-      }
-      return await this.#parts.components.get(digest);
-    }
-    if (parseDigest(reference) === undefined) {
-      throw new TheaterError(
-        "bad-manifest",
-        `The server takes component = "sha256:…" or "store://…"; \`theater start\` uploads a file and fills it in.`,
-        { key: "component", found: reference },
-      );
-    }
-    return await this.#parts.components.get(componentDigest(reference));
+/** What `{{…}}` in the manifest may name: the initial state where it is a JSON object, and what is given. */
+function variablesOf({ manifest, variables }: StartInput, initState: Uint8Array | null): unknown {
+  const text = typeof manifest === "string" ? manifest : JSON.stringify(manifest);
+  if (!text.includes("{{")) return {}; // an initial state of a megabyte is not parsed for nothing
+  return { ...jsonObject(initState), ...variables };
+}
+
+function jsonObject(state: Uint8Array | null): object {
+  try {
+    const value: unknown = state === null ? {} : JSON.parse(toUtf8(state));
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
+  } catch {
+    return {};
   }
 }
 
-/** Throws `not-an-actor` or `missing-handler`. */
-function checkFit(manifest: Manifest, component: Component, registry: Registry): void {
-  const { description } = component.set;
-  const lacks = lacksForActor(description, registry);
-  if (lacks.length > 0) {
-    throw new TheaterError(
-      "not-an-actor",
-      `The component cannot run as an actor. ${lacks.join(" ")}`,
-      { lacks },
-    );
-  }
-  const { grants } = manifest;
-  const missing = registry.neededGrants(description).filter((name) => !Object.hasOwn(grants, name));
-  if (missing.length > 0) {
-    const tables = missing.map(tableOf).join(", ");
-    const message = `The component imports what the manifest does not grant: add ${tables}.`;
-    throw new TheaterError("missing-handler", message, { missing });
-  }
-  registry.checkImports(description); // again: handlers may be others than when it was uploaded
-}
-
-function tableOf(grant: string): string {
-  const [type, name] = /^([^:]+):(.+)$/.exec(grant)?.slice(1) ?? [];
-  return name === undefined
-    ? `[[handler]] type = "${grant}"`
-    : `[[handler]] type = "${type}", interface = "${name}", service = "…"`;
+/** Digest of what a birth was asked with; each part is told from its absence and from its neighbours. */
+function askedFor(parts: readonly (Uint8Array | string | null)[]): Uint8Array {
+  const none = Uint8Array.of(0);
+  return sha256(
+    concat(
+      parts.map((part) => {
+        if (part === null) return none;
+        return concat([Uint8Array.of(1), sha256(typeof part === "string" ? fromUtf8(part) : part)]);
+      }),
+    ),
+  );
 }

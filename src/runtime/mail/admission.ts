@@ -2,6 +2,7 @@
 // message was not admitted. What is admitted is acknowledged only after its events are on disk.
 
 import { Link, type Value } from "../../chain/value.ts";
+import type { Registry } from "../../handlers/registry.ts";
 import { toHex, toUtf8 } from "../../lib/bytes.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
 import { RecordedError } from "../answers.ts";
@@ -11,7 +12,8 @@ import { BACKLOG_MAX, type Feeder } from "../record/feeder.ts";
 import { messageKey, type Idempotency, type MessageKey } from "./idempotency.ts";
 import type { Journal } from "../record/journal.ts";
 import { HANDLE_REQUEST, HANDLE_SEND, type Mailbox } from "./mailbox.ts";
-import type { Limits } from "../birth/manifest.ts";
+import type { Grants } from "../../manifest/handler-tables.ts";
+import type { Limits } from "../../manifest/limits.ts";
 import type { Delivery, EventRef, MessageInput } from "../protocol.ts";
 import type { Message } from "../turn/turn-parts.ts";
 import type { TurnEnd } from "../turn/turn.ts";
@@ -23,6 +25,8 @@ interface AdmissionParts {
   idempotency: Idempotency;
   content: Blocks;
   limits: Limits;
+  grants: Grants;
+  registry: Registry;
   feeder: Feeder;
   run: () => void;
   endOfOpenTurn: () => Promise<TurnEnd>;
@@ -50,13 +54,13 @@ export class Admission {
       key === null ? undefined : idempotency.find("send", key);
     const earlier = known();
     if (earlier !== undefined) return journal.ref(earlier);
-    this.#check(input.body);
+    this.#check(HANDLE_SEND, input.body);
     const message = newMessage("send", HANDLE_SEND, input, [input.body]);
     return await content.keep(message.params, () => {
       // Again: the store took its time, and a repetition may have come through meanwhile.
       const meanwhile = known();
       if (meanwhile !== undefined) return journal.ref(meanwhile);
-      this.#check(input.body);
+      this.#check(HANDLE_SEND, input.body);
       return this.#admit(message, (seq) => {
         if (key !== null) idempotency.keep("send", key, seq);
       });
@@ -67,7 +71,7 @@ export class Admission {
   async deliver({ from, n, cause, body }: Delivery): Promise<void> {
     const { mailbox, content } = this.#parts;
     if (n <= mailbox.receivedFrom(from)) return;
-    this.#check(body);
+    this.#check(HANDLE_SEND, body);
     const event = { actor: from, seq: cause.seq, event: new Link("dag-cbor", cause.event) };
     const message = {
       ...newMessage("send", HANDLE_SEND, { from, body }, [body]),
@@ -75,7 +79,7 @@ export class Admission {
       cause: event,
     };
     await content.keep(message.params, () => {
-      this.#check(body);
+      this.#check(HANDLE_SEND, body);
       if (n <= mailbox.receivedFrom(from)) return; // it came twice while the store took its time
       this.#admit(message, () => mailbox.noteReceived(from, n));
     });
@@ -123,7 +127,7 @@ export class Admission {
   }
 
   async #request(input: MessageInput, key: MessageKey | null): Promise<Reply> {
-    this.#check(input.body);
+    this.#check(HANDLE_REQUEST, input.body);
     const { mailbox, run } = this.#parts;
     const message = newMessage("request", HANDLE_REQUEST, input, []);
     const { promise, resolve: done, reject: failed } = Promise.withResolvers<TurnEnd>();
@@ -162,9 +166,10 @@ export class Admission {
     return replyOf({ kind: "failed", event, failure, code, message: code });
   }
 
-  /** Throws `wrong-state`, `too-large`, `busy` or `unavailable`. */
-  #check(body: Uint8Array): void {
-    const { cell, limits, mailbox, feeder } = this.#parts;
+  /** Throws `missing-handler`, `wrong-state`, `too-large`, `busy` or `unavailable`. */
+  #check(about: string, body: Uint8Array): void {
+    const { cell, limits, grants, registry, mailbox, feeder } = this.#parts;
+    registry.checkDriven(about, grants);
     const status = cell.get("status");
     if (status === "stopped" || status === "failed") {
       const reason = cell.get("reason");

@@ -39,6 +39,7 @@ const FINAL: ReadonlySet<string> = new Set([
   "wrong-state",
   "too-large",
   "not-an-actor",
+  "missing-handler",
 ]);
 
 export class Outbox {

@@ -11,7 +11,10 @@ import type { Journal } from "./journal.ts";
  * all throughput and every second next to nothing (measured on a prototype).
  */
 const LAG_MAX_MS = 1_000;
-/** After a quiet time the ledger follows at once. */
+/**
+ * After a quiet time the ledger follows at once, but for a turn that is running: what it has written so
+ * far goes with its end, or one turn would cost two appends.
+ */
 const LAG_MIN_MS = 5;
 /**
  * Events that may wait for a ledger that does not answer; then the actor takes no new messages. Twice
@@ -26,10 +29,14 @@ export class Feeder {
   readonly #onFork: (error: TheaterError) => void;
   #acknowledged: number;
   #feeding: Promise<void> | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: { id: ReturnType<typeof setTimeout>; dueMs: number } | undefined;
   #lastFedMs = 0;
+  /** Since when something waits that no append has taken along; undefined where nothing does. */
+  #waitingMs: number | undefined;
   /** The ledger holds another history: nothing is fed any more, and whoever asks is told. */
   #fork: TheaterError | undefined;
+  /** Whether a turn is running, whose end is worth waiting for. */
+  isTurning: () => boolean = () => false;
   /** After the ledger was found to have lost what it once acknowledged. */
   onRewind: (lostFrom: number) => void = () => undefined;
 
@@ -66,19 +73,32 @@ export class Feeder {
     return this.#fork === undefined && this.backlog > 0;
   }
 
-  /** Says that there may be something new. Never waits. */
+  /** Says that there may be something new, or that a turn has ended. Never waits. */
   poke(): void {
-    if (!this.isPending || this.#timer !== undefined || this.#feeding !== undefined) return;
-    const sinceLast = Date.now() - this.#lastFedMs;
-    const lag = Math.max(LAG_MIN_MS, LAG_MAX_MS - sinceLast);
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = undefined;
-        // A failure is not lost: the alarm, the next commit or the next audit read tries again.
-        void this.feed().catch(() => undefined);
-      },
-      Math.min(lag, LAG_MAX_MS),
-    );
+    if (!this.isPending || this.#feeding !== undefined) return;
+    const nowMs = Date.now();
+    this.#waitingMs ??= nowMs;
+    const dueMs = this.#dueMs(nowMs);
+    if (this.#timer !== undefined && this.#timer.dueMs <= dueMs) return;
+    clearTimeout(this.#timer?.id);
+    const id = setTimeout(() => this.#onTimer(), dueMs - nowMs);
+    this.#timer = { id, dueMs };
+  }
+
+  #dueMs(nowMs: number): number {
+    const latestMs = Math.max(nowMs, (this.#waitingMs ?? nowMs) + LAG_MAX_MS);
+    if (this.isTurning()) return latestMs;
+    return Math.min(latestMs, Math.max(nowMs + LAG_MIN_MS, this.#lastFedMs + LAG_MAX_MS));
+  }
+
+  #onTimer(): void {
+    this.#timer = undefined;
+    if (this.isTurning() && Date.now() < (this.#waitingMs ?? 0) + LAG_MAX_MS) {
+      this.poke(); // a turn has begun meanwhile
+      return;
+    }
+    // A failure is not lost: the alarm, the next commit or the next audit read tries again.
+    void this.feed().catch(() => undefined);
   }
 
   /** Feeds everything up to the present head. Throws what the ledger threw; a repetition is harmless. */
@@ -96,6 +116,7 @@ export class Feeder {
   }
 
   async #feedOnce(): Promise<void> {
+    this.#waitingMs = undefined;
     const entries = await this.#history.entries(this.#acknowledged + 1, GROUP_ROWS_MAX);
     for (const group of groupsOf(entries)) {
       const last = group.at(-1);

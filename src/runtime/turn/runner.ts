@@ -78,6 +78,11 @@ export class Runner {
     }
   }
 
+  /** Whether a turn is running now. */
+  get isTurning(): boolean {
+    return this.#current !== undefined;
+  }
+
   /** The end of the open turn, for a caller who has come back for it. */
   async endOfOpenTurn(): Promise<TurnEnd> {
     const { promise, resolve: done, reject: failed } = Promise.withResolvers<TurnEnd>();

@@ -124,9 +124,10 @@ export class TurnDoor {
 
   /** The isolate runs code made from untrusted bytes: what it claims to have answered is checked. */
   #keep(answered: readonly HostCall[]): void {
-    const { isPure } = this.#parts.registry;
     for (const call of answered) {
-      if (isPure(call.about) && Array.isArray(call.args) && Object.hasOwn(OUTCOMES, call.outcome)) {
+      const handler = this.#parts.registry.pureHandler(call.about);
+      const isGranted = handler !== undefined && Object.hasOwn(this.#parts.grants, handler);
+      if (isGranted && Array.isArray(call.args) && Object.hasOwn(OUTCOMES, call.outcome)) {
         const isKnown = this.#compare(() => this.#transcript.takeAnswered(call));
         if (isKnown !== true) this.#pages.add(call);
         if (call.about === SHUTDOWN) this.#shutdown = call.args[0] ?? null;

@@ -10,7 +10,7 @@ import type { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import type { MessageKey } from "../mail/idempotency.ts";
 import type { Journal } from "../record/journal.ts";
-import type { Limits } from "../birth/manifest.ts";
+import type { Limits } from "../../manifest/limits.ts";
 
 export interface Message {
   id: string;

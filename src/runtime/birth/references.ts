@@ -1,0 +1,85 @@
+// What a manifest may name instead of holding it: a component or an initial state, by digest or in a store.
+// A reference is followed once, at the birth; the chain commits to what was found.
+
+import { parseDigest } from "../../chain/cid.ts";
+import { fromHex, fromUtf8 } from "../../lib/bytes.ts";
+import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
+import type { LabelledStores } from "../../store/labels.ts";
+import { componentDigest, type Component, type Components } from "./components.ts";
+
+interface Stored {
+  store: string;
+  digest: Uint8Array;
+}
+
+interface ReferenceParts {
+  components: Components;
+  stores: LabelledStores;
+}
+
+export class References {
+  readonly #parts: ReferenceParts;
+
+  constructor(parts: ReferenceParts) {
+    this.#parts = parts;
+  }
+
+  /** "sha256:<hex>", "store://<store>/<label>" or "store://<store>/hash/<hex>". */
+  async component(reference: string): Promise<Component> {
+    const { components } = this.#parts;
+    const stored = await this.#stored(reference);
+    if (stored !== undefined) return await this.#fromStore(stored);
+    if (parseDigest(reference) !== undefined) {
+      return await components.get(componentDigest(reference));
+    }
+    throw new TheaterError(
+      "bad-manifest",
+      `The server takes component = "sha256:…" or "store://…"; \`theater start\` uploads a file and fills it in.`,
+      { key: "component", found: reference },
+    );
+  }
+
+  /** A literal is its UTF-8; "store://…" is what the store holds. Throws `bad-manifest` for a path. */
+  async state(initState: string): Promise<Uint8Array> {
+    if (isPath(initState)) {
+      const message =
+        "The server reads no files: `theater start` does; over HTTP give the content as initState.";
+      throw new TheaterError("bad-manifest", message, { key: "init_state", found: initState });
+    }
+    const stored = await this.#stored(initState);
+    return stored === undefined ? fromUtf8(initState) : await this.#bytes(stored);
+  }
+
+  /** Whoever put it into the store need not have uploaded it: then this is its upload. */
+  async #fromStore(stored: Stored): Promise<Component> {
+    const { components } = this.#parts;
+    try {
+      return await components.get(stored.digest);
+    } catch (thrown) {
+      if (ensureTheaterError(thrown).code !== "not-found") throw thrown;
+      return await components.upload(await this.#bytes(stored));
+    }
+  }
+
+  async #bytes({ store, digest }: Stored): Promise<Uint8Array> {
+    return await this.#parts.stores.get(store, digest);
+  }
+
+  /** Undefined for what is no reference to a store. */
+  async #stored(reference: string): Promise<Stored | undefined> {
+    const [, store, name] = /^store:\/\/([^/]+)\/(.+)$/s.exec(reference) ?? [];
+    if (store === undefined || name === undefined) return undefined;
+    const { stores } = this.#parts;
+    const hex = /^hash\/([0-9a-f]{64})$/.exec(name)?.[1];
+    const digest = hex === undefined ? await stores.getByLabel(store, name) : fromHex(hex);
+    if (digest === undefined) {
+      throw new TheaterError("not-found", `There is no label ${name} in ${store}.`);
+    }
+    return { store, digest };
+  }
+}
+
+/** As the command line tells a file from a literal. */
+function isPath(text: string): boolean {
+  return /^\.{0,2}\//.test(text);
+}
