@@ -49,7 +49,7 @@ export async function buildActor(
   const kept = earlier !== undefined && (await isMadeOf(earlier, source)) ? earlier : undefined;
   const component = kept ?? (await makeComponent(source));
   const imports = await importsOf(component);
-  if (ownWorld !== undefined) checkGrants(imports.filter(isSimple), handlers);
+  if (ownWorld !== undefined) checkGrants(imports.filter(isOurs), handlers);
   if (write && kept === undefined) {
     await mkdir(dirname(wasmPath), { recursive: true });
     await writeFile(wasmPath, component);
@@ -82,6 +82,6 @@ async function importsOf(component: Uint8Array): Promise<string[]> {
   return [...root.matchAll(/import ([^;{]+);/g)].map(([, name = ""]) => name.trim());
 }
 
-function isSimple(name: string): boolean {
-  return name.startsWith("theater:simple/");
+function isOurs(name: string): boolean {
+  return name.startsWith("theater:simple/") || name.startsWith("theater:edge/");
 }

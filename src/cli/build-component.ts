@@ -3,7 +3,7 @@
 // carries the digest of what it was made of, and whoever has one of the same sources keeps it.
 
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { componentize } from "componentize-qjs";
 import { concat, equalBytes, fromUtf8 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { writePluginWit, type PluginWit } from "./build-wit.ts";
-import { WIT, writeWorld } from "./build-world.ts";
+import { witFiles, writeWorld } from "./build-world.ts";
 
 export interface ComponentSource {
   /** One ES module. */
@@ -76,8 +76,7 @@ async function sourceMark({ code, world, wit }: ComponentSource): Promise<Uint8A
   const { version } = createRequire(import.meta.url)("componentize-qjs/package.json") as {
     version: string;
   };
-  const interfaces = (await readdir(WIT)).filter((file) => file.endsWith(".wit")).sort();
-  const texts = interfaces.map((file) => readFile(join(WIT, file), "utf8"));
+  const texts = (await witFiles()).map(({ path }) => readFile(path, "utf8"));
   const theirs = (wit?.files ?? []).flatMap(({ place, text }) => [place, text]);
   const hash = createHash("sha256");
   for (const part of [version, code, world, ...(await Promise.all(texts)), ...theirs]) {

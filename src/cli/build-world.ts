@@ -2,13 +2,19 @@
 // manifest grants it; a world of the actor's own (`world.wit`) is taken as it is, and checked afterwards.
 
 import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { TheaterError } from "../lib/errors.ts";
 
-/** The interfaces of `theater:simple`. */
-export const WIT = join(import.meta.dirname, "../../wit");
+/** The interfaces of `theater:simple`, and in `edge/` those of `theater:edge`. */
+const WIT = join(import.meta.dirname, "../../wit");
 
-/** What each handler lets a component import, and what the component may export for it. */
+/** Where each package is in `WIT`, by its folder among the dependencies of a world. */
+const PACKAGES: Readonly<Record<string, string>> = { "theater-simple": "", "theater-edge": "edge" };
+
+/**
+ * What each handler lets a component import, and what the component may export for it. Names without a
+ * package are of `theater:simple`.
+ */
 const GRANTS: Readonly<Record<string, { imports: readonly string[]; exports: readonly string[] }>> =
   {
     runtime: { imports: ["runtime"], exports: [] },
@@ -22,6 +28,7 @@ const GRANTS: Readonly<Record<string, { imports: readonly string[]; exports: rea
     process: { imports: ["process"], exports: ["process-handlers"] },
     "http-client": { imports: ["http-client"], exports: [] },
     "http-framework": { imports: ["http-framework"], exports: ["http-handlers"] },
+    timers: { imports: ["theater:edge/timers"], exports: ["theater:edge/timers-client"] },
   };
 
 /** Interfaces without functions; importing them needs no grant. */
@@ -56,18 +63,19 @@ export function composeWorld(surface: BundleSurface, handlers: readonly string[]
         "write export const { actor, messageServerClient } = defineActor({ … })",
     );
   }
-  if (driven.includes("message-server-client") && !exported.has("messageServerClient")) {
+  for (const [name, type] of Object.entries(EXPECTED)) {
+    if (!driven.includes(name) || exported.has(exportName(name))) continue;
     throw new TheaterError(
       "not-an-actor",
-      "the manifest grants message-server, so the code must export messageServerClient too",
+      `the manifest grants ${type}, so the code must export ${exportName(name)} too`,
     );
   }
   for (const [type, { exports }] of Object.entries(GRANTS)) {
-    const idle = exports.find((name) => exported.has(camelCase(name)) && !driven.includes(name));
+    const idle = exports.find((name) => exported.has(exportName(name)) && !driven.includes(name));
     if (idle !== undefined) {
       throw new TheaterError(
         "missing-handler",
-        `the code exports ${camelCase(idle)}, but nobody would call it: ` +
+        `the code exports ${exportName(idle)}, but nobody would call it: ` +
           `grant [[handler]] type = "${type}"`,
       );
     }
@@ -75,22 +83,23 @@ export function composeWorld(surface: BundleSurface, handlers: readonly string[]
   const lines = [
     ...[...new Set(surface.imports)].sort().map((name) => `  import ${name};`),
     ...driven
-      .filter((name) => exported.has(camelCase(name)))
-      .map((name) => `  export theater:simple/${name};`),
+      .filter((name) => exported.has(exportName(name)))
+      .map((name) => `  export ${fullName(name)};`),
   ];
   return `package theater:built;\nworld built {\n${lines.join("\n")}\n}\n`;
 }
 
-/** Every import must be an interface of `theater:simple` that some handler of the manifest grants. */
+/** Every import must be an interface of ours that some handler of the manifest grants. */
 export function checkGrants(imports: readonly string[], handlers: readonly string[]): void {
   for (const specifier of imports) {
-    const name = /^theater:simple\/([a-z0-9-]+)$/.exec(specifier)?.[1];
-    const type = Object.keys(GRANTS).find((key) => GRANTS[key]?.imports.includes(name ?? ""));
-    if (name !== undefined && TYPES_ONLY.includes(name)) continue;
+    if (TYPES_ONLY.some((name) => fullName(name) === specifier)) continue;
+    const type = Object.keys(GRANTS).find((key) =>
+      GRANTS[key]?.imports.some((name) => fullName(name) === specifier),
+    );
     if (type === undefined) {
       throw new TheaterError(
         "unknown-import",
-        `the code imports ${specifier}, which is not in theater:simple: ` +
+        `the code imports ${specifier}, which is not in theater:simple or theater:edge: ` +
           "mend the name, or put the WIT of the plug-in into wit/ beside manifest.toml",
         { interface: specifier },
       );
@@ -108,14 +117,38 @@ export function checkGrants(imports: readonly string[], handlers: readonly strin
 
 /** Writes the world and the packages that it uses into `dir`, in the layout of WIT tools. */
 export async function writeWorld(dir: string, world: string): Promise<void> {
-  const simple = join(dir, "deps", "theater-simple");
-  await mkdir(simple, { recursive: true });
+  await mkdir(dir, { recursive: true });
   await writeFile(join(dir, "world.wit"), world);
-  for (const file of await readdir(WIT)) {
-    if (file.endsWith(".wit")) await cp(join(WIT, file), join(simple, file));
+  for (const { path, place } of await witFiles()) {
+    await mkdir(join(dir, dirname(place)), { recursive: true });
+    await cp(path, join(dir, place));
   }
 }
 
-function camelCase(name: string): string {
-  return name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+/** Every file of our packages, in a fixed order, with its place below the folder of a world. */
+export async function witFiles(): Promise<{ path: string; place: string }[]> {
+  const packages = Object.entries(PACKAGES).map(async ([dependency, folder]) => {
+    const files = (await readdir(join(WIT, folder))).filter((file) => file.endsWith(".wit"));
+    return files.sort().map((file) => ({
+      path: join(WIT, folder, file),
+      place: join("deps", dependency, file),
+    }));
+  });
+  return (await Promise.all(packages)).flat();
+}
+
+/** What a component of these handlers cannot do without, by the handler that calls it. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  "message-server-client": "message-server",
+  "theater:edge/timers-client": "timers",
+};
+
+function fullName(name: string): string {
+  return name.includes("/") ? name : `theater:simple/${name}`;
+}
+
+/** What an exported interface is called in JavaScript. */
+function exportName(name: string): string {
+  const short = name.slice(name.indexOf("/") + 1);
+  return short.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -25,6 +25,8 @@ export interface JsonActor<State> {
     message: Message,
     requestId: string,
   ) => readonly [State, Body | null];
+  /** A timer has fired; the message is its body. Returns the next state. */
+  readonly onTimer?: (state: State, name: string, message: Message) => State;
 }
 
 /** An actor whose state is bytes of its own making, or null for none. */
@@ -46,12 +48,15 @@ export interface ActorExports {
     handleChannelMessage(): [Bytes];
     handleChannelClose(): [Bytes];
   };
+  readonly timersClient: {
+    handleTimer(state: Bytes, params: readonly [string, Uint8Array]): [Bytes];
+  };
 }
 
 /**
  * Makes the exports of an actor:
  * `export const { actor, messageServerClient } = defineActor({ … })`, without `messageServerClient`
- * where the manifest does not grant `message-server`.
+ * where the manifest does not grant `message-server`, and with `timersClient` where it grants `timers`.
  */
 export function defineActor(definition: BytesActor): ActorExports;
 export function defineActor<State>(definition: JsonActor<State>): ActorExports;
@@ -70,7 +75,7 @@ function makeExports<State>(
   definition: Omit<JsonActor<State>, "state">,
   { decode, encode }: Codec<State>,
 ): ActorExports {
-  const { init, onSend, onRequest } = definition;
+  const { init, onSend, onRequest, onTimer } = definition;
   return {
     actor: {
       init: (state, [id]) => [init === undefined ? state : encode(init(decode(state), id))],
@@ -90,6 +95,12 @@ function makeExports<State>(
       handleChannelOpen: refuseChannel,
       handleChannelMessage: refuseChannel,
       handleChannelClose: refuseChannel,
+    },
+    timersClient: {
+      handleTimer(state, [name, body]) {
+        if (onTimer === undefined) throw new Error("this actor takes no timers");
+        return [encode(onTimer(decode(state), name, new Message(body)))];
+      },
     },
   };
 }

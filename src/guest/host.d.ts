@@ -51,6 +51,22 @@ declare module "theater:simple/store" {
 
 declare module "theater:simple/timing" {
   export function now(): number;
+  export function sleep(duration: number): void;
+  export function deadline(timestamp: number): void;
+}
+
+declare module "theater:edge/timers" {
+  type Plan =
+    | { readonly tag: "at" | "after" | "every"; readonly val: number }
+    | { readonly tag: "cron"; readonly val: string };
+  interface Timer {
+    readonly name: string;
+    readonly plan: Plan;
+    readonly due: number;
+  }
+  export function schedule(name: string, plan: Plan, body: Uint8Array): number;
+  export function cancel(name: string): boolean;
+  export function list(): Timer[];
 }
 
 declare module "theater:simple/random" {

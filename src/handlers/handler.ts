@@ -61,6 +61,14 @@ export interface Services {
   chain(limit: number): ChainView;
   /** The view that was recorded so, once more. */
   chainAgain(recorded: Value): ChainView;
+  /** What the turn sets and takes back is real with its commit. By the WIT types of `theater:edge/timers`. */
+  timers: {
+    schedule(name: string, plan: Value, body: Uint8Array): HandlerAnswer;
+    cancel(name: string): HandlerAnswer;
+    list(): HandlerAnswer;
+  };
+  /** The turn's clock, ms since the epoch. `waitUntil` answers with an err where the turn ends before. */
+  clock: { nowMs(): number; waitUntil(ms: number): Promise<HandlerAnswer> };
 }
 
 export interface ChainView {

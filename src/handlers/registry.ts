@@ -16,10 +16,19 @@ import { random } from "./random.ts";
 import { runtime } from "./runtime.ts";
 import { checkArguments, findSignature, misfits } from "./signatures.ts";
 import { store } from "./store.ts";
+import { timers } from "./timers.ts";
 import { timing } from "./timing.ts";
 
 /** The handlers that Theater brings. */
-export const HANDLERS: readonly Handler[] = [runtime, messageServer, timing, random, store, plugin];
+export const HANDLERS: readonly Handler[] = [
+  runtime,
+  messageServer,
+  timing,
+  random,
+  store,
+  timers,
+  plugin,
+];
 
 /** The host's side of an import. */
 export interface FoundFunction {

@@ -1,19 +1,72 @@
-// `theater:simple/timing`. `now` is answered in the isolate; `sleep` and `deadline` need durable timers.
+// `theater:simple/timing`. `now` is answered in the isolate. A wait is an effect: its intent is on disk
+// before it begins and, by the time of its event, says until when; a repetition waits for what is left.
 
 import { z } from "zod";
-import { unserved, type Handler } from "./handler.ts";
-import { narrowing } from "./narrow.ts";
+import { denied, ok, type CallContext, type Handler, type HandlerAnswer } from "./handler.ts";
+import { greatest, least, narrowing } from "./narrow.ts";
 import { timingPure } from "./pure/timing.ts";
+
+const TIMING = "theater:simple/timing";
+
+/** What is allowed where the manifest is silent, and at most, ms. A turn's own limit is mostly shorter. */
+const SLEEP_MS_MAX = 3_600_000;
+const SLEEP_MS_MIN = 1;
+
+const duration = (otherwise: number) =>
+  z
+    .int()
+    .nonnegative()
+    .max(SLEEP_MS_MAX)
+    .transform((ms) => ms + 0) // JSON can say -0, which the chain cannot hold
+    .default(otherwise);
+
+/** A key that is absent allows nothing. */
+interface Grant {
+  maxSleepMs?: number;
+  minSleepMs?: number;
+}
+
+async function wait(
+  { grant, services }: CallContext,
+  durationMs: number,
+  untilMs: number,
+): Promise<HandlerAnswer> {
+  const { maxSleepMs = 0, minSleepMs = 0 } = grant as Grant;
+  if (durationMs > maxSleepMs) return denied(`a wait has at most ${maxSleepMs} ms`);
+  if (durationMs < minSleepMs) return denied(`a wait has at least ${minSleepMs} ms`);
+  return await services.clock.waitUntil(untilMs);
+}
 
 export const timing: Handler = {
   type: "timing",
-  imports: ["theater:simple/timing"],
+  imports: [TIMING],
   exports: [],
-  config: z.strictObject({}),
-  narrow: narrowing({}),
+  config: z
+    .strictObject({
+      max_sleep_duration: duration(SLEEP_MS_MAX),
+      min_sleep_duration: duration(SLEEP_MS_MIN),
+    })
+    .transform(({ max_sleep_duration: maxSleepMs, min_sleep_duration: minSleepMs }) => ({
+      maxSleepMs,
+      minSleepMs,
+    })),
+  narrow: narrowing({ maxSleepMs: least, minSleepMs: greatest }),
   pure: timingPure,
   functions: {
-    "theater:simple/timing#sleep": unserved("durable timers"),
-    "theater:simple/timing#deadline": unserved("durable timers"),
+    [`${TIMING}#sleep`]: {
+      effect: "safe",
+      call: async (context, [given]) => {
+        const durationMs = Number(given);
+        return await wait(context, durationMs, context.services.clock.nowMs() + durationMs);
+      },
+    },
+    [`${TIMING}#deadline`]: {
+      effect: "safe",
+      call: async (context, [given]) => {
+        const untilMs = Number(given);
+        const durationMs = untilMs - context.services.clock.nowMs();
+        return durationMs <= 0 ? ok(null) : await wait(context, durationMs, untilMs);
+      },
+    },
   },
 };

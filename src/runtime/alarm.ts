@@ -1,29 +1,97 @@
 // The object's alarm: the only place that sets it. It is one slot, and used up when it fires (platform,
-// 2026-11), so whoever has something to do later says when, and the earliest counts.
+// 2026-11), so it goes to the earliest time at which anything has to be done.
+//
+// Invariant: it is set if and only if something is pending, and never behind the time of the earliest timer.
+// What is pending is in rows. The slot only follows from them, so a new life may overwrite it unread.
 
 /** How long after unfinished work the alarm looks again. Ordinary work never waits for it. */
-export const ALARM_MS = 5_000;
+const ALARM_MS = 5_000;
+/** How long an alarm waits for the turns in line. */
+export const LINE_MS_MAX = 5_000;
+/** How long it works, if D1 or R2 do not answer: the next alarm comes only after this one's end. */
+const HANDLE_MS_MAX = 30_000;
+
+interface AlarmParts {
+  storage: DurableObjectStorage;
+  /** Whether the rows say that something is left to do now. */
+  isPending: () => boolean;
+  /** When the earliest timer that may fire is due, ms since the epoch. */
+  timerMs: () => number | undefined;
+}
 
 export class Alarm {
-  readonly #storage: DurableObjectStorage;
+  readonly #parts: AlarmParts;
+  /** What this life has set and does not know to have fired. */
   #setMs: number | undefined;
 
-  constructor(storage: DurableObjectStorage) {
-    this.#storage = storage;
+  constructor(parts: AlarmParts) {
+    this.#parts = parts;
   }
 
-  /**
-   * Wakes the object at `ms`, since the epoch, or before. In a transaction its last step: one that is
-   * undone later takes the alarm along that it set.
-   */
-  arm(ms: number): void {
-    if (this.#setMs !== undefined && this.#setMs <= ms) return;
-    this.#setMs = ms;
-    void this.#storage.setAlarm(ms);
-  }
-
-  /** The slot is empty. */
-  fired(): void {
+  /** After a transaction that was undone: with it went the alarm that it set. */
+  forget(): void {
     this.#setMs = undefined;
   }
+
+  /** At a wake-up: the alarm of the last life may have been used up in vain, by one that died in it. */
+  open(): void {
+    const dueMs = this.#dueMs();
+    if (dueMs !== undefined) this.#set(dueMs);
+  }
+
+  /** The last step of every transaction that appends: if this object dies now, the alarm wakes it. */
+  arm(): void {
+    this.#set(Math.min(Date.now() + ALARM_MS, this.#timerMs() ?? Infinity));
+  }
+
+  /** Does `work`, for so long as nothing else waits for the alarm, and then sets the slot to what is left. */
+  async handle(work: () => Promise<void>): Promise<void> {
+    this.#setMs = undefined;
+    try {
+      await within(this.#timerMs() === undefined ? HANDLE_MS_MAX : ALARM_MS, work());
+    } finally {
+      const dueMs = this.#dueMs();
+      if (dueMs === undefined) await this.#clear();
+      else this.#set(dueMs);
+    }
+  }
+
+  #set(ms: number): void {
+    // One that should have fired long ago has been lost.
+    const isLost = this.#setMs !== undefined && this.#setMs < Date.now() - ALARM_MS;
+    if (this.#setMs !== undefined && this.#setMs <= ms && !isLost) return;
+    this.#setMs = ms;
+    void this.#parts.storage.setAlarm(ms);
+  }
+
+  /** Mostly it has just fired and the slot is empty; then nothing is written. */
+  async #clear(): Promise<void> {
+    const { storage } = this.#parts;
+    const ms = await storage.getAlarm();
+    if (ms !== null && this.#setMs === undefined) await storage.deleteAlarm();
+  }
+
+  /** When something is to be done next; undefined while nothing is pending. */
+  #dueMs(): number | undefined {
+    const laterMs = Date.now() + ALARM_MS;
+    try {
+      const timerMs = this.#timerMs();
+      return this.#parts.isPending() ? Math.min(laterMs, timerMs ?? laterMs) : timerMs;
+    } catch {
+      return laterMs; // storage does not answer: something may be pending
+    }
+  }
+
+  /** A timer that could not fire when it was due is looked at with everything else. */
+  #timerMs(): number | undefined {
+    const ms = this.#parts.timerMs();
+    return ms === undefined || ms > Date.now() ? ms : Date.now() + ALARM_MS;
+  }
+}
+
+/** Waits for `work`, but no longer than `ms`; then it goes on alone. */
+export async function within(ms: number, work: Promise<void>): Promise<void> {
+  const { promise: enough, resolve } = Promise.withResolvers<void>();
+  const timeout = setTimeout(resolve, ms);
+  await Promise.race([work, enough]).finally(() => clearTimeout(timeout));
 }

@@ -11,7 +11,7 @@ import type { LabelledStores } from "../store/labels.ts";
 import type { ContentStore } from "../store/store.ts";
 import type { Archive } from "../chain/archive.ts";
 import type { D1Segments } from "../chain/d1-segments.ts";
-import { Alarm, ALARM_MS } from "./alarm.ts";
+import { Alarm, LINE_MS_MAX, within } from "./alarm.ts";
 import { Admission } from "./mail/admission.ts";
 import type { Births } from "./birth/births.ts";
 import { Control } from "./control.ts";
@@ -43,6 +43,7 @@ import type {
 import { Runner } from "./turn/runner.ts";
 import { Sealer } from "./record/sealer.ts";
 import { servicesFor } from "./turn/services.ts";
+import { Timers } from "./timers/timers.ts";
 import { TreeKeeper } from "./record/tree-keeper.ts";
 
 /** What an object is given by its Worker. */
@@ -87,6 +88,7 @@ export class Life {
   readonly #followers = new Followers();
   readonly #listing: Listing;
   readonly #alarm: Alarm;
+  readonly #timers: Timers;
 
   constructor(storage: DurableObjectStorage, id: string, around: Surroundings) {
     const { sql } = storage;
@@ -95,7 +97,7 @@ export class Life {
     this.journal = new Journal(storage, id);
     this.journal.open();
     this.cell = new Cell(sql);
-    this.#alarm = new Alarm(storage);
+    this.#alarm = this.#makeAlarm(storage);
     this.history = new History(sql, this.journal, around.archive);
     const tree = new TreeKeeper(sql, this.journal);
     const [entry] = this.journal.entries(0, 1);
@@ -105,6 +107,7 @@ export class Life {
     this.#mailbox = new Mailbox(sql);
     this.#outbox = new Outbox(sql, this.journal, around.peer);
     this.#idempotency = new Idempotency(sql);
+    this.#timers = this.#makeTimers(sql);
     const acknowledged = this.cell.get("acknowledged") ?? -1;
     this.#feeder = new Feeder(this.journal, this.history, around.ledger, acknowledged, (error) =>
       this.#onFork(error),
@@ -134,7 +137,12 @@ export class Life {
       feeder: this.#feeder,
       runner: this.#runner,
     });
-    this.#listing = new Listing({ ...this.#records(), ...around, genesis: this.genesis });
+    this.#listing = new Listing({
+      ...this.#records(),
+      ...around,
+      genesis: this.genesis,
+      timerMs: () => this.#timerMs(),
+    });
     this.notary = new Notary({
       log: around.log,
       journal: this.journal,
@@ -147,13 +155,46 @@ export class Life {
       },
     });
     this.admission = this.#makeAdmission();
+    this.#open();
+  }
+
+  /** Takes up what the last life left. */
+  #open(): void {
     this.journal.onAppend = () => {
       this.#arm();
       this.#followers.wake();
     };
+    this.journal.onUndone = () => {
+      this.#alarm.forget();
+      this.#timers.forget();
+    };
     this.#mailbox.open(this.journal);
+    this.#alarm.open();
     this.#runner.start();
     this.#feeder.poke();
+  }
+
+  #makeAlarm(storage: DurableObjectStorage): Alarm {
+    const isPending = (): boolean =>
+      (this.cell.status === "running" && this.#mailbox.holdsSends) ||
+      this.cell.get("openTurn") != null ||
+      this.#outbox.nextDueMs() !== undefined ||
+      this.#feeder.isPending ||
+      this.#eraser.isPending ||
+      this.#sealer.isPending ||
+      this.#listing.isPending;
+    return new Alarm({ storage, isPending, timerMs: () => this.#timerMs() });
+  }
+
+  #makeTimers(sql: SqlStorage): Timers {
+    const room = (): number => this.admission.room;
+    return new Timers({ ...this.#records(), sql, room });
+  }
+
+  /** When the earliest timer is due, ms since the epoch. The timers of an actor that does not run wait. */
+  #timerMs(): number | undefined {
+    const { nextDueMs } = this.#timers;
+    return nextDueMs === undefined || this.cell.status !== "running" ? undefined : nextDueMs;
   }
 
   #records() {
@@ -190,6 +231,7 @@ export class Life {
     return new Runner({
       ...this.#records(),
       outbox: this.#outbox,
+      timers: this.#timers,
       executor: around.executor,
       registry,
       content: around.blocks,
@@ -197,7 +239,10 @@ export class Life {
       limits: this.genesis.limits,
       grants,
       pureGrants: registry.pureGrants(grants),
-      services: (turn, waiting) => servicesFor({ ...around, journal: this.journal, waiting }, turn),
+      services: (turn, waiting) => {
+        const { journal } = this;
+        return servicesFor({ ...around, journal, timers: this.#timers, waiting }, turn);
+      },
       settled: () => {
         this.#feeder.poke();
         if (this.#outbox.nextDueMs() !== undefined) {
@@ -245,32 +290,25 @@ export class Life {
   /** In every transaction that appends: if this object dies now, the alarm wakes it. */
   #arm(): void {
     this.#feeder.poke();
+    this.#noteAcknowledged();
+    this.#alarm.arm();
+  }
+
+  #noteAcknowledged(): void {
     const acknowledged = this.#feeder.acknowledged;
     if (this.cell.get("acknowledged") !== acknowledged) this.cell.set("acknowledged", acknowledged);
-    this.#alarm.arm(Date.now() + ALARM_MS);
   }
 
-  /** Set again while anything is pending. */
+  /** What the alarm does, and the cron trigger for actors whose alarm was lost. */
   async onAlarm(): Promise<void> {
-    this.#alarm.fired();
-    await Promise.allSettled([this.#outbox.deliver(), this.feed()]);
-    await this.#seal();
-    // An object with a request in it stays in memory: so wait, but not so long that all else waits too.
-    const line = this.#runner.run().catch(() => undefined);
-    await Promise.race([line, new Promise((resolve) => setTimeout(resolve, ALARM_MS))]);
-    if (this.#isPending()) this.#alarm.arm(Date.now() + ALARM_MS);
-  }
-
-  #isPending(): boolean {
-    return (
-      (this.cell.status === "running" && this.#mailbox.holdsSends) ||
-      this.cell.get("openTurn") != null ||
-      this.#outbox.nextDueMs() !== undefined ||
-      this.#feeder.isPending ||
-      this.#eraser.isPending ||
-      this.#sealer.isPending ||
-      this.#listing.isPending
-    );
+    await this.#alarm.handle(async () => {
+      this.#runner.start(); // timers and messages do not wait for the ledger
+      await Promise.allSettled([this.#outbox.deliver(), this.feed()]);
+      await this.#seal();
+      this.#noteAcknowledged(); // so that the next life knows that nothing is pending
+      // An object with a request in it stays in memory: so wait, but not so long that all else waits too.
+      await within(LINE_MS_MAX, this.#runner.run()).catch(() => undefined);
+    });
   }
 
   summary(): ActorSummary {

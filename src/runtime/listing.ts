@@ -1,5 +1,8 @@
-// The actor's line in the directory: written when its status is not what was last written there. What was
-// written is kept, so that a wake-up costs no statement.
+// The actor's line in the directory: written when its status is not what was last written there, or the
+// time of its next timer is another. What was written is kept, so that a wake-up costs no statement.
+//
+// The time is there to find actors whose alarm was lost, so it may be a little wrong: an interval of seconds
+// must not become a write to D1 every few seconds.
 
 import type { Directory } from "./directory.ts";
 import type { Genesis } from "./birth/genesis.ts";
@@ -11,7 +14,12 @@ interface ListingParts {
   cell: Cell;
   genesis: Genesis;
   directory: Directory;
+  /** When the earliest timer that may fire is due, ms since the epoch. */
+  timerMs: () => number | undefined;
 }
+
+/** How far the directory's time may be from the true one, either way. */
+export const LISTED_MS_SLACK = 10 * 60_000;
 
 export class Listing {
   readonly #parts: ListingParts;
@@ -20,8 +28,12 @@ export class Listing {
   }
 
   get isPending(): boolean {
-    const { cell } = this.#parts;
-    return cell.get("listed") !== cell.status;
+    const { cell, timerMs } = this.#parts;
+    const listed = cell.get("listed") ?? null;
+    if (listed?.status !== cell.status) return true;
+    const dueMs = timerMs() ?? null;
+    if (dueMs === null || listed.dueMs === null) return dueMs !== listed.dueMs;
+    return Math.abs(dueMs - listed.dueMs) > LISTED_MS_SLACK;
   }
 
   /** In a transaction: the directory may have lost the line. */
@@ -31,9 +43,10 @@ export class Listing {
 
   async write(): Promise<void> {
     if (!this.isPending) return;
-    const { journal, cell, genesis, directory } = this.#parts;
+    const { journal, cell, genesis, directory, timerMs } = this.#parts;
     const { name, component, manifest } = genesis;
     const { status } = cell;
+    const dueMs = timerMs() ?? null;
     await directory.record({
       id: journal.actor,
       name,
@@ -43,10 +56,10 @@ export class Listing {
       status,
       createdMs: cell.get("createdMs") ?? 0,
       headSeq: journal.head.seq,
-      nextDueMs: null,
+      nextDueMs: dueMs,
       updatedMs: Date.now(),
     });
     // A crash before this, and the same line is written again.
-    journal.transaction(() => cell.set("listed", status));
+    journal.transaction(() => cell.set("listed", { status, dueMs }));
   }
 }

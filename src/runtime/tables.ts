@@ -57,6 +57,16 @@ export const TABLES = `
   CREATE TABLE peer (actor TEXT PRIMARY KEY, sent INTEGER NOT NULL DEFAULT 0, received INTEGER NOT NULL DEFAULT 0)
     STRICT, WITHOUT ROWID;
 
+  -- Written by Timers. Messages to the actor itself that are not due yet.
+  CREATE TABLE timer (
+    name TEXT PRIMARY KEY,
+    plan TEXT NOT NULL, -- a Plan as JSON
+    due INTEGER NOT NULL, -- ms since the epoch
+    cause INTEGER NOT NULL, -- seq of the turn.committed that set it
+    cause_digest BLOB NOT NULL,
+    body BLOB NOT NULL
+  ) STRICT;
+
   -- Written by TreeKeeper. Tiles of the Merkle tree over the events (C2SP tlog-tiles), 32 bytes a hash.
   CREATE TABLE tile (
     level INTEGER NOT NULL,

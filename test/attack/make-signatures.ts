@@ -8,13 +8,25 @@ import { bareFunction } from "../../src/executor/wit-signature.ts";
 
 export const SIGNATURES = "src/handlers/signatures.json";
 
-/** All interfaces of wit/ as one text, because wasm-tools cannot read folders here. */
+/** Both packages of wit/ as one text, because wasm-tools cannot read folders here. */
 function packageText(): string {
-  return readdirSync("wit")
+  return `package theater:all;
+    world everything {
+      include theater:simple/everything;
+      import theater:edge/timers;
+      export theater:edge/timers-client;
+    }
+    package theater:simple { ${bodyOf("wit")} }
+    package theater:edge { ${bodyOf("wit/edge")} }`;
+}
+
+/** The files of a package without what names it. */
+function bodyOf(folder: string): string {
+  return readdirSync(folder)
     .filter((file) => file.endsWith(".wit"))
-    .map((file) => readFileSync(`wit/${file}`, "utf8"))
-    .map((text) => text.replace(/(?:^\/\/\/.*\n)*^package theater:simple;$/m, ""))
-    .reduce((whole, text) => whole + text, "package theater:simple;\n");
+    .map((file) => readFileSync(`${folder}/${file}`, "utf8"))
+    .map((text) => text.replace(/(?:^\/\/\/.*\n)*^package [a-z:]+;$/m, ""))
+    .join("\n");
 }
 
 /** By `interface#function`. */

@@ -1,4 +1,4 @@
-// The package in wit/: it parses, and its worlds hold what they say.
+// The packages in wit/: they parse, and their worlds hold what they say.
 
 import { readdirSync, readFileSync } from "node:fs";
 import {
@@ -47,4 +47,17 @@ test("the world of everything has every interface of the package", async () => {
   const seen = (await interfacesOf("everything")).map((line) => line.split("/")[1]);
   expect(declared).toHaveLength(20);
   expect(declared.filter((name) => !seen.includes(name))).toEqual([]);
+});
+
+test("theater:edge is a package of its own, which theater:simple does not know", async () => {
+  const edge = readFileSync("wit/edge/timers.wit", "utf8");
+  const world = "world timed { import timers; export timers-client; }";
+  const embedded = await componentEmbed({
+    dummy: true,
+    witSource: `${edge}\n${world}`,
+    world: "timed",
+  });
+  const text = await componentWit(await componentNew(embedded, []));
+  expect(text).toMatch(/import theater:edge\/timers;\n\n? *export theater:edge\/timers-client;/);
+  expect(source).not.toContain("theater:edge");
 });

@@ -1,18 +1,17 @@
 // Builds the probe actor once for a run of the tests, against those functions of `theater:simple` that
 // this version of the host provides: componentize imports every function of an interface, used or not.
 
-import { cp, mkdtemp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { componentize } from "componentize-qjs";
 import { bundleActor } from "../../src/cli/build-bundle.ts";
-import { composeWorld } from "../../src/cli/build-world.ts";
+import { composeWorld, witFiles, writeWorld } from "../../src/cli/build-world.ts";
 
-const HANDLERS = ["runtime", "message-server", "store", "timing", "random"];
+const HANDLERS = ["runtime", "message-server", "store", "timing", "random", "timers"];
 const FUNCTION = /^ *([a-z-]+): func\(.*;$/gm;
 const PROVIDED: Record<string, readonly string[]> = {
   "message-server.wit": ["send", "request"],
-  "timing.wit": ["now"],
 };
 
 export const PROBE = "build/runtime-probe.wasm";
@@ -24,17 +23,14 @@ export async function setup(): Promise<void> {
       resolve("test/runtime/probe-actor"),
       HANDLERS,
     );
-    const wit = join(dir, "deps", "theater-simple");
-    await mkdir(wit, { recursive: true });
-    await writeFile(join(dir, "world.wit"), composeWorld({ imports, exports }, HANDLERS));
-    for (const file of await readdir("wit")) {
-      await cp(join("wit", file), join(wit, file));
-      const provided = PROVIDED[file];
+    await writeWorld(dir, composeWorld({ imports, exports }, HANDLERS));
+    for (const { place } of await witFiles()) {
+      const provided = PROVIDED[basename(place)];
       if (provided === undefined) continue;
-      const text = await readFile(join("wit", file), "utf8");
+      const text = await readFile(join(dir, place), "utf8");
       const keep = (line: string, name: string): string =>
         provided.includes(name) || name.startsWith("handle-") ? line : "";
-      await writeFile(join(wit, file), text.replaceAll(FUNCTION, keep));
+      await writeFile(join(dir, place), text.replaceAll(FUNCTION, keep));
     }
     const { component } = await componentize({
       witPath: dir,

@@ -27,7 +27,7 @@ async function allow(actor: Probe): Promise<void> {
 
 /** All that an actor is on disk, apart from the alarm. */
 async function onDisk(actor: Probe): Promise<unknown> {
-  const tables = ["event", "state", "cell", "mailbox", "outbox", "peer", "idempotency"];
+  const tables = ["event", "state", "cell", "mailbox", "outbox", "timer", "peer", "idempotency"];
   return await Promise.all(
     tables.map(async (table) => [table, await actor.sql(`SELECT * FROM ${table} ORDER BY 1`)]),
   );
@@ -46,11 +46,13 @@ test.for(ways)("a turn that cannot commit (%s) sends nothing and says nothing", 
   const [actor, peer] = [await start(), await start()];
   await actor.ask([["echo", 0]]);
   await until(async () => (await inLedger(actor)) === (await actor.nextSeq()));
+  await actor.alarm(); // notes what the ledger has
   await refuse(actor, way, "turn.committed");
   const [before, events] = [await onDisk(actor), await inLedger(actor)];
   const peerEvents = await peer.nextSeq();
   const program = [
     ["send", peer.id, [["echo", "never"]]],
+    ["schedule", "never", { after: 60_000 }, []],
     ["echo", "never"],
   ];
   const { gave, event, message } = await actor.ask(program, "a-key");
@@ -63,7 +65,7 @@ test.for(ways)("a turn that cannot commit (%s) sends nothing and says nothing", 
   expect(await peer.nextSeq()).toBe(peerEvents);
   // Nothing was kept of it, so the same key runs it now.
   await allow(actor);
-  expect((await actor.ask(program, "a-key")).gave).toEqual([null, "never"]);
+  expect((await actor.ask(program, "a-key")).gave).toEqual([null, expect.any(Number), "never"]);
   await until(async () => (await peer.ask([["heard"]])).gave?.toString() === "never");
 });
 

@@ -75,7 +75,7 @@ export interface StartOptions {
 
 export async function startAnswer(options: StartOptions = {}): ReturnType<typeof theater.start> {
   const component = await (uploaded ??= uploadProbe());
-  const types = ["runtime", "message-server", "store", "timing", "random"];
+  const types = ["runtime", "message-server", "store", "timing", "random", "timers"];
   return await theater.start({
     manifest: {
       name: "probe",

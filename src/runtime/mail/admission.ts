@@ -166,6 +166,13 @@ export class Admission {
     return replyOf({ kind: "failed", event, failure, code, message: code });
   }
 
+  /** How many messages of its own the actor takes now. */
+  get room(): number {
+    const { cell, limits, mailbox, feeder } = this.#parts;
+    if (cell.status !== "running" || feeder.backlog >= BACKLOG_MAX) return 0;
+    return Math.max(0, limits.mailbox - mailbox.length);
+  }
+
   /** Throws `missing-handler`, `wrong-state`, `too-large`, `busy` or `unavailable`. */
   #check(about: string, body: Uint8Array): void {
     const { cell, limits, grants, registry, mailbox, feeder } = this.#parts;

@@ -23,6 +23,7 @@ export interface Waiter {
 }
 
 export const HANDLE_SEND = "theater:simple/message-server-client#handle-send";
+const HANDLE_TIMER = "theater:edge/timers-client#handle-timer";
 export const HANDLE_REQUEST = "theater:simple/message-server-client#handle-request";
 
 /** The export that takes a message, by the message's kind. */
@@ -30,6 +31,7 @@ const EXPORTS: Readonly<Partial<Record<MessageKind, string>>> = {
   lifecycle: INIT,
   send: HANDLE_SEND,
   request: HANDLE_REQUEST,
+  timer: HANDLE_TIMER,
 };
 
 export class Mailbox {

@@ -32,8 +32,8 @@ export interface CellValues {
   shard: number;
   /** The ledger's head as last heard; written along with other things, so it may lag behind. */
   acknowledged: number;
-  /** The status that the directory is known to show; null where it may show none. */
-  listed: ActorStatus | null;
+  /** What the directory is known to show; null where it may show nothing. */
+  listed: { status: ActorStatus; dueMs: number | null } | null;
   /** The run that is being sealed ends here; null while none is. It starts behind the last segment. */
   sealing: number | null;
 }

@@ -64,6 +64,8 @@ export class Journal {
    * alarm along that it set, so nothing may fail after this.
    */
   onAppend: () => void = () => undefined;
+  /** After a transaction that was undone: what others keep in memory of the disk may be wrong. */
+  onUndone: () => void = () => undefined;
 
   constructor(storage: DurableObjectStorage, actor: string) {
     this.#storage = storage;
@@ -105,6 +107,7 @@ export class Journal {
       });
     } catch (thrown) {
       this.#head = before;
+      this.onUndone();
       throw thrown;
     }
   }

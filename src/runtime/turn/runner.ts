@@ -12,6 +12,7 @@ import type { Mailbox, Waiter, Waiting } from "../mail/mailbox.ts";
 import type { OpenTurn } from "../record/cell.ts";
 import type { History } from "../record/history.ts";
 import type { Outbox } from "../mail/outbox.ts";
+import type { Timers } from "../timers/timers.ts";
 import { INIT, Turn, type TurnEnd } from "./turn.ts";
 import type { Interrupted, Message, TurnParts, TurnRecord } from "./turn-parts.ts";
 
@@ -20,6 +21,7 @@ interface RunnerParts extends Omit<TurnParts, "onEnd"> {
   outbox: Outbox;
   history: History;
   idempotency: Idempotency;
+  timers: Timers;
   /** After every recorded end. */
   settled: () => void;
 }
@@ -105,6 +107,7 @@ export class Runner {
           return;
         }
         if (!this.#mayBegin) break;
+        this.#fireTimers();
         const waiting = mailbox.next();
         if (waiting === undefined) return;
         if (!(await this.#runOne(waiting))) return;
@@ -113,6 +116,15 @@ export class Runner {
     } finally {
       // In the same step as the look at the line: what comes later starts anew.
       this.#isRunning = false;
+    }
+  }
+
+  /** Between turns. What does not fire now is for the alarm to try again. */
+  #fireTimers(): void {
+    try {
+      this.#parts.timers.fire();
+    } catch {
+      // Storage refused the transaction: they are as due as before.
     }
   }
 
@@ -245,11 +257,12 @@ export class Runner {
 
   /** Inside the transaction that ends the turn: what becomes true together with it. */
   #record({ seq, key, about }: Message, end: TurnRecord): void {
-    const { cell, journal, mailbox, outbox, idempotency } = this.#parts;
+    const { cell, journal, mailbox, outbox, idempotency, timers } = this.#parts;
     if (cell.get("openTurn") != null) cell.set("openTurn", null);
     if (seq !== null) mailbox.settle(seq);
     if (key !== null) idempotency.keep("request", key, end.seq);
     if (end.committed) outbox.add(end.sends, { turn: end.turn, cause: end.seq });
+    if (end.committed) timers.apply(end.timers, journal.head);
     if (end.data !== null) {
       const fields = { reason: SHUTDOWN_REASON, by: null, data: end.data };
       journal.append({ type: "actor.stopped", about: "", turn: 0, fields });

@@ -3,22 +3,18 @@
 import { cidText } from "../../chain/cid.ts";
 import type { LedgerEntry } from "../../chain/ledger.ts";
 import { Link } from "../../chain/value.ts";
-import {
-  err,
-  failed,
-  ok,
-  type ChainView,
-  type HandlerAnswer,
-  type Services,
-} from "../../handlers/handler.ts";
+import { err, failed, ok, type ChainView, type Services } from "../../handlers/handler.ts";
+import type { Timers } from "../timers/timers.ts";
+import { waitUntil } from "../timers/wait.ts";
 import type { LabelledStores } from "../../store/labels.ts";
 import type { Journal } from "../record/journal.ts";
 import type { ActorRpc } from "../protocol.ts";
-import type { Intent, PendingSend } from "./turn-parts.ts";
+import type { Intent, TurnParts } from "./turn-parts.ts";
 
 interface ServiceParts {
   journal: Journal;
   stores: LabelledStores;
+  timers: Timers;
   peer: (id: string) => ActorRpc;
   /** The actors whose turns wait for the one that asks. */
   waiting: readonly string[];
@@ -29,15 +25,18 @@ const WAITING_MAX = 32;
 
 export function servicesFor(
   parts: ServiceParts,
-  turn: { addSend(send: PendingSend): HandlerAnswer; readonly intent: Intent },
+  turn: Parameters<TurnParts["services"]>[0],
 ): Services {
-  const { journal, stores } = parts;
+  const { journal, stores, timers } = parts;
+  const nowMs = (): number => journal.nowMs();
   return {
     stores,
     send: (to, body) => turn.addSend({ to, body }),
     request: (to, body, callId) => request(parts, { to, body, callId, cause: turn.intent }),
     chain: (limit) => chainView(journal, newest(journal, limit)),
     chainAgain: (recorded) => chainView(journal, recorded as unknown as ViewRange),
+    timers: turn.timers.services({ set: () => timers.all(), nowMs }),
+    clock: { nowMs, waitUntil: (ms) => waitUntil(ms, turn.endsMs) },
   };
 }
 

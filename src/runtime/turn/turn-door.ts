@@ -17,6 +17,7 @@ import type { FoundFunction } from "../../handlers/registry.ts";
 import { assert, ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { RecordedCall } from "../../replay/recorded-turn.ts";
 import { Divergence, Transcript } from "../../replay/transcript.ts";
+import { PendingTimers } from "../timers/pending-timers.ts";
 import { TurnPages } from "./turn-pages.ts";
 import type { Intent, Interrupted, Message, PendingSend, TurnParts } from "./turn-parts.ts";
 
@@ -46,6 +47,9 @@ export class TurnDoor {
   #calls = 0;
   readonly #pages: TurnPages;
   #sends: PendingSend[] = [];
+  readonly timers = new PendingTimers();
+  /** When the turn will be cut, ms since the epoch. */
+  readonly endsMs: number;
   /** The argument of `runtime.shutdown`, an option; undefined while the guest has not called it. */
   #shutdown: Value | undefined;
 
@@ -64,6 +68,7 @@ export class TurnDoor {
     this.#turn = turn;
     this.#transcript = new Transcript(interrupted?.calls ?? []);
     this.#resumed = interrupted?.resumed ?? 0;
+    this.endsMs = Date.now() + parts.limits.turnMs;
   }
 
   get turn(): number {

@@ -11,6 +11,7 @@ import type { Blocks } from "../record/content.ts";
 import type { MessageKey } from "../mail/idempotency.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Limits } from "../../manifest/limits.ts";
+import type { PendingTimers, TimerChange } from "../timers/pending-timers.ts";
 
 export interface Message {
   id: string;
@@ -44,7 +45,12 @@ export interface TurnParts {
   pureGrants: Readonly<Record<string, Value>>;
   /** `waiting`: the actors whose turns wait for this one, besides its own. */
   services(
-    turn: { addSend(send: PendingSend): HandlerAnswer; readonly intent: Intent },
+    turn: {
+      addSend(send: PendingSend): HandlerAnswer;
+      readonly timers: PendingTimers;
+      readonly intent: Intent;
+      readonly endsMs: number;
+    },
     waiting: readonly string[],
   ): Services;
   /** Written in the transaction that ends the turn, whatever the end is. */
@@ -76,6 +82,7 @@ export interface TurnRecord {
   seq: number;
   committed: boolean;
   sends: readonly PendingSend[];
+  timers: readonly TimerChange[];
   /** The argument of `runtime.shutdown` if the guest called it, an option; null: it did not. */
   data: Value;
 }

@@ -134,8 +134,8 @@ export class Turn {
     const state = stateOf(value);
     const result = (value as readonly Value[])[1] ?? null;
     const changed = !cell.isState(state);
-    const sends = this.#door.sends;
-    const { shutdown } = this.#door;
+    const { sends, shutdown } = this.#door;
+    const timers = this.#door.timers.changes;
     const fields = {
       state: changed ? (state === null ? [] : [state]) : null,
       result,
@@ -151,7 +151,7 @@ export class Turn {
       if (changed) cell.setState(state);
       const data = shutdown === undefined ? null : [shutdown];
       const { turn } = this.#door;
-      this.#parts.onEnd({ turn, seq: committed.seq, committed: true, sends, data });
+      this.#parts.onEnd({ turn, seq: committed.seq, committed: true, sends, timers, data });
       return committed;
     });
     return { kind: "committed", event: ref(event), result };
@@ -186,7 +186,8 @@ export class Turn {
     return await this.#flush(values, calls, (message) => {
       const closed = journal.append(draft(message));
       const { turn } = this.#door;
-      this.#parts.onEnd({ turn, seq: closed.seq, committed: false, sends: [], data: null });
+      const nothing = { sends: [], timers: [], data: null };
+      this.#parts.onEnd({ turn, seq: closed.seq, committed: false, ...nothing });
       return ref(closed);
     });
   }

@@ -7,7 +7,8 @@ import { request, send } from "theater/guest/message-server";
 import { randomBytes } from "theater/guest/random";
 import { getChain, log, shutdown } from "theater/guest/runtime";
 import { Store, createStore } from "theater/guest/store";
-import { now } from "theater/guest/timing";
+import { cancel, list, schedule, type Plan } from "theater/guest/timers";
+import { deadline, now, sleep } from "theater/guest/timing";
 
 type Step = readonly [name: string, ...args: never[]];
 
@@ -28,13 +29,8 @@ const steps: Record<string, (state: State, ...args: never[]) => unknown> = {
     for (let n = 0; n < count; n++) log(line);
   },
   send: (_, id: string, message: unknown) => send(id, JSON.stringify(message)),
-  request: (_, id: string, message: unknown) => {
-    try {
-      return request(id, JSON.stringify(message)).text();
-    } catch (thrown) {
-      return `err: ${(thrown as Error).message}`;
-    }
-  },
+  request: (_, id: string, message: unknown) =>
+    attempt(() => request(id, JSON.stringify(message)).text()),
   put: (_, text: string) => {
     const store = createStore();
     store.putAtLabel("kept", text);
@@ -43,6 +39,12 @@ const steps: Record<string, (state: State, ...args: never[]) => unknown> = {
   putLong: (_, length: number) => createStore().put("z".repeat(length)),
   read: (_, store: string) => new Store(store).getLabel("kept"),
   now: () => now(),
+  sleep: (_, duration: number) => attempt(() => sleep(duration)),
+  deadline: (_, timestamp: number) => attempt(() => deadline(timestamp)),
+  schedule: (_, name: string, plan: Plan, program: unknown) =>
+    attempt(() => schedule(name, plan, JSON.stringify(program))),
+  cancel: (_, name: string) => cancel(name),
+  timers: () => list(),
   random: (_, length: number) => [...randomBytes(length)],
   chain: () => getChain().events.length,
   heard: (state) => state.heard,
@@ -60,6 +62,15 @@ const steps: Record<string, (state: State, ...args: never[]) => unknown> = {
     throw new Trap();
   },
 };
+
+/** What the host refuses is an answer too. */
+function attempt<R>(call: () => R): R | string {
+  try {
+    return call();
+  } catch (thrown) {
+    return `err: ${(thrown as Error).message}`;
+  }
+}
 
 function run(state: State, program: readonly Step[]): unknown[] {
   return program.map(([name, ...args]) => steps[name]?.(state, ...args) ?? null);
@@ -82,6 +93,11 @@ const made = defineActor<State>({
     const results = run(state, message.json() as readonly Step[]);
     return [{ ...state, turns: state.turns + 1 }, JSON.stringify(results)];
   },
+
+  onTimer(state, name, message) {
+    const results = run(state, message.json() as readonly Step[]);
+    return { ...state, heard: [...state.heard, name, ...results] };
+  },
 });
 
 /** Makes a Trap into a result that no lifting accepts. */
@@ -94,7 +110,7 @@ function trapping<R>(work: () => R): R {
   }
 }
 
-const { actor: own, messageServerClient: client } = made;
+const { actor: own, messageServerClient: client, timersClient: timer } = made;
 
 export const actor: typeof own = {
   init: (state, params) => trapping(() => own.init(state, params)),
@@ -103,4 +119,7 @@ export const messageServerClient: typeof client = {
   ...client,
   handleSend: (state, params) => trapping(() => client.handleSend(state, params)),
   handleRequest: (state, params) => trapping(() => client.handleRequest(state, params)),
+};
+export const timersClient: typeof timer = {
+  handleTimer: (state, params) => trapping(() => timer.handleTimer(state, params)),
 };
