@@ -7,11 +7,15 @@ import type {
   ComponentInterface,
   WitFunction,
 } from "../executor/wit-type.ts";
-import type { Handler, HostFunction } from "./handler.ts";
+import { environment } from "./environment.ts";
+import { filesystem } from "./filesystem.ts";
+import { effectOf, type Handler, type HostFunction } from "./handler.ts";
+import { httpClient } from "./http-client.ts";
 import { messageServer } from "./message-server.ts";
 import { plugin } from "./plugin.ts";
 import { grantName } from "./plugin-grant.ts";
 import { guarded, readPlugin } from "./plugin-check.ts";
+import { process } from "./process.ts";
 import { random } from "./random.ts";
 import { runtime } from "./runtime.ts";
 import { checkArguments, findSignature, misfits } from "./signatures.ts";
@@ -26,6 +30,10 @@ export const HANDLERS: readonly Handler[] = [
   timing,
   random,
   store,
+  environment,
+  filesystem,
+  httpClient,
+  process,
   timers,
   plugin,
 ];
@@ -186,5 +194,9 @@ function typed(about: string, fn: HostFunction, signature: WitFunction): HostFun
     checkArguments(about, args, signature);
     return await fn.call(context, args);
   };
-  return { ...fn, call };
+  const effect: HostFunction["effect"] = (grant, args) => {
+    checkArguments(about, args, signature);
+    return effectOf(fn, grant, args);
+  };
+  return { ...fn, call, ...(typeof fn.effect === "function" ? { effect } : {}) };
 }

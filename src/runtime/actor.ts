@@ -21,6 +21,7 @@ import {
   logOf,
   pluginsOf,
   sealEventsOf,
+  settingsOf,
   shardAtBirth,
   shardOf,
   type Environment,
@@ -67,6 +68,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       plugins: pluginsOf(environment),
       log: logOf(environment),
       sealEvents: sealEventsOf(environment),
+      // Every hop is the handler's to judge, and no shared cache may answer for a server.
+      fetch: (url, init, signal) =>
+        fetch(url, { ...init, signal, redirect: "manual", cache: "no-store" } as RequestInit),
+      settings: settingsOf(environment),
       peer: (id) => actorStub(environment, id),
     };
     if (this.#isBorn()) this.#wake();

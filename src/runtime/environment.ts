@@ -63,6 +63,28 @@ export interface Shard {
   checkpoints: Checkpoints;
 }
 
+/** Before the names of variables that actors may be let read, and of secrets that they may be let send. */
+const ACTOR_ENV = "ACTOR_ENV_";
+const ACTOR_SECRET = "ACTOR_SECRET_";
+
+/** What the operator set for actors. Nothing else of the Worker's bindings can be asked for by any name. */
+export interface Settings {
+  variables: ReadonlyMap<string, string>;
+  secrets: ReadonlyMap<string, string>;
+}
+
+export function settingsOf(environment: Environment): Settings {
+  const after = (prefix: string): ReadonlyMap<string, string> =>
+    new Map(
+      Object.entries(environment).flatMap(([name, value]: [string, unknown]) =>
+        name.startsWith(prefix) && typeof value === "string"
+          ? [[name.slice(prefix.length), value] as const]
+          : [],
+      ),
+    );
+  return { variables: after(ACTOR_ENV), secrets: after(ACTOR_SECRET) };
+}
+
 /** One per isolate and key: importing a key costs more than signing with it. */
 const logs = new Map<string, Log>();
 

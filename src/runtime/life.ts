@@ -4,6 +4,8 @@
 import { digestText } from "../chain/cid.ts";
 import type { Ledger } from "../chain/ledger.ts";
 import type { Executor } from "../executor/executor.ts";
+import type { Services } from "../handlers/handler.ts";
+import { Secrets } from "../handlers/secrets.ts";
 import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import type { Plugins } from "../handlers/plugins.ts";
 import type { Registry } from "../handlers/registry.ts";
@@ -18,10 +20,12 @@ import { Control } from "./control.ts";
 import { Cell } from "./record/cell.ts";
 import type { Checkpoints } from "./record/checkpoints.ts";
 import type { Blocks } from "./record/content.ts";
+import type { Settings } from "./environment.ts";
 import type { Directory } from "./directory.ts";
 import { Eraser } from "./record/eraser.ts";
 import { Feeder } from "./record/feeder.ts";
 import { Followers } from "./record/followers.ts";
+import { FileTree } from "./files/file-tree.ts";
 import { readGenesis, type Genesis } from "./birth/genesis.ts";
 import { History } from "./record/history.ts";
 import { Idempotency } from "./mail/idempotency.ts";
@@ -64,6 +68,8 @@ export interface Surroundings {
   segments: D1Segments;
   /** See Sealer. */
   sealEvents: number;
+  settings: Settings;
+  fetch: Services["fetch"];
   peer: (id: string) => ActorRpc;
 }
 
@@ -76,6 +82,7 @@ export class Life {
   readonly control: Control;
   readonly genesis: Genesis;
   readonly notary: Notary;
+  readonly #sql: SqlStorage;
   readonly #genesisBlock: Uint8Array;
   readonly #around: Surroundings;
   readonly #mailbox: Mailbox;
@@ -93,6 +100,7 @@ export class Life {
   constructor(storage: DurableObjectStorage, id: string, around: Surroundings) {
     const { sql } = storage;
     this.id = id;
+    this.#sql = sql;
     this.#around = around;
     this.journal = new Journal(storage, id);
     this.journal.open();
@@ -228,6 +236,8 @@ export class Life {
     const around = this.#around;
     const grants = this.genesis.permissions.held;
     const registry = around.plugins.livingRegistry(around.registry, grants);
+    const { variables, secrets: values } = around.settings;
+    const secrets = new Secrets(values, this.genesis.salt);
     return new Runner({
       ...this.#records(),
       outbox: this.#outbox,
@@ -239,9 +249,10 @@ export class Life {
       limits: this.genesis.limits,
       grants,
       pureGrants: registry.pureGrants(grants),
+      files: new FileTree(this.#sql),
       services: (turn, waiting) => {
-        const { journal } = this;
-        return servicesFor({ ...around, journal, timers: this.#timers, waiting }, turn);
+        const given = { journal: this.journal, timers: this.#timers, waiting, variables, secrets };
+        return servicesFor({ ...around, ...given }, turn);
       },
       settled: () => {
         this.#feeder.poke();

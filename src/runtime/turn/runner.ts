@@ -257,10 +257,11 @@ export class Runner {
 
   /** Inside the transaction that ends the turn: what becomes true together with it. */
   #record({ seq, key, about }: Message, end: TurnRecord): void {
-    const { cell, journal, mailbox, outbox, idempotency, timers } = this.#parts;
+    const { cell, journal, mailbox, outbox, idempotency, files, timers } = this.#parts;
     if (cell.get("openTurn") != null) cell.set("openTurn", null);
     if (seq !== null) mailbox.settle(seq);
     if (key !== null) idempotency.keep("request", key, end.seq);
+    if (end.files.size > 0) files.apply(end.files, end.seq);
     if (end.committed) outbox.add(end.sends, { turn: end.turn, cause: end.seq });
     if (end.committed) timers.apply(end.timers, journal.head);
     if (end.data !== null) {

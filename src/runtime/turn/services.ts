@@ -6,6 +6,7 @@ import { Link } from "../../chain/value.ts";
 import { err, failed, ok, type ChainView, type Services } from "../../handlers/handler.ts";
 import type { Timers } from "../timers/timers.ts";
 import { waitUntil } from "../timers/wait.ts";
+import type { Secrets } from "../../handlers/secrets.ts";
 import type { LabelledStores } from "../../store/labels.ts";
 import type { Journal } from "../record/journal.ts";
 import type { ActorRpc } from "../protocol.ts";
@@ -14,6 +15,9 @@ import type { Intent, TurnParts } from "./turn-parts.ts";
 interface ServiceParts {
   journal: Journal;
   stores: LabelledStores;
+  variables: ReadonlyMap<string, string>;
+  secrets: Secrets;
+  fetch: Services["fetch"];
   timers: Timers;
   peer: (id: string) => ActorRpc;
   /** The actors whose turns wait for the one that asks. */
@@ -27,10 +31,16 @@ export function servicesFor(
   parts: ServiceParts,
   turn: Parameters<TurnParts["services"]>[0],
 ): Services {
-  const { journal, stores, timers } = parts;
+  const { journal, stores, variables, secrets, fetch, timers } = parts;
   const nowMs = (): number => journal.nowMs();
   return {
     stores,
+    variables,
+    secrets,
+    fetch,
+    get files() {
+      return turn.files;
+    },
     send: (to, body) => turn.addSend({ to, body }),
     request: (to, body, callId) => request(parts, { to, body, callId, cause: turn.intent }),
     chain: (limit) => chainView(journal, newest(journal, limit)),

@@ -12,11 +12,20 @@ import type {
 } from "../../executor/executor.ts";
 import { withoutLinks } from "../../executor/wit-links.ts";
 import type { WitType } from "../../executor/wit-type.ts";
-import { err, failed, ok, type CallContext, type HandlerAnswer } from "../../handlers/handler.ts";
+import {
+  effectOf,
+  err,
+  failed,
+  ok,
+  type CallContext,
+  type HandlerAnswer,
+} from "../../handlers/handler.ts";
 import type { FoundFunction } from "../../handlers/registry.ts";
 import { assert, ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { RecordedCall } from "../../replay/recorded-turn.ts";
 import { Divergence, Transcript } from "../../replay/transcript.ts";
+import { FileDraft } from "../files/file-draft.ts";
+import type { Change } from "../files/file-tree.ts";
 import { PendingTimers } from "../timers/pending-timers.ts";
 import { TurnPages } from "./turn-pages.ts";
 import type { Intent, Interrupted, Message, PendingSend, TurnParts } from "./turn-parts.ts";
@@ -43,10 +52,13 @@ export class TurnDoor {
   readonly #message: Message;
   readonly #turn: number;
   #open = true;
+  /** Made for the first call that asks for it. */
+  #over: AbortController | undefined;
   #busy = false;
   #calls = 0;
   readonly #pages: TurnPages;
   #sends: PendingSend[] = [];
+  #files: FileDraft | undefined;
   readonly timers = new PendingTimers();
   /** When the turn will be cut, ms since the epoch. */
   readonly endsMs: number;
@@ -83,6 +95,15 @@ export class TurnDoor {
     return this.#sends;
   }
 
+  /** The actor's files as this turn sees them. */
+  get files(): FileDraft {
+    return (this.#files ??= new FileDraft(this.#parts.files));
+  }
+
+  get fileChanges(): ReadonlyMap<string, Change> {
+    return this.#files?.changes ?? new Map<string, Change>();
+  }
+
   /** The effect that is under way: what it causes elsewhere names this event. */
   get intent(): Intent {
     assert(this.#intent !== undefined, "an effect has an intent");
@@ -91,6 +112,7 @@ export class TurnDoor {
 
   close(): void {
     this.#open = false;
+    this.#over?.abort();
   }
 
   /** Throws where an effect happened and storage did not take its outcome: then nothing may be closed. */
@@ -173,11 +195,12 @@ export class TurnDoor {
       callId: `${this.#parts.journal.actor}/${this.#turn}/${++this.#calls}`,
       grant: this.#parts.grants[handler] ?? null,
       services: this.#parts.services(this, this.#message.waiting),
+      turnOver: () => (this.#over ??= new AbortController()).signal,
     };
     const recorded = this.#compare(() => this.#transcript.take({ about, args }));
     if (this.#divergence !== undefined) return { abort: broken(this.#divergence.message) };
     if (recorded !== undefined) return await this.#answerAgain(recorded, found, context);
-    if (fn.effect === "local") {
+    if (effectOf(fn, context.grant, args) === "local") {
       const { outcome, result, recorded } = await fn.call(context, args);
       this.#pages.add({ about, args, outcome, result: recorded ?? result });
       return { outcome, result };
@@ -201,7 +224,8 @@ export class TurnDoor {
       assert(intent !== undefined, "the intent of an open turn is not sealed");
       this.#intent = { seq, event: intent.cid };
       // Cut off in between, nobody knows whether it happened: the effect's class says what may be done.
-      const effect = fn.effect === "unsafe" ? UNKNOWN : () => fn.call(context, given);
+      const isUnsafe = effectOf(fn, context.grant, given) === "unsafe";
+      const effect = isUnsafe ? UNKNOWN : () => fn.call(context, given);
       return await this.#conclude(seq, about, await effect());
     }
     const { outcome, time } = answer;

@@ -3,12 +3,14 @@
 import type { Cause, MessageKind } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
 import type { Executor, ModuleSetRef } from "../../executor/executor.ts";
+import type { Files } from "../../handlers/filesystem.ts";
 import type { HandlerAnswer, Services } from "../../handlers/handler.ts";
 import type { Registry } from "../../handlers/registry.ts";
 import type { RecordedCalls } from "../../replay/recorded-turn.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import type { MessageKey } from "../mail/idempotency.ts";
+import type { Change, FileTree } from "../files/file-tree.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Limits } from "../../manifest/limits.ts";
 import type { PendingTimers, TimerChange } from "../timers/pending-timers.ts";
@@ -43,6 +45,7 @@ export interface TurnParts {
   grants: Readonly<Record<string, Value>>;
   /** Those of them that the isolate needs. */
   pureGrants: Readonly<Record<string, Value>>;
+  files: FileTree;
   /** `waiting`: the actors whose turns wait for this one, besides its own. */
   services(
     turn: {
@@ -50,6 +53,7 @@ export interface TurnParts {
       readonly timers: PendingTimers;
       readonly intent: Intent;
       readonly endsMs: number;
+      readonly files: Files;
     },
     waiting: readonly string[],
   ): Services;
@@ -82,6 +86,8 @@ export interface TurnRecord {
   seq: number;
   committed: boolean;
   sends: readonly PendingSend[];
+  /** What becomes of the actor's files, by path; empty unless committed. */
+  files: ReadonlyMap<string, Change>;
   timers: readonly TimerChange[];
   /** The argument of `runtime.shutdown` if the guest called it, an option; null: it did not. */
   data: Value;

@@ -12,7 +12,7 @@ import type { Divergence } from "../../replay/transcript.ts";
 import type { Draft } from "../record/journal.ts";
 import type { EventRef } from "../protocol.ts";
 import { TurnDoor } from "./turn-door.ts";
-import type { Interrupted, Message, TurnParts } from "./turn-parts.ts";
+import type { Interrupted, Message, TurnParts, TurnRecord } from "./turn-parts.ts";
 
 /** The recorded end of a turn. */
 export type TurnEnd = { event: EventRef } & (
@@ -150,8 +150,8 @@ export class Turn {
       });
       if (changed) cell.setState(state);
       const data = shutdown === undefined ? null : [shutdown];
-      const { turn } = this.#door;
-      this.#parts.onEnd({ turn, seq: committed.seq, committed: true, sends, timers, data });
+      const { turn, fileChanges: files } = this.#door;
+      this.#parts.onEnd({ turn, seq: committed.seq, committed: true, sends, files, timers, data });
       return committed;
     });
     return { kind: "committed", event: ref(event), result };
@@ -186,7 +186,7 @@ export class Turn {
     return await this.#flush(values, calls, (message) => {
       const closed = journal.append(draft(message));
       const { turn } = this.#door;
-      const nothing = { sends: [], timers: [], data: null };
+      const nothing = { sends: [], files: UNCHANGED, timers: [], data: null };
       this.#parts.onEnd({ turn, seq: closed.seq, committed: false, ...nothing });
       return ref(closed);
     });
@@ -209,6 +209,8 @@ export class Turn {
 
 /** Guests export it as `theater:simple/actor`. */
 export const INIT = "theater:simple/actor#init";
+
+const UNCHANGED: TurnRecord["files"] = new Map();
 
 const diverged = ({ message }: Divergence) =>
   ({ failure: "lost", code: "diverged", message }) as const;
