@@ -75,9 +75,9 @@ export interface Services {
   /** Waits for the answer of another actor's turn. */
   request(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
   /** The chain up to now, oldest first, at most `limit` events. */
-  chain(limit: number): ChainView;
+  chain(limit: number): Promise<ChainView>;
   /** The view that was recorded so, once more. */
-  chainAgain(recorded: Value): ChainView;
+  chainAgain(recorded: Value): Promise<ChainView>;
   /** What the turn sets and takes back is real with its commit. By the WIT types of `theater:edge/timers`. */
   timers: {
     schedule(name: string, plan: Value, body: Uint8Array): HandlerAnswer;
@@ -109,6 +109,8 @@ export interface ChainView {
 export interface Handler {
   /** `[[handler]] type = "…"`. */
   type: string;
+  /** What an actor with it may do, as the end of "It may …". */
+  may?: string;
   /** Interfaces it provides to the guest. */
   imports: readonly string[];
   /**
@@ -118,7 +120,7 @@ export interface Handler {
   wit?: string;
   /** Interfaces through which it calls the guest. */
   exports: readonly string[];
-  /** Keys of its `[[handler]]` table besides `type`, in snake_case; the parsed form is the grant. */
+  /** Keys of its `[[handler]]` table besides `type`, in snake_case; the parsed form, in camelCase, is the grant. */
   config: z.ZodType<Value>;
   /**
    * Where a manifest may have several tables of the type: what genesis calls each one's grant,

@@ -19,6 +19,7 @@ const NOT_AN_ID = "not an actor id: ids have 32 characters of a-z and 2-7";
 
 export const messageServer: Handler = {
   type: "message-server",
+  may: "take messages, and send to and ask any actor",
   imports: [HOST],
   exports: ["theater:simple/message-server-client"],
   config: z.strictObject({}),

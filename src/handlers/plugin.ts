@@ -44,6 +44,7 @@ const config = z
 /** What all such grants have in common. The functions of one are in `servedPlugin`. */
 export const plugin: Handler = {
   type: "plugin",
+  may: "use a plug-in in another Worker",
   imports: [],
   exports: [],
   config,

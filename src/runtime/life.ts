@@ -251,7 +251,8 @@ export class Life {
       pureGrants: registry.pureGrants(grants),
       files: new FileTree(this.#sql),
       services: (turn, waiting) => {
-        const given = { journal: this.journal, timers: this.#timers, waiting, variables, secrets };
+        const { journal, history } = this;
+        const given = { journal, history, timers: this.#timers, waiting, variables, secrets };
         return servicesFor({ ...around, ...given }, turn);
       },
       settled: () => {

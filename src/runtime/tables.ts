@@ -81,6 +81,7 @@ export const TABLES = `
     first INTEGER NOT NULL,
     last_cid BLOB NOT NULL,
     key TEXT NOT NULL,
+    stretches TEXT NOT NULL,
     in_ledger INTEGER NOT NULL
   ) STRICT;
 

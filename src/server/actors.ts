@@ -60,7 +60,7 @@ const start: Route = {
     const input = {
       manifest: checkedManifest(manifest),
       initState: typeof initState === "string" ? checkedState(initState) : null,
-      ...(variables == null ? {} : { variables }),
+      ...(variables == null ? {} : { variables: checkedManifest(variables) }),
       parent: parent ?? null,
       principal: call.principal,
       ...(idempotency === undefined ? {} : { idempotency }),

@@ -8,12 +8,13 @@ import { sha256 } from "../../chain/hash.ts";
 import type { Plugins } from "../../handlers/plugins.ts";
 import type { Registry } from "../../handlers/registry.ts";
 import { Link } from "../../chain/value.ts";
-import { concat, fromUtf8, toUtf8 } from "../../lib/bytes.ts";
+import { concat, fromUtf8 } from "../../lib/bytes.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
 import { checkFit } from "../../manifest/fit.ts";
 import { readManifest, type Manifest } from "../../manifest/manifest.ts";
 import { permissionsAtBirth, type Permissions } from "../../manifest/permissions.ts";
 import { readTable, resolvedManifest } from "../../manifest/toml.ts";
+import { variablesFor } from "../../manifest/variables.ts";
 import type { ContentStore } from "../../store/store.ts";
 import type { Started, StartInput } from "../actors.ts";
 import { reached, settled } from "../answers.ts";
@@ -52,7 +53,7 @@ export class Starter {
   async start(input: StartInput): Promise<Started> {
     const { births, references, registry, plugins, actor } = this.#parts;
     const initState = await this.#initState(input);
-    const variables = variablesOf(input, initState);
+    const variables = variablesFor(input.manifest, initState, input.variables ?? {});
     const { manifest, table } = readManifest(input.manifest, registry, variables);
     const parent = input.parent === null ? null : await this.#parent(input.parent);
     const asking = { ...manifest, handlers: await plugins.pin(manifest.handlers) };
@@ -116,22 +117,6 @@ export class Starter {
       limits: manifest.limits,
       parent: parent?.cause ?? null,
     });
-  }
-}
-
-/** What `{{…}}` in the manifest may name: the initial state where it is a JSON object, and what is given. */
-function variablesOf({ manifest, variables }: StartInput, initState: Uint8Array | null): unknown {
-  const text = typeof manifest === "string" ? manifest : JSON.stringify(manifest);
-  if (!text.includes("{{")) return {}; // an initial state of a megabyte is not parsed for nothing
-  return { ...jsonObject(initState), ...variables };
-}
-
-function jsonObject(state: Uint8Array | null): object {
-  try {
-    const value: unknown = state === null ? {} : JSON.parse(toUtf8(state));
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
-  } catch {
-    return {};
   }
 }
 
