@@ -74,6 +74,14 @@ export interface Services {
   send(to: string, body: Uint8Array): HandlerAnswer;
   /** Waits for the answer of another actor's turn. */
   request(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
+  /** Requests that earlier turns, or this one, left without an answer. What is done to them leaves with the commit. */
+  requests: {
+    list(): HandlerAnswer;
+    respond(id: string, reply: Uint8Array): HandlerAnswer;
+    cancel(id: string): HandlerAnswer;
+    /** Leaves again what `respond` or, with null, `cancel` left in the turn that goes on. */
+    again(id: string, reply: Uint8Array | null): void;
+  };
   /** The chain up to now, oldest first, at most `limit` events. */
   chain(limit: number): Promise<ChainView>;
   /** The view that was recorded so, once more. */

@@ -119,9 +119,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     return await answer(async () => ({ event: await this.#alive().admission.send(message) }));
   }
 
-  async request(
-    message: MessageInput,
-  ): Promise<Answer<{ reply: Uint8Array | null; event: EventRef }>> {
+  async request(message: MessageInput): Promise<Answer<{ reply: Uint8Array; event: EventRef }>> {
     return await answer(async () => await this.#alive().admission.request(message));
   }
 

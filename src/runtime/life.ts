@@ -22,6 +22,7 @@ import type { Checkpoints } from "./record/checkpoints.ts";
 import type { Blocks } from "./record/content.ts";
 import type { Settings } from "./environment.ts";
 import type { Directory } from "./directory.ts";
+import { Deferred } from "./mail/deferred.ts";
 import { Eraser } from "./record/eraser.ts";
 import { Feeder } from "./record/feeder.ts";
 import { Followers } from "./record/followers.ts";
@@ -89,6 +90,7 @@ export class Life {
   readonly #outbox: Outbox;
   readonly #feeder: Feeder;
   readonly #idempotency: Idempotency;
+  readonly #deferred: Deferred;
   readonly #runner: Runner;
   readonly #eraser: Eraser;
   readonly #sealer: Sealer;
@@ -115,6 +117,7 @@ export class Life {
     this.#mailbox = new Mailbox(sql);
     this.#outbox = new Outbox(sql, this.journal, around.peer);
     this.#idempotency = new Idempotency(sql);
+    this.#deferred = new Deferred(sql, this.journal, this.#idempotency);
     this.#timers = this.#makeTimers(sql);
     const acknowledged = this.cell.get("acknowledged") ?? -1;
     this.#feeder = new Feeder(this.journal, this.history, around.ledger, acknowledged, (error) =>
@@ -175,6 +178,7 @@ export class Life {
     this.journal.onUndone = () => {
       this.#alarm.forget();
       this.#timers.forget();
+      this.#deferred.forget();
     };
     this.#mailbox.open(this.journal);
     this.#alarm.open();
@@ -191,7 +195,11 @@ export class Life {
       this.#eraser.isPending ||
       this.#sealer.isPending ||
       this.#listing.isPending;
-    return new Alarm({ storage, isPending, timerMs: () => this.#timerMs() });
+    const timerMs = (): number | undefined => {
+      const dueMs = Math.min(this.#timerMs() ?? Infinity, this.#deferred.nextDueMs ?? Infinity);
+      return dueMs === Infinity ? undefined : dueMs;
+    };
+    return new Alarm({ storage, isPending, timerMs });
   }
 
   #makeTimers(sql: SqlStorage): Timers {
@@ -225,6 +233,7 @@ export class Life {
       idempotency: this.#idempotency,
       content: around.blocks,
       limits: this.genesis.limits,
+      deferred: this.#deferred,
       grants: this.genesis.permissions.held,
       feeder: this.#feeder,
       run: () => this.#runner.start(),
@@ -255,7 +264,12 @@ export class Life {
         const given = { journal, history, timers: this.#timers, waiting, variables, secrets };
         return servicesFor({ ...around, ...given }, turn);
       },
+      deferred: this.#deferred,
+      halted: () => {
+        if (this.cell.status === "stopped") this.#deferred.abandon();
+      },
       settled: () => {
+        this.#deferred.wake();
         this.#feeder.poke();
         if (this.#outbox.nextDueMs() !== undefined) {
           void this.#outbox.deliver().catch(() => undefined);
@@ -315,7 +329,7 @@ export class Life {
   async onAlarm(): Promise<void> {
     await this.#alarm.handle(async () => {
       this.#runner.start(); // timers and messages do not wait for the ledger
-      await Promise.allSettled([this.#outbox.deliver(), this.feed()]);
+      await Promise.allSettled([this.#deferred.expire(), this.#outbox.deliver(), this.feed()]);
       await this.#seal();
       this.#noteAcknowledged(); // so that the next life knows that nothing is pending
       // An object with a request in it stays in memory: so wait, but not so long that all else waits too.

@@ -160,7 +160,7 @@ export class Theater implements Actors {
   request(
     id: string,
     message: MessageInput,
-  ): Promise<Answer<{ reply: Uint8Array | null; event: EventRef }>> {
+  ): Promise<Answer<{ reply: Uint8Array; event: EventRef }>> {
     return reached(() => this.#actor(id).request(message));
   }
 

@@ -24,11 +24,19 @@ import type { FoundFunction } from "../../handlers/registry.ts";
 import { assert, ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { RecordedCall } from "../../replay/recorded-turn.ts";
 import { Divergence, Transcript } from "../../replay/transcript.ts";
+import type { TurnMail } from "../mail/turn-mail.ts";
 import { FileDraft } from "../files/file-draft.ts";
 import type { Change } from "../files/file-tree.ts";
 import { PendingTimers } from "../timers/pending-timers.ts";
 import { TurnPages } from "./turn-pages.ts";
-import type { Intent, Interrupted, Message, PendingSend, TurnParts } from "./turn-parts.ts";
+import type {
+  Intent,
+  Interrupted,
+  Message,
+  PendingSend,
+  TurnActs,
+  TurnParts,
+} from "./turn-parts.ts";
 
 /** Sends of one turn: they are committed in one transaction. */
 const SENDS_MAX = 1_000;
@@ -47,7 +55,7 @@ class DoorStub extends RpcTarget implements TurnHost {
   }
 }
 
-export class TurnDoor {
+export class TurnDoor implements TurnActs {
   readonly #parts: TurnParts;
   readonly #message: Message;
   readonly #turn: number;
@@ -81,6 +89,10 @@ export class TurnDoor {
     this.#transcript = new Transcript(interrupted?.calls ?? []);
     this.#resumed = interrupted?.resumed ?? 0;
     this.endsMs = Date.now() + parts.limits.turnMs;
+  }
+
+  get mail(): TurnMail {
+    return this.#parts.mail;
   }
 
   get turn(): number {
