@@ -39,6 +39,7 @@ CREATE TABLE segment (
   first INTEGER NOT NULL CHECK (first >= 0 AND first <= last),
   last_cid BLOB NOT NULL CHECK (length(last_cid) = 32),
   r2_key TEXT NOT NULL,
+  stretches TEXT NOT NULL DEFAULT '[]', -- where in that object events begin; see src/chain/stretches.ts
   PRIMARY KEY (actor, last)
 ) STRICT, WITHOUT ROWID;
 
