@@ -112,6 +112,7 @@ export interface ChainView {
   }[];
 }
 
+/** See docs/plugins.md for one that is made from scratch. */
 export interface Handler {
   /** `[[handler]] type = "…"`. */
   type: string;
@@ -119,10 +120,20 @@ export interface Handler {
   may?: string;
   /** Interfaces it provides to the guest. */
   imports: readonly string[];
+  /**
+   * Of a plug-in: the text of the interfaces that it provides, one WIT package without worlds. Its functions
+   * all give `result<…, string>`. Built-in handlers have theirs in wit/.
+   */
+  wit?: string;
   /** Interfaces through which it calls the guest. */
   exports: readonly string[];
   /** Keys of its `[[handler]]` table besides `type`, in snake_case; the parsed form, in camelCase, is the grant. */
   config: z.ZodType<Value>;
+  /**
+   * Where a manifest may have several tables of the type: what genesis calls each one's grant,
+   * `<type>:<something>`. Otherwise the grant is called as the type is.
+   */
+  grantName?: (grant: Value) => string;
   /**
    * What two grants both allow, as a child may have what its parent holds and its manifest asks for. Never
    * more than either, idempotent, and in meaning commutative. `narrow.ts` has what most need.

@@ -40,7 +40,6 @@ export const runtime: Handler = {
       effect: "local",
       call: async ({ services }) => shown(await services.chain(CHAIN_EVENTS_MAX)),
       recall: async (chainAgain, recorded) => shown(await chainAgain(recorded)).result,
-      recall: async (chainAgain, recorded) => shown(await chainAgain(recorded)).result,
     },
   },
 };

@@ -7,6 +7,8 @@ import type { Executor } from "../executor/executor.ts";
 import type { Services } from "../handlers/handler.ts";
 import { Secrets } from "../handlers/secrets.ts";
 import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
+import type { Plugins } from "../handlers/plugins.ts";
+import type { Registry } from "../handlers/registry.ts";
 import type { LabelledStores } from "../store/labels.ts";
 import type { ContentStore } from "../store/store.ts";
 import type { Archive } from "../chain/archive.ts";
@@ -59,6 +61,8 @@ export interface Surroundings {
   births: Births;
   stores: LabelledStores;
   executor: Executor;
+  registry: Registry;
+  plugins: Plugins;
   log: Log;
   checkpoints: Checkpoints;
   archive: Archive;
@@ -222,6 +226,7 @@ export class Life {
   #makeAdmission(): Admission {
     const around = this.#around;
     return new Admission({
+      registry: around.registry,
       journal: this.journal,
       cell: this.cell,
       mailbox: this.#mailbox,
@@ -238,6 +243,8 @@ export class Life {
 
   #makeRunner(): Runner {
     const around = this.#around;
+    const grants = this.genesis.permissions.held;
+    const registry = around.plugins.livingRegistry(around.registry, grants);
     const { variables, secrets: values } = around.settings;
     const secrets = new Secrets(values, this.genesis.salt);
     return new Runner({
@@ -245,10 +252,12 @@ export class Life {
       outbox: this.#outbox,
       timers: this.#timers,
       executor: around.executor,
+      registry,
       content: around.blocks,
       modules: moduleSetRef(around.content, this.genesis.modules),
       limits: this.genesis.limits,
-      grants: this.genesis.permissions.held,
+      grants,
+      pureGrants: registry.pureGrants(grants),
       files: new FileTree(this.#sql),
       services: (turn, waiting) => {
         const { journal, history } = this;
@@ -329,7 +338,7 @@ export class Life {
   }
 
   summary(): ActorSummary {
-    const { name, component, manifest } = this.genesis;
+    const { name, component, manifest, permissions } = this.genesis;
     return {
       id: this.id,
       name,
@@ -337,6 +346,7 @@ export class Life {
       manifest: digestText(manifest),
       status: this.cell.status,
       parent: this.cell.get("parent") ?? null,
+      handlers: Object.keys(permissions.held),
       head: this.journal.headRef(),
       ledgerSeq: this.#feeder.acknowledged,
       turns: this.journal.lastTurn(),

@@ -2,7 +2,7 @@
 // message was not admitted. What is admitted is acknowledged only after its events are on disk.
 
 import { Link, type Value } from "../../chain/value.ts";
-import { checkDriven } from "../../handlers/registry.ts";
+import type { Registry } from "../../handlers/registry.ts";
 import { toHex, toUtf8 } from "../../lib/bytes.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
 import { RecordedError } from "../answers.ts";
@@ -30,6 +30,7 @@ interface AdmissionParts {
   limits: Limits;
   deferred: Deferred;
   grants: Grants;
+  registry: Registry;
   feeder: Feeder;
   run: () => void;
   endOfOpenTurn: () => Promise<TurnEnd>;
@@ -190,8 +191,8 @@ export class Admission {
 
   /** Throws `missing-handler`, `wrong-state`, `too-large`, `busy` or `unavailable`. */
   #check(about: string, body: Uint8Array): void {
-    const { cell, limits, grants, mailbox, feeder } = this.#parts;
-    checkDriven(about, grants);
+    const { cell, limits, grants, registry, mailbox, feeder } = this.#parts;
+    registry.checkDriven(about, grants);
     const status = cell.get("status");
     if (status === "stopped" || status === "failed") {
       const reason = cell.get("reason");

@@ -11,7 +11,7 @@ import { Link, type Value } from "../../chain/value.ts";
 import type { ComponentDescription } from "../../executor/wit-type.ts";
 import type { Executor } from "../../executor/executor.ts";
 import type { ChainView } from "../../handlers/handler.ts";
-import { findHostFunction } from "../../handlers/registry.ts";
+import type { Registry } from "../../handlers/registry.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import { ChainReplay, type ChainReplayParts, type Place } from "../../replay/replay-chain.ts";
 import type { RecordedEvent } from "../../replay/recorded-turn.ts";
@@ -25,6 +25,7 @@ import { Blocks } from "./content.ts";
 
 interface Parts {
   audit: AuditReader;
+  registry: Registry;
   executor: Executor;
   content: ContentStore;
   /** The actor's own raw blocks. */
@@ -115,7 +116,7 @@ async function report(
 /** What the actor's genesis says, and how to read the rest of its chain. */
 async function partsOf(
   id: string,
-  { audit, executor, content, blocks }: Parts,
+  { audit, registry, executor, content, blocks }: Parts,
 ): Promise<ChainReplayParts> {
   const earlier = async (seq: number): Promise<RecordedEvent | undefined> => {
     const { entries } = await audit.page(id, { from: seq, to: seq, types: [], limit: 1 });
@@ -136,7 +137,7 @@ async function partsOf(
     grants: permissions.held,
     stateBytesMax: limits.stateBytes,
     read: (link) => own.get(link),
-    functions: (about) => findHostFunction(about)?.fn,
+    functions: (about) => registry.findHostFunction(about)?.fn,
     chainAgain: (recorded) => viewAgain(audit, id, recorded),
     earlier,
   };

@@ -65,11 +65,18 @@ export class Turn {
   }
 
   async #execute(time: number): Promise<TurnOutput> {
-    const { cell, executor, modules, grants, limits } = this.#parts;
+    const { cell, executor, modules, pureGrants, limits } = this.#parts;
     const { about, params, seed } = this.#message;
     const state: Value = cell.state === null ? null : [cell.state];
     const args = about === INIT ? params : [state, params];
-    const input = { about, params: args, time, seed, grants, hostCallsMax: HOST_CALLS_MAX };
+    const input = {
+      about,
+      params: args,
+      time,
+      seed,
+      grants: pureGrants,
+      hostCallsMax: HOST_CALLS_MAX,
+    };
     const running = executor
       .run(modules, input, this.#door.stub())
       .then((output) => {
