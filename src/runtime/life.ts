@@ -294,7 +294,7 @@ export class Life {
   }
 
   summary(): ActorSummary {
-    const { name, component, manifest } = this.genesis;
+    const { name, component, manifest, permissions } = this.genesis;
     return {
       id: this.id,
       name,
@@ -302,6 +302,7 @@ export class Life {
       manifest: digestText(manifest),
       status: this.cell.status,
       parent: this.cell.get("parent") ?? null,
+      handlers: Object.keys(permissions.held),
       head: this.journal.headRef(),
       ledgerSeq: this.#feeder.acknowledged,
       turns: this.journal.lastTurn(),

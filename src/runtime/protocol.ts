@@ -33,6 +33,8 @@ export interface ActorSummary {
   manifest: string;
   status: ActorStatus;
   parent: string | null;
+  /** Types of the handlers that it was granted at its birth. */
+  handlers: readonly string[];
   head: EventRef;
   /** Highest seq that the ledger has acknowledged; -1 before the first. */
   ledgerSeq: number;

@@ -43,6 +43,7 @@ const actor: ActorSummary = {
   manifest: "bafk",
   status: "running",
   parent: null,
+  handlers: ["runtime"],
   head: refAt(0),
   ledgerSeq: -1,
   turns: 0,
