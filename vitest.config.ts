@@ -13,7 +13,19 @@ const platform = {
   bindings: { MIGRATIONS: migrations },
 };
 
+const tools = join(import.meta.dirname, "build/tools-actor.wasm");
 const probe = join(import.meta.dirname, "build/runtime-probe.wasm");
+
+/** What an operator sets for actors; test/runtime/environment.test.ts asks for it. */
+const settings = {
+  ACTOR_ENV_REGION: "eu",
+  ACTOR_ENV_APP_MODE: "test",
+  ACTOR_ENV_APP_TOKEN: "denied-value",
+  ACTOR_ENV_API_KEY: "a variable of the same name as a secret",
+  ACTOR_SECRET_API_KEY: 'sk-live-"quoted" & 0123456789',
+  ACTOR_SECRET_OTHER_KEY: "another-secret-value",
+  ACTOR_SECRET_SHORT: "short",
+};
 
 export default defineConfig({
   test: {
@@ -43,8 +55,10 @@ export default defineConfig({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
               ...platform,
+              bindings: { ...platform.bindings, ...settings },
               serviceBindings: {
                 PROBE: async () => new Response(await readFile(probe)),
+                TOOLS: async () => new Response(await readFile(tools)),
               },
             },
           }),
@@ -53,7 +67,11 @@ export default defineConfig({
           name: "runtime",
           isolate: false,
           include: ["test/runtime/*.test.ts"],
-          globalSetup: ["test/runtime/build-probe.ts"],
+          globalSetup: [
+            "test/runtime/build-probe.ts",
+            "test/runtime/build-tools.ts",
+            "test/runtime/origin-server.ts",
+          ],
           testTimeout: 30_000,
           setupFiles: ["test/support/migrate.ts"],
         },

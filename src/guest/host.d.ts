@@ -20,6 +20,7 @@ declare module "theater:simple/runtime" {
 declare module "theater:simple/message-server-host" {
   export function send(actorId: string, message: Uint8Array): void;
   export function request(actorId: string, message: Uint8Array): Bytes;
+  export function listOutstandingRequests(): string[];
   export function respondToRequest(requestId: string, response: Uint8Array): void;
   export function cancelRequest(requestId: string): void;
 }
@@ -74,4 +75,46 @@ declare module "theater:simple/random" {
   export function randomRange(min: number, max: number): number;
   export function randomFloat(): number;
   export function generateUuid(): string;
+}
+
+declare module "theater:simple/environment" {
+  export function getVar(name: string): string | null;
+  export function listVars(): [string, string][];
+  export function exists(name: string): boolean;
+}
+
+declare module "theater:simple/filesystem" {
+  export function readFile(path: string): Bytes;
+  export function writeFile(path: string, content: string): void;
+  export function listFiles(path: string): string[];
+  export function deleteFile(path: string): void;
+  export function createDir(path: string): void;
+  export function deleteDir(path: string): void;
+  export function pathExists(path: string): boolean;
+  export function executeCommand(dir: string, command: string, args: readonly string[]): unknown;
+  export function executeNixCommand(dir: string, command: string): unknown;
+}
+
+declare module "theater:simple/http-client" {
+  type Headers = readonly (readonly [string, string])[];
+  interface HttpRequest {
+    readonly method: string;
+    readonly uri: string;
+    readonly headers: Headers;
+    readonly body: Uint8Array | null;
+  }
+  interface HttpResponse {
+    readonly status: number;
+    readonly headers: Headers;
+    readonly body: Bytes | null;
+  }
+  export function sendHttp(request: HttpRequest): HttpResponse;
+}
+
+declare module "theater:simple/process" {
+  export function osSpawn(config: object): number;
+  export function osWriteStdin(pid: number, data: Uint8Array): number;
+  export function osStatus(pid: number): unknown;
+  export function osSignal(pid: number, signal: number): void;
+  export function osKill(pid: number): void;
 }

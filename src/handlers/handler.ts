@@ -8,6 +8,8 @@ import type { Value } from "../chain/value.ts";
 import type { HostCall } from "../executor/executor.ts";
 import type { PureFunctions } from "../executor/recorder.ts";
 import type { LabelledStores } from "../store/labels.ts";
+import type { Files } from "./filesystem.ts";
+import type { Secrets } from "./secrets.ts";
 
 /**
  * What a call does to the world, and so what may be done about it after a crash.
@@ -26,7 +28,8 @@ export interface HandlerAnswer {
 }
 
 export interface HostFunction {
-  effect: Effect;
+  /** Where it depends on the call, a pure function of the grant and the arguments. */
+  effect: Effect | ((grant: Value, args: readonly Value[]) => Effect);
   call(context: CallContext, args: readonly Value[]): Promise<HandlerAnswer>;
   /**
    * For a call that the chain has answered before, in a turn that runs once more: leaves for the commit
@@ -48,19 +51,41 @@ export interface CallContext {
   /** The effective configuration of the handler, from genesis. */
   grant: Value;
   services: Services;
+  /** Aborts when the turn has ended: nobody waits for the answer any more. */
+  turnOver(): AbortSignal;
+}
+
+/** What a call of the function with these arguments does to the world. */
+export function effectOf({ effect }: HostFunction, grant: Value, args: readonly Value[]): Effect {
+  return typeof effect === "function" ? effect(grant, args) : effect;
 }
 
 /** What the runtime does for handlers. */
 export interface Services {
   stores: LabelledStores;
+  /** What the operator set for actors to read, by name. */
+  variables: ReadonlyMap<string, string>;
+  secrets: Secrets;
+  /** The way out. Follows no redirect, and rejects when `signal` aborts. */
+  fetch(url: string, init: OutgoingInit, signal: AbortSignal): Promise<Response>;
+  /** The actor's own; what is changed becomes real with the commit. */
+  readonly files: Files;
   /** Leaves with the commit. */
   send(to: string, body: Uint8Array): HandlerAnswer;
   /** Waits for the answer of another actor's turn. */
   request(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
+  /** Requests that earlier turns, or this one, left without an answer. What is done to them leaves with the commit. */
+  requests: {
+    list(): HandlerAnswer;
+    respond(id: string, reply: Uint8Array): HandlerAnswer;
+    cancel(id: string): HandlerAnswer;
+    /** Leaves again what `respond` or, with null, `cancel` left in the turn that goes on. */
+    again(id: string, reply: Uint8Array | null): void;
+  };
   /** The chain up to now, oldest first, at most `limit` events. */
-  chain(limit: number): ChainView;
+  chain(limit: number): Promise<ChainView>;
   /** The view that was recorded so, once more. */
-  chainAgain(recorded: Value): ChainView;
+  chainAgain(recorded: Value): Promise<ChainView>;
   /** What the turn sets and takes back is real with its commit. By the WIT types of `theater:edge/timers`. */
   timers: {
     schedule(name: string, plan: Value, body: Uint8Array): HandlerAnswer;
@@ -69,6 +94,12 @@ export interface Services {
   };
   /** The turn's clock, ms since the epoch. `waitUntil` answers with an err where the turn ends before. */
   clock: { nowMs(): number; waitUntil(ms: number): Promise<HandlerAnswer> };
+}
+
+export interface OutgoingInit {
+  method: string;
+  headers: Headers;
+  body: Uint8Array | null;
 }
 
 export interface ChainView {
@@ -82,15 +113,28 @@ export interface ChainView {
   }[];
 }
 
+/** See docs/plugins.md for one that is made from scratch. */
 export interface Handler {
   /** `[[handler]] type = "…"`. */
   type: string;
+  /** What an actor with it may do, as the end of "It may …". */
+  may?: string;
   /** Interfaces it provides to the guest. */
   imports: readonly string[];
+  /**
+   * Of a plug-in: the text of the interfaces that it provides, one WIT package without worlds. Its functions
+   * all give `result<…, string>`. Built-in handlers have theirs in wit/.
+   */
+  wit?: string;
   /** Interfaces through which it calls the guest. */
   exports: readonly string[];
-  /** Keys of its `[[handler]]` table besides `type`, in snake_case; the parsed form is the grant. */
+  /** Keys of its `[[handler]]` table besides `type`, in snake_case; the parsed form, in camelCase, is the grant. */
   config: z.ZodType<Value>;
+  /**
+   * Where a manifest may have several tables of the type: what genesis calls each one's grant,
+   * `<type>:<something>`. Otherwise the grant is called as the type is.
+   */
+  grantName?: (grant: Value) => string;
   /**
    * What two grants both allow, as a child may have what its parent holds and its manifest asks for. Never
    * more than either, idempotent, and in meaning commutative. `narrow.ts` has what most need.
@@ -118,7 +162,11 @@ export const denied = (reason: string): HandlerAnswer => ({
 });
 /** A function of an interface that this version serves in part: components import interfaces whole. */
 export function unserved(what: string): HostFunction {
-  const reason = `unsupported: this version of Theater has no ${what}`;
+  return impossible(`unsupported: this version of Theater has no ${what}`);
+}
+
+/** A function that can only say why it does nothing. */
+export function impossible(reason: string): HostFunction {
   return { effect: "local", call: () => Promise.resolve(failed(reason)) };
 }
 

@@ -7,6 +7,8 @@ import { D1Ledger } from "../chain/d1-ledger.ts";
 import { D1Segments } from "../chain/d1-segments.ts";
 import { sha256 } from "../chain/hash.ts";
 import type { Ledger } from "../chain/ledger.ts";
+import type { PluginBinding } from "../handlers/plugin-service.ts";
+import { Plugins } from "../handlers/plugins.ts";
 import { fromUtf8 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { Checkpoints } from "./record/checkpoints.ts";
@@ -38,6 +40,19 @@ export interface Environment {
   THEATER_TOKEN_SHA256?: string;
 }
 
+/** Before the names of the bindings to plug-ins in other Workers. */
+const PLUGIN = "PLUGIN_";
+
+/** No other binding can be called by a plug-in's name. */
+export function pluginsOf(environment: Environment): Plugins {
+  const bindings = Object.entries(environment).flatMap(([name, binding]: [string, unknown]) =>
+    name.startsWith(PLUGIN) && typeof binding === "object" && binding !== null
+      ? [[name.slice(PLUGIN.length), binding as PluginBinding] as const]
+      : [],
+  );
+  return new Plugins(new Map(bindings));
+}
+
 export interface Shard {
   /** D1's rows alone. */
   rows: Ledger;
@@ -46,6 +61,28 @@ export interface Shard {
   /** Rows and archive as one. */
   ledger: Ledger;
   checkpoints: Checkpoints;
+}
+
+/** Before the names of variables that actors may be let read, and of secrets that they may be let send. */
+const ACTOR_ENV = "ACTOR_ENV_";
+const ACTOR_SECRET = "ACTOR_SECRET_";
+
+/** What the operator set for actors. Nothing else of the Worker's bindings can be asked for by any name. */
+export interface Settings {
+  variables: ReadonlyMap<string, string>;
+  secrets: ReadonlyMap<string, string>;
+}
+
+export function settingsOf(environment: Environment): Settings {
+  const after = (prefix: string): ReadonlyMap<string, string> =>
+    new Map(
+      Object.entries(environment).flatMap(([name, value]: [string, unknown]) =>
+        name.startsWith(prefix) && typeof value === "string"
+          ? [[name.slice(prefix.length), value] as const]
+          : [],
+      ),
+    );
+  return { variables: after(ACTOR_ENV), secrets: after(ACTOR_SECRET) };
 }
 
 /** One per isolate and key: importing a key costs more than signing with it. */

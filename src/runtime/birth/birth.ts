@@ -4,12 +4,13 @@
 import { sha256 } from "../../chain/hash.ts";
 import type { Value } from "../../chain/value.ts";
 import { toHex } from "../../lib/bytes.ts";
+import { readGenesis } from "./genesis.ts";
 import { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import { Journal } from "../record/journal.ts";
 import { Mailbox } from "../mail/mailbox.ts";
+import { FILE_TABLES } from "../files/file-tree.ts";
 import type { BirthInput } from "../protocol.ts";
-import { readGenesis } from "./genesis.ts";
 import { TABLES } from "../tables.ts";
 
 /** Throws what storage throws; nothing is stored then. */
@@ -33,10 +34,11 @@ function write(
   born: Omit<BirthInput, "initState"> & { id: string; params: Value; shard: number },
 ): void {
   const { id, genesis, params, createdMs, shard } = born;
-  const { parent } = readGenesis(genesis); // not as anyone says it
+  const { parent, permissions } = readGenesis(genesis); // not as anyone says it
   const journal = new Journal(storage, id);
   journal.transaction(() => {
     storage.sql.exec(TABLES);
+    if ("filesystem" in permissions.held) storage.sql.exec(FILE_TABLES);
     journal.appendGenesis({ block: genesis, digest: sha256(genesis) });
     const started = { reason: "created", attempt: 1 };
     journal.append({ type: "actor.started", about: "", turn: 0, fields: started });

@@ -56,13 +56,15 @@ export interface Genesis {
   /** What it may do, and what its children may. */
   permissions: Permissions;
   limits: Limits;
+  /** Random, and known only to who may read the chain. */
+  salt: Uint8Array;
   /** The event of its parent's chain that it comes from. */
   parent: Cause | null;
 }
 
 /** Throws `bad-block` for bytes that are no genesis payload. */
 export function readGenesis(block: Uint8Array): Genesis {
-  const { name, manifest, component, modules, grants, limits, parent } = decodePayload(
+  const { name, manifest, component, modules, grants, limits, parent, salt } = decodePayload(
     "actor.created",
     block,
   );
@@ -73,6 +75,7 @@ export function readGenesis(block: Uint8Array): Genesis {
     modules: modules.digest,
     permissions: grants as unknown as Permissions,
     limits: limits as unknown as Limits,
+    salt,
     parent,
   };
 }

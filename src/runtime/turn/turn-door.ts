@@ -13,21 +13,30 @@ import type {
 import { withoutLinks } from "../../executor/wit-links.ts";
 import type { WitType } from "../../executor/wit-type.ts";
 import {
+  effectOf,
   err,
   failed,
   ok,
   type CallContext,
   type HandlerAnswer,
-  type HostFunction,
 } from "../../handlers/handler.ts";
-import { findHostFunction, pureHandler } from "../../handlers/registry.ts";
-import { findSignature } from "../../handlers/signatures.ts";
+import type { FoundFunction } from "../../handlers/registry.ts";
 import { assert, ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { RecordedCall } from "../../replay/recorded-turn.ts";
 import { Divergence, Transcript } from "../../replay/transcript.ts";
+import type { TurnMail } from "../mail/turn-mail.ts";
+import { FileDraft } from "../files/file-draft.ts";
+import type { Change } from "../files/file-tree.ts";
 import { PendingTimers } from "../timers/pending-timers.ts";
 import { TurnPages } from "./turn-pages.ts";
-import type { Intent, Interrupted, Message, PendingSend, TurnParts } from "./turn-parts.ts";
+import type {
+  Intent,
+  Interrupted,
+  Message,
+  PendingSend,
+  TurnActs,
+  TurnParts,
+} from "./turn-parts.ts";
 
 /** Sends of one turn: they are committed in one transaction. */
 const SENDS_MAX = 1_000;
@@ -46,15 +55,18 @@ class DoorStub extends RpcTarget implements TurnHost {
   }
 }
 
-export class TurnDoor {
+export class TurnDoor implements TurnActs {
   readonly #parts: TurnParts;
   readonly #message: Message;
   readonly #turn: number;
   #open = true;
+  /** Made for the first call that asks for it. */
+  #over: AbortController | undefined;
   #busy = false;
   #calls = 0;
   readonly #pages: TurnPages;
   #sends: PendingSend[] = [];
+  #files: FileDraft | undefined;
   readonly timers = new PendingTimers();
   /** When the turn will be cut, ms since the epoch. */
   readonly endsMs: number;
@@ -79,6 +91,10 @@ export class TurnDoor {
     this.endsMs = Date.now() + parts.limits.turnMs;
   }
 
+  get mail(): TurnMail {
+    return this.#parts.mail;
+  }
+
   get turn(): number {
     return this.#turn;
   }
@@ -91,6 +107,15 @@ export class TurnDoor {
     return this.#sends;
   }
 
+  /** The actor's files as this turn sees them. */
+  get files(): FileDraft {
+    return (this.#files ??= new FileDraft(this.#parts.files));
+  }
+
+  get fileChanges(): ReadonlyMap<string, Change> {
+    return this.#files?.changes ?? new Map<string, Change>();
+  }
+
   /** The effect that is under way: what it causes elsewhere names this event. */
   get intent(): Intent {
     assert(this.#intent !== undefined, "an effect has an intent");
@@ -99,6 +124,7 @@ export class TurnDoor {
 
   close(): void {
     this.#open = false;
+    this.#over?.abort();
   }
 
   /** Throws where an effect happened and storage did not take its outcome: then nothing may be closed. */
@@ -138,7 +164,7 @@ export class TurnDoor {
   /** The isolate runs code made from untrusted bytes: what it claims to have answered is checked. */
   #keep(answered: readonly HostCall[]): void {
     for (const call of answered) {
-      const handler = pureHandler(call.about);
+      const handler = this.#parts.registry.pureHandler(call.about);
       const isGranted = handler !== undefined && Object.hasOwn(this.#parts.grants, handler);
       if (isGranted && Array.isArray(call.args) && Object.hasOwn(OUTCOMES, call.outcome)) {
         const isKnown = this.#compare(() => this.#transcript.takeAnswered(call));
@@ -171,7 +197,7 @@ export class TurnDoor {
   }
 
   async #answer(about: string, args: readonly Value[]): Promise<HostAnswer> {
-    const found = findHostFunction(about);
+    const found = this.#parts.registry.findHostFunction(about);
     if (found === undefined || !Object.hasOwn(this.#parts.grants, found.handler)) {
       return { abort: broken(`${about} is not granted`) };
     }
@@ -181,11 +207,12 @@ export class TurnDoor {
       callId: `${this.#parts.journal.actor}/${this.#turn}/${++this.#calls}`,
       grant: this.#parts.grants[handler] ?? null,
       services: this.#parts.services(this, this.#message.waiting),
+      turnOver: () => (this.#over ??= new AbortController()).signal,
     };
     const recorded = this.#compare(() => this.#transcript.take({ about, args }));
     if (this.#divergence !== undefined) return { abort: broken(this.#divergence.message) };
-    if (recorded !== undefined) return await this.#answerAgain(recorded, fn, context);
-    if (fn.effect === "local") {
+    if (recorded !== undefined) return await this.#answerAgain(recorded, found, context);
+    if (effectOf(fn, context.grant, args) === "local") {
       const { outcome, result, recorded } = await fn.call(context, args);
       this.#pages.add({ about, args, outcome, result: recorded ?? result });
       return { outcome, result };
@@ -196,26 +223,26 @@ export class TurnDoor {
   /** A call that the chain has: its recorded answer, or what became of an effect that nobody heard of. */
   async #answerAgain(
     { seq, about, args, answer }: RecordedCall,
-    fn: HostFunction,
+    { fn, signature }: FoundFunction,
     context: CallContext,
   ): Promise<HostAnswer> {
     const { journal, content } = this.#parts;
-    const signature = findSignature(about);
     const whole = async (value: Value, type: WitType | null | undefined): Promise<Value> =>
       await withoutLinks(type, value, (link) => content.get(link));
-    const params: WitType = { tuple: signature?.params.map(([, type]) => type) ?? [] };
+    const params: WitType = { tuple: signature.params.map(([, type]) => type) };
     const given = (await whole(args, params)) as readonly Value[];
     if (answer === null) {
       const [intent] = journal.entries(seq, 1);
       assert(intent !== undefined, "the intent of an open turn is not sealed");
       this.#intent = { seq, event: intent.cid };
       // Cut off in between, nobody knows whether it happened: the effect's class says what may be done.
-      const effect = fn.effect === "unsafe" ? UNKNOWN : () => fn.call(context, given);
+      const isUnsafe = effectOf(fn, context.grant, given) === "unsafe";
+      const effect = isUnsafe ? UNKNOWN : () => fn.call(context, given);
       return await this.#conclude(seq, about, await effect());
     }
     const { outcome, time } = answer;
     if (time !== null) journal.frozenMs = time;
-    const result = await whole(answer.result, signature?.result);
+    const result = await whole(answer.result, signature.result);
     const again = (await fn.again?.(context, given, { outcome, result })) ?? { outcome, result };
     return { outcome, result: again.result, ...(time === null ? {} : { time }) };
   }

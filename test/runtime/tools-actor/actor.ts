@@ -1,0 +1,116 @@
+// An actor that calls the capabilities it is told to: a message is a JSON list of steps, the reply the list of
+// what they gave. A refusal of the host is `err: …`. Bytes travel as text.
+
+import { defineActor } from "theater/guest";
+import { exists, getVar, listVars } from "theater/guest/environment";
+import * as files from "theater/guest/filesystem";
+import { send as sendHttp, type HttpRequest } from "theater/guest/http-client";
+import { send } from "theater/guest/message-server";
+import * as random from "theater/guest/random";
+import { log } from "theater/guest/runtime";
+import * as store from "theater:simple/store";
+import * as process from "theater:simple/process";
+
+type Step = readonly [name: string, ...args: never[]];
+
+const text = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
+
+const CONFIG = {
+  program: "ls",
+  args: [],
+  cwd: null,
+  env: [],
+  bufferSize: 1,
+  stdoutMode: { tag: "raw" },
+  stderrMode: { tag: "raw" },
+  chunkSize: null,
+  executionTimeout: null,
+};
+
+const steps: Record<string, (...args: never[]) => unknown> = {
+  log: (line: string) => log(line),
+  send: (id: string, body: string) => send(id, body),
+  "get-var": (name: string) => getVar(name),
+  "list-vars": () => listVars(),
+  exists: (name: string) => exists(name),
+  read: (path: string) => files.readFile(path).text(),
+  write: (path: string, content: string) => files.writeFile(path, content),
+  "write-long": (path: string, length: number) => files.writeFile(path, "z".repeat(length)),
+  "read-length": (path: string) => files.readFile(path).bytes.length,
+  list: (path: string) => files.listFiles(path),
+  delete: (path: string) => files.deleteFile(path),
+  mkdir: (path: string) => files.createDir(path),
+  rmdir: (path: string) => files.deleteDir(path),
+  "path-exists": (path: string) => files.pathExists(path),
+  exec: (dir: string, command: string, args: string[]) => files.executeCommand(dir, command, args),
+  nix: (dir: string, command: string) => files.executeNixCommand(dir, command),
+  http: (request: HttpRequest) => {
+    const { status, headers, body } = sendHttp(request);
+    return { status, headers, body: body?.text() ?? null };
+  },
+  "http-length": (request: HttpRequest) => sendHttp(request).body?.bytes.length ?? 0,
+  /** What the response said, sent on: for what a guest may do with an echo. */
+  "http-with-var": (name: string, request: HttpRequest) => {
+    const mark = getVar(name) ?? "none";
+    const filled = JSON.parse(JSON.stringify(request).replaceAll("$VAR", mark)) as HttpRequest;
+    const { status, body } = sendHttp(filled);
+    return { status, body: body?.text() ?? null };
+  },
+  "random-bytes": (length: number) => [...random.randomBytes(length)],
+  "random-range": (min: number, max: number) => random.randomRange(min, max),
+  "random-float": () => random.randomFloat(),
+  uuid: () => random.generateUuid(),
+  "store-new": () => store.new(),
+  "store-put": (id: string, content: string) => store.store(id, bytesOf(content)).hash,
+  "store-get": (id: string, hash: string) => text(store.get(id, { hash })),
+  "store-exists": (id: string, hash: string) => store.exists(id, { hash }),
+  "store-label": (id: string, label: string, hash: string) => store.label(id, label, { hash }),
+  "store-by-label": (id: string, label: string) => store.getByLabel(id, label)?.hash ?? null,
+  "store-unlabel": (id: string, label: string) => store.removeLabel(id, label),
+  "store-unlabel-from": (id: string, label: string, hash: string) =>
+    store.removeFromLabel(id, label, { hash }),
+  "store-put-at": (id: string, label: string, content: string) =>
+    store.storeAtLabel(id, label, bytesOf(content)).hash,
+  "store-replace-content": (id: string, label: string, content: string) =>
+    store.replaceContentAtLabel(id, label, bytesOf(content)).hash,
+  "store-replace": (id: string, label: string, hash: string) =>
+    store.replaceAtLabel(id, label, { hash }),
+  "store-labels": (id: string) => store.listLabels(id),
+  "store-all": (id: string) => store.listAllContent(id).map(({ hash }) => hash),
+  "store-size": (id: string) => store.calculateTotalSize(id),
+  spawn: () => process.osSpawn(CONFIG),
+  stdin: (pid: number) => process.osWriteStdin(pid, new Uint8Array(1)),
+  status: (pid: number) => process.osStatus(pid),
+  signal: (pid: number) => process.osSignal(pid, 9),
+  kill: (pid: number) => process.osKill(pid),
+};
+
+function bytesOf(content: string): Uint8Array {
+  return Uint8Array.from(content, (character) => character.charCodeAt(0));
+}
+
+class Refusal extends Error {}
+
+function run(program: readonly Step[]): unknown[] {
+  return program.map(([name, ...args]) => {
+    if (name === "refuse") throw new Refusal("refused");
+    const step = steps[name];
+    if (step === undefined) throw new Refusal(`no step ${name}`);
+    try {
+      return step(...args) ?? null;
+    } catch (thrown) {
+      return `err: ${(thrown as Error).message}`;
+    }
+  });
+}
+
+export const { actor, messageServerClient } = defineActor<object>({
+  init: () => ({}),
+  onSend(state, message) {
+    run(message.json() as readonly Step[]);
+    return state;
+  },
+  onRequest(state, message) {
+    return [state, JSON.stringify(run(message.json() as readonly Step[]))];
+  },
+});

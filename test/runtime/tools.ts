@@ -1,0 +1,65 @@
+// Actors of the tests about capabilities: the tools actor with the grants that a test gives it.
+
+import { Probe, bindings, must, theater, type Program, type Told } from "./stage.ts";
+
+let uploaded: Promise<string> | undefined;
+
+async function upload(): Promise<string> {
+  const { TOOLS } = bindings as unknown as { TOOLS: Fetcher };
+  const response = await TOOLS.fetch("http://tools/");
+  return must(await theater.upload(await response.bytes())).component;
+}
+
+const TYPES = [
+  "runtime",
+  "message-server",
+  "store",
+  "random",
+  "environment",
+  "filesystem",
+  "http-client",
+  "process",
+];
+
+/** Every handler, each with the keys that are given for it. */
+export async function tools(
+  grants: Record<string, Record<string, unknown>> = {},
+  limits: Record<string, number> = {},
+): Promise<Probe> {
+  return new Probe(must(await startTools(grants, limits)).id);
+}
+
+export async function startTools(
+  grants: Record<string, Record<string, unknown>>,
+  limits: Record<string, number> = {},
+): ReturnType<typeof theater.start> {
+  const component = await (uploaded ??= upload());
+  return await theater.start({
+    manifest: {
+      name: "tools",
+      version: "1",
+      component,
+      limits,
+      handler: TYPES.map((type) => ({ type, ...grants[type] })),
+    },
+    initState: null,
+    parent: null,
+    principal: "tester",
+  });
+}
+
+/** Runs the steps in one turn, and gives what each gave. */
+export async function gave(actor: Probe, ...program: Program): Promise<unknown[]> {
+  const ended = await actor.ask(program);
+  if (!Array.isArray(ended.gave)) throw new Error(`${String(ended.gave)}: ${ended.message}`);
+  return ended.gave as unknown[];
+}
+
+/** The newest call on record whose `about` ends so: what was asked, and how it ended. */
+export async function call(actor: Probe, about: string): Promise<Told["fields"]> {
+  const events = await actor.events();
+  const found = events.findLast(
+    (event) => event.type === "host.called" && event.about.endsWith(about),
+  );
+  return found?.fields ?? {};
+}
