@@ -178,3 +178,23 @@ test.for(["stop", "terminate", "restart", "pause", "resume"])(
     expect(server.received).toMatchObject([{ method: "POST", path: `/v1/actors/${ID}/${name}` }]);
   },
 );
+
+test("a token that is missing or wrong is named as people set it", async () => {
+  const detail = "Send the token as `Authorization: Bearer <token>`.";
+  await using server = await serve(() => problem(401, "unauthorized", detail));
+  const without = await theater(["list"], server);
+  expect(without).toMatchObject({ code: 1, stdout: "" });
+  expect(without.stderr).toMatch(/^unauthorized: .*set THEATER_TOKEN or give --token/);
+  const { code, stderr } = await theater(["list"], { ...server, token: "wrong" });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^unauthorized: .*check THEATER_TOKEN or --token/);
+  expect(stderr).not.toContain("wrong");
+});
+
+test("inspect lists the handlers that were granted", async () => {
+  const handlers = ["runtime", "store"];
+  await using server = await serve(() => ({ json: { id: ID, name: "chess", handlers } }));
+  expect((await theater(["inspect", ID], server)).stdout).toContain("handlers  runtime, store\n");
+  await using bare = await serve(() => ({ json: { id: ID, name: "chess", handlers: [] } }));
+  expect((await theater(["inspect", ID], bare)).stdout).toContain("handlers  -\n");
+});
