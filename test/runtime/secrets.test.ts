@@ -1,12 +1,15 @@
 // Secrets: they arrive at the granted host, and their bytes are nowhere else. Both secrets are in vitest.config.ts.
 
+import { Buffer } from "node:buffer";
 import { afterEach, beforeEach, expect, inject, test, vi } from "vitest";
 import { fromUtf8 } from "../../src/lib/bytes.ts";
-import { bindings, hex, type Probe } from "./stage.ts";
+import { bindings, type Probe } from "./stage.ts";
 import { gave, tools } from "./tools.ts";
 
 const { first, second } = inject("origins");
 const { ACTOR_SECRET_API_KEY: KEY } = bindings as unknown as { ACTOR_SECRET_API_KEY: string };
+
+const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
 
 /** In every form in which it goes out. */
 const FORMS = [KEY, encodeURIComponent(KEY), JSON.stringify(KEY).slice(1, -1)];
@@ -43,13 +46,12 @@ async function seen(
   return await (await fetch(`${first}/seen/${id}`)).json();
 }
 
-/** Everything that is kept anywhere, as one text of hex. */
+/** Everything that is kept anywhere, as one text with a character for each byte. */
 async function everything(actor: Probe): Promise<string> {
   const parts: string[] = [];
   const add = (value: unknown): void => {
-    if (value instanceof ArrayBuffer) parts.push(hex(new Uint8Array(value)));
-    else if (Array.isArray(value)) parts.push(hex(Uint8Array.from(value as number[]))); // a BLOB of D1
-    else parts.push(hex(fromUtf8(String(value))));
+    const isBytes = value instanceof ArrayBuffer || Array.isArray(value); // D1 gives a BLOB as an array
+    parts.push(isBytes ? latin1(new Uint8Array(value)) : latin1(fromUtf8(String(value))));
   };
   await actor.inside((_, { storage }) => {
     const tables = storage.sql.exec<{ name: string }>(
@@ -191,7 +193,7 @@ test("after all that can be done with a secret, its bytes are in no event, paylo
     ["http-with-var", "API_KEY", { url: `${first}/leak`, headers: [["x-key", "$VAR"]] }],
     ["http-with-var", "API_KEY", { url: `${first}/echo/$VAR`, headers: [["x-key", "$VAR"]] }],
     ["http-with-var", "API_KEY", { url: `${to(302, "/echo/")}$VAR` }],
-    ["http-with-var", "API_KEY", { url: `${first}/broken?$VAR` }],
+    ["http-with-var", "API_KEY", { url: `${first}/broken/$VAR` }],
     ["http-with-var", "API_KEY", { url: `${first}/loop/$VAR` }],
     ["http-with-var", "API_KEY", { url: to(302, `http://10.0.0.1/$VAR`) }],
     ["log", mark],
@@ -199,6 +201,7 @@ test("after all that can be done with a secret, its bytes are in no event, paylo
   );
   await actor.stub.settle();
   const all = await everything(actor);
-  expect(all).toContain(hex(fromUtf8(mark))); // it is looked for where it would be
-  for (const form of FORMS) expect(all).not.toContain(hex(fromUtf8(form)));
+  expect(all.includes(mark)).toBe(true); // it is looked for where it would be
+  const found = FORMS.filter((form) => all.includes(latin1(fromUtf8(form))));
+  expect(found).toEqual([]);
 });
