@@ -39,6 +39,7 @@ CREATE TABLE segment (
   first INTEGER NOT NULL CHECK (first >= 0 AND first <= last),
   last_cid BLOB NOT NULL CHECK (length(last_cid) = 32),
   r2_key TEXT NOT NULL,
+  stretches TEXT NOT NULL DEFAULT '[]', -- where in that object events begin; see src/chain/stretches.ts
   PRIMARY KEY (actor, last)
 ) STRICT, WITHOUT ROWID;
 
@@ -141,7 +142,7 @@ CREATE TABLE actor (
   status TEXT NOT NULL,
   created_ms INTEGER NOT NULL,
   head_seq INTEGER NOT NULL,
-  next_due_ms INTEGER, -- its earliest alarm: a cron trigger wakes actors that are long overdue
+  next_due_ms INTEGER, -- its earliest timer, roughly: a cron trigger wakes actors that are long overdue
   updated_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

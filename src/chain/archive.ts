@@ -1,27 +1,38 @@
 // Sealed runs of a chain in R2: each is one object, a CAR of events with their payloads as an export has
 // them, named by its own hash. Invariant: an object is never overwritten. Erasing a payload means another
 // object without it, and the old one deleted.
+//
+// An object is read in ranges, from where its stretches say, and never held as a whole.
 
 import { concat, equalBytes, toHex } from "../lib/bytes.ts";
 import { ensureTheaterError, TheaterError } from "../lib/errors.ts";
-import { readCar, writeChainCar } from "./car.ts";
-import { decodeEvent } from "./event.ts";
-import { sha256 } from "./hash.ts";
-import {
-  matchesAbout,
-  READ_BYTES_MAX,
-  READ_ROWS_MAX,
-  sizeOf,
-  type LedgerEntry,
-  type ReadRange,
-} from "./ledger.ts";
+import { carBlockLength, carHeader, readCar, readCarBlocks, writeChainCar } from "./car.ts";
+import type { CarBlock } from "./car.ts";
+import { decodeEvent, type Event } from "./event.ts";
+import { hasher, sha256 } from "./hash.ts";
+import { matchesAbout, READ_BYTES_MAX, READ_ROWS_MAX } from "./ledger.ts";
+import type { LedgerEntry, ReadRange } from "./ledger.ts";
+import { stretchOf, StretchWriter, type Stretch } from "./stretches.ts";
 import { Link } from "./value.ts";
+
+/** Bytes of one range: a page of ordinary events is one or two of them. */
+const RANGE_BYTES = 1024 * 1024;
 
 /** Events `first`…`last` of an actor, and the name of the object that holds them. */
 export interface Segment {
   readonly first: number;
   readonly last: number;
   readonly key: string;
+  /** Where in the object they are: see StretchWriter. */
+  readonly stretches: string;
+}
+
+/** An event as it stands in an object; shares memory with the range that it came in. */
+interface Found {
+  readonly event: Event;
+  readonly block: Uint8Array;
+  /** Null where it was erased. */
+  readonly payload: Uint8Array | null;
 }
 
 export class Archive {
@@ -42,12 +53,15 @@ export class Archive {
     }
     const file = await carOf(entries, tail.cid);
     const digest = sha256(file);
-    const key = `${placeOf(actor, tail.seq)}${toHex(digest)}.car`;
+    const key = keyOf(actor, tail.seq, digest);
     // R2 computes the sha256 itself and refuses bytes that were damaged on their way.
     await this.#bucket.put(key, file, { onlyIf: { etagDoesNotMatch: "*" }, sha256: digest });
-    const stored = await this.#get(key);
-    if (stored !== undefined && equalBytes(stored, file)) {
-      return { first: head.seq, last: tail.seq, key };
+    if (await this.#holds(key, file)) {
+      const stretches = stretchWriter();
+      for (const { seq, block, payload } of entries) {
+        stretches.add(seq, lengthOf({ block, payload: payload.block }));
+      }
+      return { first: head.seq, last: tail.seq, key, stretches: stretches.text };
     }
     await this.#bucket.delete(key);
     const message = "R2 did not give back the segment that it was given: seal it again.";
@@ -55,40 +69,56 @@ export class Archive {
   }
 
   /**
-   * The events of a segment from `from` on. Throws `unavailable` where R2 does not answer, `chain-broken` where the object is not there, or is
-   * not a run of events at those positions; hashes and links are a verifier's to check.
+   * The wanted events of one segment, as `Ledger.read` gives them. Throws `unavailable` where R2 does not
+   * answer, `chain-broken` where the object is not there, or is not a run of events at those positions;
+   * hashes and links are a verifier's to check.
    */
-  async *read(actor: string, segment: Segment, from: number): AsyncGenerator<LedgerEntry> {
-    const file = await this.#get(segment.key);
-    if (file === undefined) throw damaged(actor, segment, segment.first, "is not in R2");
-    let next = segment.first;
-    let entry: LedgerEntry | undefined;
-    for await (const { link, bytes } of (await readCar(wholly(file))).blocks) {
-      if (entry !== undefined && equalBytes(link.digest, entry.payload.digest)) {
-        if (entry.seq >= from) yield withPayload(entry, bytes.slice());
-        entry = undefined;
-        continue;
-      }
-      if (entry !== undefined && entry.seq >= from) yield entry;
-      entry = entryOf(bytes.slice());
-      if (entry?.seq !== next || entry.actor !== actor) {
-        throw damaged(actor, segment, next, "has something else at this event's place");
-      }
-      next++;
+  async page(actor: string, segment: Segment, range: ReadRange): Promise<LedgerEntry[]> {
+    const { from, types = [], about } = range;
+    const limit = Math.min(range.limit, READ_ROWS_MAX);
+    const isFiltered = types.length > 0 || about !== undefined;
+    const end = isFiltered ? segment.last : Math.min(segment.last, from + limit - 1);
+    const to = Math.min(range.to ?? end, end);
+    const page: LedgerEntry[] = [];
+    let bytes = 0;
+    for await (const found of this.#found(actor, segment, { from, to })) {
+      if (types.length > 0 && !types.includes(found.event.type)) continue;
+      if (about !== undefined && !matchesAbout(found.event.about, about)) continue;
+      bytes += found.block.length + (found.payload?.length ?? 0);
+      if (page.length > 0 && bytes > READ_BYTES_MAX) break;
+      page.push(entryOf(found));
+      if (page.length === limit) break;
     }
-    if (entry !== undefined && entry.seq >= from) yield entry;
-    if (next !== segment.last + 1) throw damaged(actor, segment, next, "ends too early");
+    return page;
   }
 
-  /** The whole object: a stream that a reader leaves early is an error in the platform's log. */
-  async #get(key: string): Promise<Uint8Array | undefined> {
-    try {
-      return await (await this.#bucket.get(key))?.bytes();
-    } catch (thrown) {
-      const { message: cause } = ensureTheaterError(thrown);
-      const message = "R2 did not answer for a sealed part of this chain: try again.";
-      throw new TheaterError("unavailable", message, { key, cause });
+  /** The events `from`…`to` of a segment, all by default. Throws as `page` does. */
+  async *read(
+    actor: string,
+    segment: Segment,
+    { from = segment.first, to = segment.last }: { from?: number; to?: number } = {},
+  ): AsyncGenerator<LedgerEntry> {
+    for await (const found of this.#found(actor, segment, { from, to })) yield entryOf(found);
+  }
+
+  /**
+   * Every event of a segment, read from the object's start, without a look at its stretches, which are
+   * written to `stretches` anew. Throws as `page` does, and `chain-broken` at the end where the object does not have the hash that names it.
+   */
+  async *inspect(
+    actor: string,
+    segment: Segment,
+    stretches: StretchWriter,
+  ): AsyncGenerator<LedgerEntry> {
+    const hash = hasher();
+    for await (const found of this.#walk(actor, segment, undefined, (bytes) =>
+      hash.update(bytes),
+    )) {
+      stretches.add(found.event.seq, lengthOf(found));
+      yield entryOf(found);
     }
+    if (keyOf(actor, segment.last, hash.digest()) === segment.key) return;
+    throw damaged(actor, segment, segment.first, "does not have the hash that names it");
   }
 
   /** Deletes what else was ever written for this segment: a try that was repeated, or what is erased. */
@@ -97,32 +127,153 @@ export class Archive {
     const others = objects.map((object) => object.key).filter((other) => other !== key);
     if (others.length > 0) await this.#bucket.delete(others);
   }
-}
 
-/** The entries of a stream that a reader of `range` wants, as `Ledger.read` gives them. */
-export async function pageOf(
-  entries: AsyncIterable<LedgerEntry>,
-  { limit, to = Number.MAX_SAFE_INTEGER, types = [], about }: ReadRange,
-): Promise<LedgerEntry[]> {
-  const page: LedgerEntry[] = [];
-  let bytes = 0;
-  for await (const entry of entries) {
-    if (entry.seq > to || page.length >= Math.min(limit, READ_ROWS_MAX)) break;
-    if (types.length > 0 && !types.includes(entry.type)) continue;
-    if (about !== undefined && !matchesAbout(entry.about, about)) continue;
-    bytes += sizeOf(entry);
-    if (page.length > 0 && bytes > READ_BYTES_MAX) break;
-    page.push(entry);
+  async *#found(
+    actor: string,
+    segment: Segment,
+    range: { from: number; to: number },
+  ): AsyncGenerator<Found> {
+    if (range.from > range.to) return;
+    for await (const found of await this.#begun(actor, segment, range)) {
+      const { seq } = found.event;
+      if (seq >= range.from) yield found;
+      if (seq >= range.to) return;
+    }
   }
-  return page;
+
+  /** Begins where the stretches say or, where no event of theirs is there, at the object's start. */
+  async #begun(
+    actor: string,
+    segment: Segment,
+    range: { from: number; to: number },
+  ): Promise<AsyncGenerator<Found>> {
+    const stretch = stretchOf(segment.stretches, range);
+    if (stretch !== undefined) {
+      const walk = this.#walk(actor, segment, stretch);
+      // If it is not the stretches that are wrong, reading from the start throws the same.
+      const first = await walk.next().catch(() => undefined);
+      if (first?.done === false) return resumed(first.value, walk);
+    }
+    return this.#walk(actor, segment);
+  }
+
+  /** The events from the stretch on to the object's end, each at its position. */
+  async *#walk(
+    actor: string,
+    segment: Segment,
+    stretch?: Stretch,
+    onRange?: (bytes: Uint8Array) => void,
+  ): AsyncGenerator<Found> {
+    let next = stretch?.seq ?? segment.first;
+    let found: Found | undefined;
+    try {
+      for await (const { link, bytes } of this.#blocks(actor, segment, stretch, onRange)) {
+        if (found !== undefined && equalBytes(link.digest, found.event.payload.digest)) {
+          yield { ...found, payload: bytes };
+          found = undefined;
+          continue;
+        }
+        if (found !== undefined) yield found;
+        const event = eventOf(bytes);
+        if (event?.seq !== next || event.actor !== actor) {
+          throw damaged(actor, segment, next, "has something else at this event's place");
+        }
+        found = { event, block: bytes, payload: null };
+        next++;
+      }
+    } catch (thrown) {
+      const { code, evidence } = ensureTheaterError(thrown);
+      if (code !== "chain-broken" || evidence?.["reason"] === DAMAGED) throw thrown;
+      throw damaged(actor, segment, next, `cannot be read (${String(evidence?.["problem"])})`);
+    }
+    if (found !== undefined) yield found;
+    if (next !== segment.last + 1) throw damaged(actor, segment, next, "ends too early");
+  }
+
+  async *#blocks(
+    actor: string,
+    segment: Segment,
+    stretch: Stretch | undefined,
+    onRange: ((bytes: Uint8Array) => void) | undefined,
+  ): AsyncGenerator<CarBlock> {
+    const ranges = this.#ranges(actor, segment, stretch, onRange);
+    yield* stretch === undefined ? (await readCar(ranges)).blocks : readCarBlocks(ranges);
+  }
+
+  /** Ranges one after another to the object's end, the first of them not beyond `end`. */
+  async *#ranges(
+    actor: string,
+    segment: Segment,
+    { at, end = Number.POSITIVE_INFINITY }: Pick<Stretch, "at" | "end"> = { at: 0, end: undefined },
+    onRange: (bytes: Uint8Array) => void = () => undefined,
+  ): AsyncGenerator<Uint8Array> {
+    for (let offset = at; ;) {
+      const wanted = offset < end ? end - offset : RANGE_BYTES;
+      const length = Math.min(wanted, RANGE_BYTES);
+      const range = await this.#get(segment.key, { offset, length });
+      if (range === undefined) throw damaged(actor, segment, segment.first, "is not in R2");
+      onRange(range.bytes);
+      yield range.bytes;
+      offset += range.bytes.length;
+      if (offset >= range.size || range.bytes.length === 0) return;
+    }
+  }
+
+  /** Whether the object has exactly these bytes. */
+  async #holds(key: string, file: Uint8Array): Promise<boolean> {
+    for (let offset = 0; offset < file.length;) {
+      const range = await this.#get(key, { offset, length: RANGE_BYTES });
+      if (range?.size !== file.length || range.bytes.length === 0) return false;
+      const end = offset + range.bytes.length;
+      if (!equalBytes(range.bytes, file.subarray(offset, end))) return false;
+      offset = end;
+    }
+    return true;
+  }
+
+  /** A range as a whole: a stream that a reader leaves early is an error in the platform's log. */
+  async #get(
+    key: string,
+    range: { offset: number; length: number },
+  ): Promise<{ bytes: Uint8Array; size: number } | undefined> {
+    try {
+      const object = await this.#bucket.get(key, { range });
+      return object === null ? undefined : { bytes: await object.bytes(), size: object.size };
+    } catch (thrown) {
+      // A range behind the end is refused, here and there with another error.
+      const head = await this.#bucket.head(key).catch(() => null);
+      if (head !== null && head.size <= range.offset) {
+        return { bytes: new Uint8Array(), size: head.size };
+      }
+      const { message: cause } = ensureTheaterError(thrown);
+      const message = "R2 did not answer for a sealed part of this chain: try again.";
+      throw new TheaterError("unavailable", message, { key, cause });
+    }
+  }
 }
 
-async function* wholly(file: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield file;
+const DAMAGED = "segment-damaged";
+
+/** For the events of an object from its first on. */
+export function stretchWriter(): StretchWriter {
+  return new StretchWriter(carHeader(new Link("dag-cbor", new Uint8Array(32))).length);
+}
+
+async function* resumed(first: Found, rest: AsyncGenerator<Found>): AsyncGenerator<Found> {
+  yield first;
+  yield* rest;
 }
 
 function placeOf(actor: string, last: number): string {
   return `segment/${actor}/${last}/`;
+}
+
+function keyOf(actor: string, last: number, digest: Uint8Array): string {
+  return `${placeOf(actor, last)}${toHex(digest)}.car`;
+}
+
+function lengthOf({ block, payload }: Pick<Found, "block" | "payload">): number {
+  return carBlockLength(block.length) + (payload === null ? 0 : carBlockLength(payload.length));
 }
 
 async function carOf(entries: readonly LedgerEntry[], last: Uint8Array): Promise<Uint8Array> {
@@ -133,32 +284,32 @@ async function carOf(entries: readonly LedgerEntry[], last: Uint8Array): Promise
 }
 
 /** Undefined for a block that is no event. */
-function entryOf(block: Uint8Array): LedgerEntry | undefined {
+function eventOf(block: Uint8Array): Event | undefined {
   try {
-    const { actor, seq, parent, turn, type, about, time, payload } = decodeEvent(block);
-    return {
-      actor,
-      seq,
-      cid: sha256(block),
-      parent: parent === null ? null : parent.digest,
-      turn,
-      type,
-      about,
-      time,
-      block,
-      payload: { digest: payload.digest, block: null },
-    };
+    return decodeEvent(block);
   } catch {
     return undefined;
   }
 }
 
-function withPayload(entry: LedgerEntry, block: Uint8Array): LedgerEntry {
-  return { ...entry, payload: { digest: entry.payload.digest, block } };
+function entryOf({ event, block, payload }: Found): LedgerEntry {
+  const { actor, seq, parent, turn, type, about, time } = event;
+  return {
+    actor,
+    seq,
+    cid: sha256(block),
+    parent: parent === null ? null : parent.digest,
+    turn,
+    type,
+    about,
+    time,
+    block: block.slice(),
+    payload: { digest: event.payload.digest, block: payload?.slice() ?? null },
+  };
 }
 
 function damaged(actor: string, segment: Segment, seq: number, what: string): TheaterError {
   const { first, last, key } = segment;
   const message = `Restore the archived segment ${first} to ${last} from a backup: it ${what}.`;
-  return new TheaterError("chain-broken", message, { actor, seq, reason: "segment-damaged", key });
+  return new TheaterError("chain-broken", message, { actor, seq, reason: DAMAGED, key });
 }

@@ -3,12 +3,13 @@
 // Rule: rows first, then whether they are sealed. Events only ever move from D1 to R2, so a run that was
 // sealed in between is found in the archive, and never in neither.
 
-import { pageOf, type Archive, type Segment } from "./archive.ts";
+import { assert } from "../lib/errors.ts";
+import type { Archive, Segment } from "./archive.ts";
 import type { D1Segments } from "./d1-segments.ts";
 import type { ErasedPayload, Ledger, LedgerEntry, ReadRange } from "./ledger.ts";
 
-/** Segments of one actor that a search by time looks through: 8,000 events or 8 MB each. */
-const SEARCHED_MAX = 10_000;
+/** Events that a search by time reads in a row: as many small ones as one stretch has. */
+const SCANNED_MAX = 256;
 
 export class ArchivedLedger implements Ledger {
   readonly #rows: Ledger;
@@ -40,56 +41,47 @@ export class ArchivedLedger implements Ledger {
       if (from > to || rows[0]?.seq === from) return rows;
       const [segment] = await this.#segments.from(actor, from, 1);
       if (segment === undefined) return rows;
-      const page = await this.#page(actor, segment, { ...range, from, to });
+      const page = await this.#page(actor, segment, { ...range, from });
       if (page.length > 0) return page;
       from = segment.last + 1;
     }
   }
 
   /** The wanted events of one segment. */
-  async #page(
-    actor: string,
-    segment: Segment,
-    range: ReadRange & { to: number },
-  ): Promise<LedgerEntry[]> {
+  async #page(actor: string, segment: Segment, range: ReadRange): Promise<LedgerEntry[]> {
     try {
-      return await pageOf(this.#archive.read(actor, segment, range.from), range);
+      return await this.#archive.page(actor, segment, range);
     } catch (thrown) {
       // A payload was erased meanwhile, and the segment moved to another object.
       const [moved] = await this.#segments.from(actor, range.from, 1);
       if (moved === undefined || moved.key === segment.key) throw thrown;
-      return await pageOf(this.#archive.read(actor, moved, range.from), range);
+      return await this.#archive.page(actor, moved, range);
     }
   }
 
   async seqAt(actor: string, time: number, range: { from: number; to: number }): Promise<number> {
+    const { from, to } = range;
     const found = await this.#rows.seqAt(actor, time, range);
-    const segments = await this.#segments.from(actor, range.from, SEARCHED_MAX);
-    const unsealed = (segments.at(-1)?.last ?? -1) + 1;
+    const sealed = await this.#segments.sealed(actor);
     // Time never runs backwards: where an unsealed event is before `time`, all sealed ones are.
-    if (segments.length === 0 || found > Math.max(unsealed, range.from)) {
-      return Math.min(found, range.to + 1);
+    if (sealed < from || found > Math.max(sealed + 1, from)) return Math.min(found, to + 1);
+    // Binary search. All events before `low` are before `time`; the one at `high` is not, or not sealed.
+    // First at `low`: a page that goes on behind another begins where its events are.
+    let [low, high] = [from, Math.min(sealed, to) + 1];
+    for (let probe = low; low < high;) {
+      const page = await this.#sealedAt(actor, probe, probe === low ? SCANNED_MAX : 1);
+      const later = page.find((entry) => entry.time >= time);
+      if (later !== undefined && later.seq > probe) return Math.min(later.seq, high);
+      if (later === undefined) low = (page.at(-1)?.seq ?? probe) + 1;
+      else high = probe;
+      probe = high - low <= SCANNED_MAX ? low : Math.floor((low + high) / 2);
     }
-    let [low, high] = [0, segments.length];
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      const first = await this.#timeOfFirst(actor, segments[middle]);
-      if (first < time) low = middle + 1;
-      else high = middle;
-    }
-    // The segment before the first that begins at `time` or later may end with such events.
-    const before = segments[low - 1];
-    const from = Math.max(range.from, before?.first ?? range.from);
-    if (before === undefined) return Math.min(from, range.to + 1);
-    for await (const entry of this.#archive.read(actor, before, from)) {
-      if (entry.time >= time) return Math.min(entry.seq, range.to + 1);
-    }
-    return Math.min(before.last + 1, range.to + 1);
+    return Math.min(low, high);
   }
 
-  async #timeOfFirst(actor: string, segment: Segment | undefined): Promise<number> {
-    if (segment === undefined) return Number.POSITIVE_INFINITY;
-    for await (const { time } of this.#archive.read(actor, segment, segment.first)) return time;
-    return Number.POSITIVE_INFINITY;
+  async #sealedAt(actor: string, from: number, limit: number): Promise<LedgerEntry[]> {
+    const [segment] = await this.#segments.from(actor, from, 1);
+    assert(segment !== undefined, `event ${from} is sealed`);
+    return await this.#page(actor, segment, { from, limit });
   }
 }

@@ -36,6 +36,11 @@ export function carHeader(root: Link): Uint8Array {
   return concat([varint(header.length), header]);
 }
 
+/** Of a block with its length and CID before it. */
+export function carBlockLength(bytes: number): number {
+  return varint(LINK_BYTES + bytes).length + LINK_BYTES + bytes;
+}
+
 export function carBlock(link: Link, bytes: Uint8Array): Uint8Array {
   return concat([varint(LINK_BYTES + bytes.length), linkBytes(link), bytes]);
 }
@@ -84,6 +89,11 @@ export async function readCar(chunks: AsyncIterable<Uint8Array>): Promise<CarFil
     throw unreadable(input, "it has no header");
   }
   return { root: rootOf(input, input.take(length)), blocks: readBlocks(input) };
+}
+
+/** As `CarFile.blocks`, of a file whose chunks are given from the beginning of a block on. */
+export function readCarBlocks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<CarBlock> {
+  return readBlocks(new Input(chunks));
 }
 
 async function* readBlocks(input: Input): AsyncGenerator<CarBlock> {

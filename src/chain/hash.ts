@@ -11,3 +11,8 @@ const native = globalThis.process?.getBuiltinModule?.("node:crypto")?.hash;
 export function sha256(bytes: Uint8Array): Uint8Array {
   return native === undefined ? portable(bytes) : new Uint8Array(native("sha256", bytes, "buffer"));
 }
+
+/** The same hash of bytes that come in parts. */
+export function hasher(): { update(bytes: Uint8Array): unknown; digest(): Uint8Array } {
+  return portable.create();
+}

@@ -6,6 +6,7 @@ import type { Connection } from "./client.ts";
 import type { EventsOptions } from "./events.ts";
 import type { ExportOptions } from "./export.ts";
 import { makeOutput, type Output } from "./output.ts";
+import type { StartOptions } from "./start.ts";
 import type { VerifyOptions } from "./verify-report.ts";
 
 /** What every command gets: whom to ask, and how to say the answer. */
@@ -111,17 +112,31 @@ function addLocalCommands(program: Command): void {
 }
 
 function addActorCommands(program: Command): void {
+  const variables = [
+    "--variables <json>",
+    "what {{…}} in the manifest names: a JSON object, or @file",
+  ] as const;
+  program
+    .command("validate [path]")
+    .description(
+      "check a manifest and its component, and say what the actor may do; asks no server",
+    )
+    .option("--init-state <state>", "a literal, or @file; instead of the manifest's")
+    .option(...variables)
+    .action(async (path: string | undefined, options: StartOptions, command: Command) => {
+      const { validate } = await import("./validate.ts");
+      await validate(contextOf(command), path ?? ".", options);
+    });
   program
     .command("start <manifest>")
     .description("start an actor; uploads its component if the manifest names a file")
     .option("--init-state <state>", "a literal, or @file; instead of the manifest's")
-    .option("--parent <id>", "the actor that supervises it")
-    .action(
-      async (path: string, options: { initState?: string; parent?: string }, command: Command) => {
-        const { start } = await import("./start.ts");
-        await start(contextOf(command), path, options);
-      },
-    );
+    .option("--parent <id>", "the actor whose child it is, and beyond whose grants it gets nothing")
+    .option(...variables)
+    .action(async (path: string, options: StartOptions, command: Command) => {
+      const { start } = await import("./start.ts");
+      await start(contextOf(command), path, options);
+    });
   program
     .command("list")
     .description("list actors")

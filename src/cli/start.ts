@@ -1,47 +1,62 @@
 // `theater start`: a manifest on this machine may name files of this machine; the server gets a manifest
 // that names content.
 
-import { readFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { parse, stringify } from "smol-toml";
 import { toBase64, toUtf8 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { askJson, asText } from "./client.ts";
+import { readTableOf, readVariables, stateInFile } from "./manifest-file.ts";
 import { readArgument } from "./messages.ts";
 import { printable } from "./output.ts";
 import type { Context } from "./program.ts";
 
-export async function start(
-  context: Context,
-  path: string,
-  options: { initState?: string; parent?: string },
-): Promise<void> {
+export interface StartOptions {
+  /** A literal, or @file; instead of the manifest's. */
+  initState?: string;
+  parent?: string;
+  /** A JSON object, or @file. */
+  variables?: string;
+}
+
+export async function start(context: Context, path: string, options: StartOptions): Promise<void> {
   const { connection, output } = context;
-  const text = toUtf8(await readFile(path));
-  const manifest = parseManifest(text, path);
-  const component = await upload(context, manifest["component"], dirname(path));
+  const file = await manifestAt(path);
+  const text = toUtf8(await readFile(file));
+  const manifest = readTableOf(text, file);
+  const component = await upload(context, manifest["component"], dirname(file));
   const initState =
     options.initState === undefined
-      ? await stateInFile(manifest["init_state"], dirname(path))
+      ? await stateInFile(manifest["init_state"], dirname(file))
       : await readArgument(options.initState);
   const actor = await askJson(connection, "POST", "/v1/actors", {
     headers: { "content-type": "application/json" },
     body: JSON.stringify({
       manifest: component === undefined ? text : withComponent(text, component),
       ...(initState === undefined ? {} : { initState: toBase64(initState) }),
+      ...(options.variables === undefined
+        ? {}
+        : { variables: await readVariables(options.variables) }),
       ...(options.parent === undefined ? {} : { parent: options.parent }),
     }),
   });
   output.show(actor, () => printable(asText(actor["id"], "id")));
 }
 
-function parseManifest(text: string, path: string): Record<string, unknown> {
-  try {
-    return parse(text);
-  } catch (thrown) {
-    const reason = thrown instanceof Error ? thrown.message : String(thrown);
-    throw new TheaterError("bad-manifest", `${path} is not valid TOML: ${reason}`);
+/** The file itself, or the manifest of a folder: `manifest.toml`, or the only `.toml` in it. */
+async function manifestAt(path: string): Promise<string> {
+  if (!(await stat(path)).isDirectory()) return path;
+  const found = (await readdir(path)).filter((name) => name.endsWith(".toml")).toSorted();
+  const name = found.includes("manifest.toml") ? "manifest.toml" : found[0];
+  if (name !== undefined && (name === "manifest.toml" || found.length === 1)) {
+    return join(path, name);
   }
+  const message =
+    name === undefined
+      ? `There is no manifest in ${path}: name one, or make an actor with theater build new.`
+      : `Name one of the manifests in ${path}: ${found.join(", ")}.`;
+  throw new TheaterError("bad-manifest", message, { path });
 }
 
 /** The digest of the component if the manifest names a file; undefined if the server finds it itself. */
@@ -61,12 +76,6 @@ async function upload(
   const headers = { "content-type": "application/wasm" };
   const answer = await askJson(connection, "PUT", "/v1/components", { body, headers });
   return asText(answer["component"], "component");
-}
-
-/** A path says so by how it begins; everything else is a literal or a store reference. */
-async function stateInFile(initState: unknown, folder: string): Promise<Uint8Array | undefined> {
-  if (typeof initState !== "string" || !/^\.{0,2}\//.test(initState)) return undefined;
-  return await readFile(resolve(folder, initState));
 }
 
 /** Keeps the author's text and comments, because the chain commits to the manifest, where that is safe. */

@@ -20,6 +20,7 @@ const count = z
 
 export const random: Handler = {
   type: "random",
+  may: "draw random bytes and numbers",
   imports: ["theater:simple/random"],
   exports: [],
   config: z

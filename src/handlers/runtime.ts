@@ -29,6 +29,7 @@ function shown({ events, recorded }: ChainView): HandlerAnswer {
 
 export const runtime: Handler = {
   type: "runtime",
+  may: "log, read its own chain and shut itself down",
   imports: ["theater:simple/runtime"],
   exports: ["theater:simple/actor"],
   config: z.strictObject({}),
@@ -37,8 +38,8 @@ export const runtime: Handler = {
   functions: {
     "theater:simple/runtime#get-chain": {
       effect: "local",
-      call: async ({ services }) => shown(services.chain(CHAIN_EVENTS_MAX)),
-      again: async ({ services }, _, { result }) => shown(services.chainAgain(result)),
+      call: async ({ services }) => shown(await services.chain(CHAIN_EVENTS_MAX)),
+      again: async ({ services }, _, { result }) => shown(await services.chainAgain(result)),
     },
   },
 };

@@ -142,6 +142,7 @@ const storeId = z
 
 export const store: Handler = {
   type: "store",
+  may: "make stores, and use those and the ones named here",
   imports: [STORE],
   exports: [],
   /** `stores`: ids of stores of others that this actor may read and write. */

@@ -22,8 +22,8 @@ const duration = (otherwise: number) =>
 
 /** A key that is absent allows nothing. */
 interface Grant {
-  maxSleepMs?: number;
-  minSleepMs?: number;
+  maxSleepDuration?: number;
+  minSleepDuration?: number;
 }
 
 async function wait(
@@ -31,14 +31,15 @@ async function wait(
   durationMs: number,
   untilMs: number,
 ): Promise<HandlerAnswer> {
-  const { maxSleepMs = 0, minSleepMs = 0 } = grant as Grant;
-  if (durationMs > maxSleepMs) return denied(`a wait has at most ${maxSleepMs} ms`);
-  if (durationMs < minSleepMs) return denied(`a wait has at least ${minSleepMs} ms`);
+  const { maxSleepDuration = 0, minSleepDuration = 0 } = grant as Grant;
+  if (durationMs > maxSleepDuration) return denied(`a wait has at most ${maxSleepDuration} ms`);
+  if (durationMs < minSleepDuration) return denied(`a wait has at least ${minSleepDuration} ms`);
   return await services.clock.waitUntil(untilMs);
 }
 
 export const timing: Handler = {
   type: "timing",
+  may: "read the clock and wait",
   imports: [TIMING],
   exports: [],
   config: z
@@ -46,11 +47,13 @@ export const timing: Handler = {
       max_sleep_duration: duration(SLEEP_MS_MAX),
       min_sleep_duration: duration(SLEEP_MS_MIN),
     })
-    .transform(({ max_sleep_duration: maxSleepMs, min_sleep_duration: minSleepMs }) => ({
-      maxSleepMs,
-      minSleepMs,
-    })),
-  narrow: narrowing({ maxSleepMs: least, minSleepMs: greatest }),
+    .transform(
+      ({ max_sleep_duration: maxSleepDuration, min_sleep_duration: minSleepDuration }) => ({
+        maxSleepDuration,
+        minSleepDuration,
+      }),
+    ),
+  narrow: narrowing({ maxSleepDuration: least, minSleepDuration: greatest }),
   pure: timingPure,
   functions: {
     [`${TIMING}#sleep`]: {

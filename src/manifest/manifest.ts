@@ -2,6 +2,7 @@
 // and keys that this version does not serve are refused rather than ignored. `docs/manifest.md` has them all.
 
 import { z } from "zod";
+import type { Registry } from "../handlers/registry.ts";
 import { TheaterError } from "../lib/errors.ts";
 import {
   handlerTables,
@@ -66,7 +67,11 @@ export interface ReadManifest {
 }
 
 /** Reads a manifest and checks every key. `variables` is a JSON object. Throws `bad-manifest` or `unsupported`. */
-export function readManifest(source: ManifestSource, variables: unknown = {}): ReadManifest {
+export function readManifest(
+  source: ManifestSource,
+  registry: Registry,
+  variables: unknown = {},
+): ReadManifest {
   const table = substitute(readTable(source), variables, ["init_state"]);
   for (const [key, feature] of Object.entries(LATER)) {
     if (!Object.hasOwn(table, key)) continue;
@@ -89,8 +94,8 @@ export function readManifest(source: ManifestSource, variables: unknown = {}): R
       component,
       initState: init_state ?? null,
       limits,
-      handlers: readHandlers(handler),
-      policies: readPolicies(permission_policy),
+      handlers: readHandlers(handler, registry),
+      policies: readPolicies(permission_policy, registry),
     },
   };
 }

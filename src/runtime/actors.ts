@@ -84,7 +84,7 @@ export interface Actors {
   request(
     id: string,
     message: MessageInput,
-  ): Promise<Answer<{ reply: Uint8Array | null; event: EventRef }>>;
+  ): Promise<Answer<{ reply: Uint8Array; event: EventRef }>>;
   lifecycle(
     id: string,
     change: LifecycleChange,

@@ -64,7 +64,8 @@ async function* events(call: Call, range: Range & { to: number }): AsyncGenerato
   const id = param("id");
   const first = valueOf(await actors.chain(id, { ...range, limit: CHAIN_PAGE_MAX }));
   const limit = Number.POSITIVE_INFINITY;
-  // Large pages: each one in a sealed segment reads that segment as a whole.
+  // Large pages: besides its events each one costs its actor's head, two statements and a range of R2, some
+  // 10 ms (measured: 100,000 sealed events in pages of 100 took twice as long as in pages of 1,000).
   const pageMax = CHAIN_PAGE_MAX;
   for await (const page of pagesFrom({ actors, id, first, range, limit, pageMax })) yield* page;
 }

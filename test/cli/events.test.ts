@@ -103,3 +103,19 @@ test("--follow of an actor that does not exist is refused at once", async () => 
   expect(stderr).toMatch(/^not-found: /);
   expect(server.received).toHaveLength(1);
 });
+
+test("a refusal is not printed below the header of an empty table", async () => {
+  await using server = await serve(() => problem(404, "not-found", "No such actor."));
+  const { code, stdout, stderr } = await theater(["events", actor], server);
+  expect({ code, stdout, stderr }).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: "not-found: No such actor.\n",
+  });
+});
+
+test("a listing without events is the header alone", async () => {
+  await using server = await serveChain({ lines: [], head });
+  const { stdout } = await theater(["events", actor], server);
+  expect(stdout).toMatch(/^ +seq +time .*payload\n$/);
+});

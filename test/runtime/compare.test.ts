@@ -108,3 +108,19 @@ test("an object of the archive that changed or is gone is named", async () => {
   await CONTENT.put(key, bytes);
   expect(await places()).toEqual([]);
 });
+
+test("stretches of a segment that are not where its events are are named, and mislead nobody", async () => {
+  const [row] = await actor.sql("SELECT stretches FROM segment");
+  const positions = JSON.parse(row?.["stretches"] as string) as [number, number][];
+  const shift = JSON.stringify(positions.map(([seq, at]) => [seq, at + 1]));
+  await LEDGER.prepare("UPDATE segment SET stretches = ? WHERE actor = ?")
+    .bind(shift, actor.id)
+    .run();
+  expect(await places()).toEqual([`${last} ledger`]);
+  expect(must(await theater.verify(actor.id)).verdict).toBe("verified");
+  await actor.sql(`UPDATE segment SET stretches = '${shift}'`);
+  expect(await places()).toEqual([`${last} ledger`, `${last} journal`]);
+  const query = { from: 200, to: 200, types: [], limit: 9 };
+  const { entries } = must(await theater.chain(actor.id, query));
+  expect(entries.map(({ seq }) => seq)).toEqual([200]);
+});

@@ -22,7 +22,8 @@ test("a birth is recorded with what the actor may do, and with its first message
   const { name, grants, limits, parent } = created?.fields ?? {};
   expect({ name, parent }).toEqual({ name: "probe", parent: null });
   const random = { maxBytes: 1024 * 1024, maxInt: 2n ** 64n - 1n };
-  const held = { runtime: {}, "message-server": {}, store: { stores: [] }, timing: {}, random };
+  const timing = { maxSleepDuration: 3_600_000, minSleepDuration: 1 };
+  const held = { runtime: {}, "message-server": {}, store: { stores: [] }, timing, random };
   expect(grants).toEqual({ held, inheritable: held });
   expect(limits).toMatchObject({ stateBytes: 4_096 });
   expect(started).toMatchObject({ type: "actor.started", fields: { reason: "created" } });

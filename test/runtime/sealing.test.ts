@@ -1,7 +1,9 @@
 // Sealing: old events move to R2, wherever it is interrupted, and nobody who reads a chain notices.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { readCar } from "../../src/chain/car.ts";
 import { decodeEvent } from "../../src/chain/event.ts";
+import { parseReceipt } from "../../src/chain/receipt.ts";
 import { fromUtf8, toBase64 } from "../../src/lib/bytes.ts";
 import type { ChainEntry } from "../../src/runtime/protocol.ts";
 import { clearFaults, down, faults, settings } from "./faults.ts";
@@ -341,4 +343,51 @@ test("a segment that is damaged or gone is named by whoever reads it", async () 
     ok: false,
     error: { code: "chain-broken" },
   });
+});
+
+/** How many blocks are in the run of events of a receipt. */
+async function blocksIn(receipt: string): Promise<number> {
+  const { extra } = parseReceipt(receipt);
+  const chunks = async function* () {
+    yield extra ?? new Uint8Array();
+  };
+  let count = 0;
+  for await (const _ of (await readCar(chunks())).blocks) count++;
+  return count;
+}
+
+test("a receipt has its whole turn, wherever a segment begins in it", async () => {
+  const actor = await grown();
+  await actor.alarm();
+  const last = await sealed(actor);
+  const ends = (await whole(actor, ["turn.committed"])).map(({ seq }) => seq);
+  const end = ends.find((seq) => seq > last) ?? -1;
+  const begin = (ends.findLast((seq) => seq <= last) ?? -1) + 1;
+  expect(begin).toBeLessThanOrEqual(last); // the turn lies across the end of the segment
+  expect(await blocksIn(must(await theater.receipt(actor.id, end)))).toBe(2 * (end - begin + 1));
+});
+
+test("a guest sees its chain, however much of it is sealed, also in a turn that goes on", async () => {
+  const [actor, peer] = [await grown(), await start()];
+  await actor.alarm();
+  expect(await sealed(actor)).toBeGreaterThan(0);
+  const size = await actor.nextSeq();
+  expect((await actor.ask([["chain"]])).gave).toEqual([size]);
+  await actor.evict();
+  const gate = new Gate();
+  faults.peer = async ({ name }, go) => {
+    if (name === `${peer.id} request`) await gate.wait();
+    return await go();
+  };
+  const program = [["chain"], ["request", peer.id, [["turns"]]], ["chain"]];
+  const longer = await actor.nextSeq();
+  const asked = actor.ask(program, "key-1").catch(() => undefined);
+  await gate.reached();
+  await actor.crash();
+  clearFaults();
+  gate.open();
+  await asked;
+  const { gave } = await actor.ask(program, "key-1");
+  expect(gave).toEqual([longer, "[0]", longer + 4]);
+  expect(must(await theater.verify(actor.id)).verdict).toBe("verified");
 });

@@ -43,6 +43,7 @@ const actor: ActorSummary = {
   manifest: "bafk",
   status: "running",
   parent: null,
+  handlers: ["runtime"],
   head: refAt(0),
   ledgerSeq: -1,
   turns: 0,
@@ -57,7 +58,7 @@ export class MemoryActors implements Actors {
   events = 3;
   /** Events in one page at most, whatever the caller asks for. */
   pageEvents = 1000;
-  reply: Uint8Array | null = fromUtf8("pong");
+  reply = fromUtf8("pong");
   stateBytes: Uint8Array | null = fromUtf8("state");
   /** What the call with this number (from 1; every call by default) answers instead. */
   refusal: { refusal: Refusal; atCall?: number } | undefined;

@@ -5,13 +5,16 @@ import { actorId } from "../../chain/actor-id.ts";
 import { digestText } from "../../chain/cid.ts";
 import type { Cause } from "../../chain/event-types.ts";
 import { sha256 } from "../../chain/hash.ts";
+import type { Plugins } from "../../handlers/plugins.ts";
+import type { Registry } from "../../handlers/registry.ts";
 import { Link } from "../../chain/value.ts";
-import { concat, fromUtf8, toUtf8 } from "../../lib/bytes.ts";
+import { concat, fromUtf8 } from "../../lib/bytes.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
 import { checkFit } from "../../manifest/fit.ts";
 import { readManifest, type Manifest } from "../../manifest/manifest.ts";
 import { permissionsAtBirth, type Permissions } from "../../manifest/permissions.ts";
 import { readTable, resolvedManifest } from "../../manifest/toml.ts";
+import { variablesFor } from "../../manifest/variables.ts";
 import type { ContentStore } from "../../store/store.ts";
 import type { Started, StartInput } from "../actors.ts";
 import { reached, settled } from "../answers.ts";
@@ -26,6 +29,8 @@ interface StarterParts {
   log: Log;
   births: Births;
   content: ContentStore;
+  registry: Registry;
+  plugins: Plugins;
   references: References;
   actor: (id: string) => ActorRpc;
 }
@@ -46,13 +51,15 @@ export class Starter {
   }
 
   async start(input: StartInput): Promise<Started> {
-    const { births, references, actor } = this.#parts;
+    const { births, references, registry, plugins, actor } = this.#parts;
     const initState = await this.#initState(input);
-    const { manifest, table } = readManifest(input.manifest, variablesOf(input, initState));
+    const variables = variablesFor(input.manifest, initState, input.variables ?? {});
+    const { manifest, table } = readManifest(input.manifest, registry, variables);
     const parent = input.parent === null ? null : await this.#parent(input.parent);
-    const permissions = permissionsAtBirth(manifest, parent);
+    const asking = { ...manifest, handlers: await plugins.pin(manifest.handlers) };
+    const permissions = permissionsAtBirth(asking, parent, registry);
     const component = await references.component(manifest.component);
-    checkFit(manifest, component.set.description);
+    checkFit(asking, component.set.description, plugins.registryFor(registry, asking.handlers));
     const source = fromUtf8(resolvedManifest(table, digestText(component.digest)));
     const composed = await this.#compose({ manifest, component, source, permissions, parent });
     const asked = askedFor([source, initState, input.parent]);
@@ -110,22 +117,6 @@ export class Starter {
       limits: manifest.limits,
       parent: parent?.cause ?? null,
     });
-  }
-}
-
-/** What `{{…}}` in the manifest may name: the initial state where it is a JSON object, and what is given. */
-function variablesOf({ manifest, variables }: StartInput, initState: Uint8Array | null): unknown {
-  const text = typeof manifest === "string" ? manifest : JSON.stringify(manifest);
-  if (!text.includes("{{")) return {}; // an initial state of a megabyte is not parsed for nothing
-  return { ...jsonObject(initState), ...variables };
-}
-
-function jsonObject(state: Uint8Array | null): object {
-  try {
-    const value: unknown = state === null ? {} : JSON.parse(toUtf8(state));
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
-  } catch {
-    return {};
   }
 }
 

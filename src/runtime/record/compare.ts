@@ -2,7 +2,7 @@
 // where they disagree. Rule: it goes on behind whatever it finds, so that one answer has all of it, and it
 // changes nothing.
 
-import type { Archive, Segment } from "../../chain/archive.ts";
+import { stretchWriter, type Archive, type Segment } from "../../chain/archive.ts";
 import type { D1Segments } from "../../chain/d1-segments.ts";
 import { decodeEvent } from "../../chain/event.ts";
 import { sha256 } from "../../chain/hash.ts";
@@ -85,10 +85,14 @@ class Walk {
     if (first !== this.next) this.find(this.next, "ledger", "The segments are not contiguous.");
     this.#skipTo(first);
     await this.#catching("archive", last, async () => {
-      const { archive } = this.#places;
-      for await (const entry of archive.read(this.#id, segment, first)) {
+      const stretches = stretchWriter();
+      for await (const entry of this.#places.archive.inspect(this.#id, segment, stretches)) {
         await this.#take(entry, "archive");
       }
+      const found = (where: Finding["where"]): void =>
+        this.find(last, where, "The stretches of this segment are not where its events are.");
+      if (stretches.text !== segment.stretches) found("ledger");
+      if (known?.key === key && known.stretches !== stretches.text) found("journal");
     });
     this.#skipTo(last + 1);
   }

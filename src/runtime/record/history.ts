@@ -1,13 +1,18 @@
 // The whole chain as its object knows it: what is sealed is read from the archive, the rest from the
 // journal. The journal alone is for what a turn needs, because a turn does not wait for R2.
 
-import { pageOf, type Archive, type Segment } from "../../chain/archive.ts";
+import type { Archive, Segment } from "../../chain/archive.ts";
 import { cidText } from "../../chain/cid.ts";
-import type { LedgerEntry } from "../../chain/ledger.ts";
+import { READ_ROWS_MAX, type LedgerEntry } from "../../chain/ledger.ts";
 import { Link } from "../../chain/value.ts";
 import { assert } from "../../lib/errors.ts";
 import type { Journal } from "./journal.ts";
 import type { ChainEntry } from "../protocol.ts";
+
+const COLUMNS = "first, last, key, stretches";
+
+/** As SQLite gives it. */
+type SegmentRow = { first: number; last: number; key: string; stretches: string };
 
 export class History {
   readonly #sql: SqlStorage;
@@ -29,16 +34,14 @@ export class History {
 
   /** Segments that D1 was told of. */
   get segments(): Segment[] {
-    const query = "SELECT first, last, key FROM segment WHERE in_ledger = 1 ORDER BY last";
-    return this.#sql.exec<{ first: number; last: number; key: string }>(query).toArray();
+    const query = `SELECT ${COLUMNS} FROM segment WHERE in_ledger = 1 ORDER BY last`;
+    return this.#sql.exec<SegmentRow>(query).toArray();
   }
 
   /** The segment with the sealed event `seq`. */
   segmentOf(seq: number): Segment {
-    const query = "SELECT first, last, key FROM segment WHERE last >= ? ORDER BY last LIMIT 1";
-    const [row] = this.#sql
-      .exec<{ first: number; last: number; key: string }>(query, seq)
-      .toArray();
+    const query = `SELECT ${COLUMNS} FROM segment WHERE last >= ? ORDER BY last LIMIT 1`;
+    const [row] = this.#sql.exec<SegmentRow>(query, seq).toArray();
     assert(row !== undefined, `event ${seq} is sealed`);
     return row;
   }
@@ -49,13 +52,23 @@ export class History {
     const { actor } = this.#journal;
     for (let segment = this.segmentOf(from); ;) {
       try {
-        return await pageOf(this.#archive.read(actor, segment, from), { from, limit });
+        return await this.#archive.page(actor, segment, { from, limit });
       } catch (thrown) {
         // A payload was erased meanwhile, and the segment moved to another object.
         const moved = this.segmentOf(from);
         if (moved.key === segment.key) throw thrown;
         segment = moved;
       }
+    }
+  }
+
+  /** The events `from`…`to`, wherever they are, a page of them in memory at a time. */
+  async *events(from: number, to: number): AsyncGenerator<LedgerEntry> {
+    for (let next = from; next <= to;) {
+      const page = await this.entries(next, Math.min(READ_ROWS_MAX, to - next + 1));
+      assert(page.length > 0, `event ${next} is in the chain`);
+      yield* page;
+      next += page.length;
     }
   }
 
@@ -68,7 +81,7 @@ export class History {
     }));
   }
 
-  /** The sealed ones of these events, by position; one read of each segment. */
+  /** The sealed ones of these events, by position; each segment is read from the first of them to the last. */
   async sealedOf(seqs: readonly number[]): Promise<Map<number, LedgerEntry>> {
     const { sealed } = this;
     const found = new Map<number, LedgerEntry>();
@@ -76,13 +89,10 @@ export class History {
       seqs.filter((seq) => seq <= sealed),
       (seq) => this.segmentOf(seq).last,
     );
+    const { actor } = this.#journal;
     for (const [last, own] of wanted) {
-      const from = Math.min(...own);
-      for await (const entry of this.#archive.read(
-        this.#journal.actor,
-        this.segmentOf(last),
-        from,
-      )) {
+      const range = { from: Math.min(...own), to: Math.max(...own) };
+      for await (const entry of this.#archive.read(actor, this.segmentOf(last), range)) {
         if (own.includes(entry.seq)) found.set(entry.seq, entry);
       }
     }

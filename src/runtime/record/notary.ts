@@ -2,7 +2,7 @@
 
 import { originOf, signCheckpoint } from "../../chain/checkpoint.ts";
 import { importLogKey, type LogKey } from "../../chain/keys.ts";
-import type { LedgerEntry } from "../../chain/ledger.ts";
+import { READ_BYTES_MAX, sizeOf, type LedgerEntry } from "../../chain/ledger.ts";
 import { decodePayload } from "../../chain/payload.ts";
 import { formatReceipt, RECEIPT_EVENTS_MAX } from "../../chain/receipt.ts";
 import { consistencyProof, inclusionProof } from "../../chain/tree-proofs.ts";
@@ -88,12 +88,21 @@ export class Notary {
     const hashes = await inclusionProof(tree.nodes(size), { index: seq, size });
     const [entry] = await history.entries(seq, 1);
     check(entry, { seq, size, root, hashes });
-    const first = runStart(entry);
-    const run = await history.entries(first, seq - first + 1);
-    // A run with large payloads is cut to a page, and one across segments to one of them; the proven event alone is a receipt too.
-    const entries = run.at(-1)?.seq === seq ? run : [entry];
+    const entries = await this.#runOf(entry);
     const events = entries.map(({ block, payload }) => ({ block, payload: payload.block }));
     return await formatReceipt({ events, hashes, checkpoint: note });
+  }
+
+  /** From the message to the event that ended its turn; the event alone where they are more than a page. */
+  async #runOf(end: LedgerEntry): Promise<LedgerEntry[]> {
+    const run: LedgerEntry[] = [];
+    let bytes = 0;
+    for await (const entry of this.#parts.history.events(runStart(end), end.seq)) {
+      bytes += sizeOf(entry);
+      if (bytes > READ_BYTES_MAX) return [end];
+      run.push(entry);
+    }
+    return run;
   }
 
   async consistency(from: number, to: number): Promise<Consistency> {

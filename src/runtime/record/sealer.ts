@@ -17,11 +17,20 @@ import { TILE_WIDTH, type TreeKeeper } from "./tree-keeper.ts";
 
 /** Events before the head that are never sealed: what people read most, and what guests may ask for. */
 export const SEAL_EVENTS = 10_000;
-/** A segment is read as a whole for any event in it, and written as a whole from the object's memory. */
+/** A segment is written as a whole, from the object's memory. */
 const SEGMENT_EVENTS_MAX = 8_192;
 const SEGMENT_BYTES_MAX = 8_000_000;
 /** Genesis, actor.started and the message of init: what every life of the object begins with. */
 const FIRST_EVENTS = 3;
+
+/** As SQLite gives it. */
+type StrangerRow = {
+  first: number;
+  last: number;
+  key: string;
+  stretches: string;
+  last_cid: ArrayBuffer;
+};
 
 interface SealerParts {
   sql: SqlStorage;
@@ -112,14 +121,16 @@ export class Sealer {
     return entries;
   }
 
-  #note({ first, last, key }: Segment, lastCid: Uint8Array): void {
+  #note({ first, last, key, stretches }: Segment, lastCid: Uint8Array): void {
     const { sql, journal, cell } = this.#parts;
-    sql.exec("INSERT INTO segment VALUES (?, ?, ?, ?, 1)", last, first, lastCid, key);
+    const row = [last, first, lastCid, key, stretches];
+    sql.exec("INSERT INTO segment VALUES (?, ?, ?, ?, ?, 1)", ...row);
     cell.set("sealing", null);
     // Single rows stay: what every life begins with, what is looked up by position, and the events of the
     // tree's last tile, which is not full. The next sealing takes those that are not needed any more.
     const stays = [
       "SELECT seq FROM mailbox UNION ALL SELECT seq FROM idempotency",
+      "SELECT answer FROM idempotency WHERE answer IS NOT NULL", // with a null NOT IN is never true
       "SELECT cause FROM outbox",
       "SELECT value FROM json_each(?)",
     ].join(" UNION ALL ");
@@ -140,12 +151,9 @@ export class Sealer {
   /** Segments that D1 may not know, and holds rows of. */
   #strangers(): (Segment & { lastCid: Uint8Array })[] {
     const query =
-      "SELECT first, last, key, last_cid FROM segment WHERE in_ledger = 0 AND last <= ? ORDER BY last";
+      "SELECT first, last, key, stretches, last_cid FROM segment WHERE in_ledger = 0 AND last <= ? ORDER BY last";
     return this.#parts.sql
-      .exec<{ first: number; last: number; key: string; last_cid: ArrayBuffer }>(
-        query,
-        this.#parts.acknowledged(),
-      )
+      .exec<StrangerRow>(query, this.#parts.acknowledged())
       .toArray()
       .map(({ last_cid: cid, ...segment }) => ({ ...segment, lastCid: new Uint8Array(cid) }));
   }
@@ -173,13 +181,14 @@ export class Sealer {
         .toArray();
       const erased = new Set(rows.map(({ seq }) => seq));
       const entries: LedgerEntry[] = [];
-      for await (const entry of archive.read(journal.actor, segment, segment.first)) {
+      for await (const entry of archive.read(journal.actor, segment)) {
         const payload = { digest: entry.payload.digest, block: null };
         entries.push(erased.has(entry.seq) ? { ...entry, payload } : entry);
       }
       const moved = await archive.put(journal.actor, entries);
       await segments.move(journal.actor, moved);
-      sql.exec("UPDATE segment SET key = ? WHERE last = ?", moved.key, last);
+      const { key, stretches } = moved;
+      sql.exec("UPDATE segment SET key = ?, stretches = ? WHERE last = ?", key, stretches, last);
       await archive.clean(journal.actor, moved);
     }
   }

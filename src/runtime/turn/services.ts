@@ -3,17 +3,26 @@
 import { cidText } from "../../chain/cid.ts";
 import type { LedgerEntry } from "../../chain/ledger.ts";
 import { Link } from "../../chain/value.ts";
-import { err, failed, ok, type ChainView, type Services } from "../../handlers/handler.ts";
+import {
+  err,
+  failed,
+  ok,
+  type ChainView,
+  type HandlerAnswer,
+  type Services,
+} from "../../handlers/handler.ts";
 import type { Timers } from "../timers/timers.ts";
 import { waitUntil } from "../timers/wait.ts";
 import type { Secrets } from "../../handlers/secrets.ts";
 import type { LabelledStores } from "../../store/labels.ts";
+import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
 import type { ActorRpc } from "../protocol.ts";
-import type { Intent, TurnParts } from "./turn-parts.ts";
+import type { TurnActs } from "./turn-parts.ts";
 
 interface ServiceParts {
   journal: Journal;
+  history: History;
   stores: LabelledStores;
   variables: ReadonlyMap<string, string>;
   secrets: Secrets;
@@ -27,10 +36,7 @@ interface ServiceParts {
 /** Actors that may wait for one another in a row. */
 const WAITING_MAX = 32;
 
-export function servicesFor(
-  parts: ServiceParts,
-  turn: Parameters<TurnParts["services"]>[0],
-): Services {
+export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
   const { journal, stores, variables, secrets, fetch, timers } = parts;
   const nowMs = (): number => journal.nowMs();
   return {
@@ -42,9 +48,15 @@ export function servicesFor(
       return turn.files;
     },
     send: (to, body) => turn.addSend({ to, body }),
-    request: (to, body, callId) => request(parts, { to, body, callId, cause: turn.intent }),
-    chain: (limit) => chainView(journal, newest(journal, limit)),
-    chainAgain: (recorded) => chainView(journal, recorded as unknown as ViewRange),
+    request: (to, body, callId) => request(parts, turn, { to, body, callId }),
+    requests: {
+      list: () => turn.mail.listRequests(),
+      respond: (id, reply) => turn.mail.respond(id, reply),
+      cancel: (id) => turn.mail.cancel(id),
+      again: (id, reply) => turn.mail.again(id, reply),
+    },
+    chain: (limit) => newest(parts, limit),
+    chainAgain: (recorded) => again(parts, recorded as unknown as ViewRange),
     timers: turn.timers.services({ set: () => timers.all(), nowMs }),
     clock: { nowMs, waitUntil: (ms) => waitUntil(ms, turn.endsMs) },
   };
@@ -53,8 +65,9 @@ export function servicesFor(
 /** The call id is the message's key at the other actor, so a repetition is answered once more, not run. */
 async function request(
   { journal, peer, waiting }: ServiceParts,
-  { to, body, callId, cause }: { to: string; body: Uint8Array; callId: string; cause: Intent },
-) {
+  { endsMs, intent: cause }: TurnActs,
+  { to, body, callId }: { to: string; body: Uint8Array; callId: string },
+): Promise<HandlerAnswer> {
   const from = journal.actor;
   const chain = [...waiting, from];
   // It would wait for a turn that waits for this one, until one of them is cut.
@@ -67,8 +80,9 @@ async function request(
       idempotency: { principal: from, key: callId },
       cause,
       waiting: chain,
+      deadlineMs: endsMs,
     });
-    if (answer.ok) return ok(answer.value.reply ?? new Uint8Array(0));
+    if (answer.ok) return ok(answer.value.reply);
     const { code, message } = answer.error;
     return code === "guest-error" ? err(message) : failed(`${code}: ${message}`);
   } catch {
@@ -79,27 +93,46 @@ async function request(
 /** Payload bytes of one view: it is copied into the guest's memory. */
 const VIEW_BYTES_MAX = 4 * 1024 * 1024;
 
+/** Events that a view reads at once, going back from the newest: it stops soon behind what fits. */
+const VIEW_STEP = 64;
+
 /** Which events a view shows: what the chain keeps of it. `head` is the CID of the last. */
 type ViewRange = { from: number; to: number; head: string };
 
-/** The newest events that fit. */
-function newest(journal: Journal, limit: number): ViewRange {
-  const { head } = journal;
+/** The newest events that fit. Through the history: a guest never sees that some of them are sealed. */
+async function newest({ journal, history }: ServiceParts, limit: number): Promise<ChainView> {
+  const { seq: to, digest } = journal.head;
+  const first = Math.max(0, to - limit + 1);
   let bytes = 0;
-  let from = head.seq + 1;
-  while (from > 0 && head.seq - from + 1 < limit) {
-    const [event] = journal.entries(from - 1, 1);
-    bytes += event?.payload.block?.length ?? 0;
-    if (event === undefined || bytes > VIEW_BYTES_MAX) break;
-    from--;
+  let events: LedgerEntry[] = [];
+  for (let end = to; end >= first;) {
+    const from = Math.max(first, end - VIEW_STEP + 1);
+    const step = await between(history, from, end);
+    const over = step.findLastIndex(({ payload }) => {
+      bytes += payload.block?.length ?? 0;
+      return bytes > VIEW_BYTES_MAX;
+    });
+    events = [...step.slice(over + 1), ...events];
+    if (over !== -1) break;
+    end = from - 1;
   }
-  return { from, to: head.seq, head: cidText(new Link("dag-cbor", head.digest)) };
+  const head = cidText(new Link("dag-cbor", digest));
+  return viewOf({ from: to - events.length + 1, to, head }, events);
+}
+
+/** What a view showed when it was recorded. */
+async function again({ history }: ServiceParts, range: ViewRange): Promise<ChainView> {
+  return viewOf(range, await between(history, range.from, range.to));
+}
+
+async function between(history: History, from: number, to: number): Promise<LedgerEntry[]> {
+  const events: LedgerEntry[] = [];
+  for await (const event of history.events(from, to)) events.push(event);
+  return events;
 }
 
 /** Oldest first. */
-function chainView(journal: Journal, range: ViewRange): ChainView {
-  const events: LedgerEntry[] = [];
-  for (let seq = range.from; seq <= range.to; seq++) events.push(...journal.entries(seq, 1));
+function viewOf(range: ViewRange, events: readonly LedgerEntry[]): ChainView {
   return {
     recorded: { ...range },
     events: events.map(({ cid, parent, type, payload }) => ({

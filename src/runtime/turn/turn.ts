@@ -62,11 +62,18 @@ export class Turn {
   }
 
   async #execute(time: number): Promise<TurnOutput> {
-    const { cell, executor, modules, grants, limits } = this.#parts;
+    const { cell, executor, modules, pureGrants, limits } = this.#parts;
     const { about, params, seed } = this.#message;
     const state: Value = cell.state === null ? null : [cell.state];
     const args = about === INIT ? params : [state, params];
-    const input = { about, params: args, time, seed, grants, hostCallsMax: HOST_CALLS_MAX };
+    const input = {
+      about,
+      params: args,
+      time,
+      seed,
+      grants: pureGrants,
+      hostCallsMax: HOST_CALLS_MAX,
+    };
     const running = executor
       .run(modules, input, this.#door.stub())
       .then((output) => {
@@ -136,7 +143,8 @@ export class Turn {
     };
     // The commit point: this one synchronous transaction. From its end on the turn has happened; until
     // then it has not, and a crash leaves no trace of it.
-    const event = await this.#flush([fields, calls], calls, (message) => {
+    const named = [fields, calls, this.#parts.mail.content];
+    const event = await this.#flush(named, calls, (message) => {
       const committed = journal.append({
         ...this.#draft("turn.committed"),
         fields: { message, ...fields },
@@ -144,7 +152,8 @@ export class Turn {
       if (changed) cell.setState(state);
       const data = shutdown === undefined ? null : [shutdown];
       const { turn, fileChanges: files } = this.#door;
-      this.#parts.onEnd({ turn, seq: committed.seq, committed: true, sends, files, timers, data });
+      const what = { turn, seq: committed.seq, message, nowMs: journal.nowMs() };
+      this.#parts.onEnd({ ...what, committed: true, result, sends, files, timers, data });
       return committed;
     });
     return { kind: "committed", event: ref(event), result };
@@ -179,8 +188,9 @@ export class Turn {
     return await this.#flush(values, calls, (message) => {
       const closed = journal.append(draft(message));
       const { turn } = this.#door;
+      const what = { turn, seq: closed.seq, message, nowMs: journal.nowMs(), result: null };
       const nothing = { sends: [], files: UNCHANGED, timers: [], data: null };
-      this.#parts.onEnd({ turn, seq: closed.seq, committed: false, ...nothing });
+      this.#parts.onEnd({ ...what, committed: false, ...nothing });
       return ref(closed);
     });
   }
