@@ -58,8 +58,8 @@ async function everything(actor: Probe): Promise<string> {
       "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\'",
     );
     for (const { name } of tables.toArray()) {
-      for (const row of storage.sql.exec(`SELECT * FROM "${name}"`).toArray())
-        Object.values(row).forEach(add);
+      const rows = storage.sql.exec(`SELECT * FROM "${name}"`).toArray();
+      for (const row of rows) Object.values(row).forEach(add);
     }
   });
   const tables = await bindings.LEDGER.prepare(
