@@ -95,7 +95,6 @@ function onPath(
   // What a turn that was interrupted wrote is written again, to files that are as they were.
   const again: HostFunction["again"] = async (context, args, recorded) => {
     if (isOk(recorded)) await call(context, args);
-    return recorded;
   };
   return { effect: "local", call, ...(right === "write" ? { again } : {}) };
 }
