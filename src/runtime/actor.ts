@@ -26,7 +26,8 @@ import {
   shardOf,
   type Environment,
 } from "./environment.ts";
-import { Life, type Surroundings } from "./life.ts";
+import { Life } from "./life.ts";
+import type { Surroundings } from "./surroundings.ts";
 import type {
   ActorRpc,
   ActorStatus,

@@ -2,26 +2,12 @@
 // questions and repairs what the last life left open; the turns themselves are the runner's.
 
 import { digestText } from "../chain/cid.ts";
-import type { Ledger } from "../chain/ledger.ts";
-import type { Executor } from "../executor/executor.ts";
-import type { Services } from "../handlers/handler.ts";
 import { Secrets } from "../handlers/secrets.ts";
 import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
-import type { Plugins } from "../handlers/plugins.ts";
-import type { Registry } from "../handlers/registry.ts";
-import type { LabelledStores } from "../store/labels.ts";
-import type { ContentStore } from "../store/store.ts";
-import type { Archive } from "../chain/archive.ts";
-import type { D1Segments } from "../chain/d1-segments.ts";
 import { Alarm, LINE_MS_MAX, within } from "./alarm.ts";
 import { Admission } from "./mail/admission.ts";
-import type { Births } from "./birth/births.ts";
 import { Control } from "./control.ts";
 import { Cell } from "./record/cell.ts";
-import type { Checkpoints } from "./record/checkpoints.ts";
-import type { Blocks } from "./record/content.ts";
-import type { Settings } from "./environment.ts";
-import type { Directory } from "./directory.ts";
 import { Deferred } from "./mail/deferred.ts";
 import { Eraser } from "./record/eraser.ts";
 import { Feeder } from "./record/feeder.ts";
@@ -34,45 +20,15 @@ import { Listing } from "./listing.ts";
 import { Journal } from "./record/journal.ts";
 import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
-import { Notary, type Log } from "./record/notary.ts";
+import { Notary } from "./record/notary.ts";
 import { Outbox } from "./mail/outbox.ts";
-import type {
-  ActorRpc,
-  ActorSummary,
-  Erasure,
-  ErasureInput,
-  EventRef,
-  Mark,
-  Parentage,
-} from "./protocol.ts";
+import type { ActorSummary, Erasure, ErasureInput, EventRef, Mark, Parentage } from "./protocol.ts";
 import { Runner } from "./turn/runner.ts";
 import { Sealer } from "./record/sealer.ts";
 import { servicesFor } from "./turn/services.ts";
 import { Timers } from "./timers/timers.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { TreeKeeper } from "./record/tree-keeper.ts";
-
-/** What an object is given by its Worker. */
-export interface Surroundings {
-  ledger: Ledger;
-  directory: Directory;
-  content: ContentStore;
-  /** The actor's own raw blocks. */
-  blocks: Blocks;
-  births: Births;
-  stores: LabelledStores;
-  executor: Executor;
-  registry: Registry;
-  plugins: Plugins;
-  log: Log;
-  checkpoints: Checkpoints;
-  archive: Archive;
-  segments: D1Segments;
-  /** See Sealer. */
-  sealEvents: number;
-  settings: Settings;
-  fetch: Services["fetch"];
-  peer: (id: string) => ActorRpc;
-}
 
 export class Life {
   readonly id: string;
