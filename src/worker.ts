@@ -6,6 +6,7 @@ import { PLUGINS } from "./plugins.ts";
 import { Actor as BareActor } from "./runtime/actor.ts";
 import type { Environment } from "./runtime/environment.ts";
 import { Theater } from "./runtime/theater.ts";
+import { wakeOverdue } from "./runtime/wake-overdue.ts";
 import { createApp } from "./server/app.ts";
 import { R2Store } from "./store/r2-store.ts";
 
@@ -30,4 +31,9 @@ const app = createApp(
   (error) => console.error(error.stack ?? error.message),
 );
 
-export default app;
+export default {
+  fetch: app.fetch,
+  async scheduled(_, environment): Promise<void> {
+    await wakeOverdue(environment);
+  },
+} satisfies ExportedHandler<Environment>;

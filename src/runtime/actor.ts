@@ -203,6 +203,13 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     });
   }
 
+  async wake(): Promise<Answer<null>> {
+    return await answer(async () => {
+      await this.#alive().onAlarm();
+      return null;
+    });
+  }
+
   /** Never throws: six failed tries, and the platform forgets the alarm. */
   override async alarm(): Promise<void> {
     try {

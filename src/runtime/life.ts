@@ -1,7 +1,6 @@
 // A born actor: its parts, wired together at every wake-up of its object. It admits messages, answers
 // questions and repairs what the last life left open; the turns themselves are the runner's.
 
-import { digestText } from "../chain/cid.ts";
 import { Secrets } from "../handlers/secrets.ts";
 import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import { Alarm, LINE_MS_MAX, within } from "./alarm.ts";
@@ -25,10 +24,11 @@ import { Outbox } from "./mail/outbox.ts";
 import type { ActorSummary, Erasure, ErasureInput, EventRef, Mark, Parentage } from "./protocol.ts";
 import { Runner } from "./turn/runner.ts";
 import { Sealer } from "./record/sealer.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { servicesFor } from "./turn/services.ts";
 import { Timers } from "./timers/timers.ts";
-import type { Surroundings } from "./surroundings.ts";
 import { TreeKeeper } from "./record/tree-keeper.ts";
+import { summaryOf } from "./summary.ts";
 
 export class Life {
   readonly id: string;
@@ -294,21 +294,7 @@ export class Life {
   }
 
   summary(): ActorSummary {
-    const { name, component, manifest } = this.genesis;
-    return {
-      id: this.id,
-      name,
-      component: digestText(component),
-      manifest: digestText(manifest),
-      status: this.cell.status,
-      parent: this.cell.get("parent") ?? null,
-      head: this.journal.headRef(),
-      ledgerSeq: this.#feeder.acknowledged,
-      turns: this.journal.lastTurn(),
-      mailbox: this.#mailbox.length,
-      stateBytes: this.cell.state?.length ?? null,
-      createdMs: this.cell.get("createdMs") ?? 0,
-    };
+    return summaryOf({ ...this.#records(), genesis: this.genesis, feeder: this.#feeder });
   }
 
   parentage(): Parentage {
