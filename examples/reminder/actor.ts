@@ -25,10 +25,10 @@ export const { actor, messageServerClient, timersClient } = defineActor<Reminder
 function answer(request: string): string {
   const [word = "", ...rest] = request.split(" ");
   const name = rest.join(" ");
-  if (word === "list")
-    return list()
-      .map((timer) => `${timer.due} ${timer.name}`)
-      .join("\n");
+  if (word === "list") {
+    const lines = list().map((timer) => `${timer.due} ${timer.name}`);
+    return lines.join("\n");
+  }
   if (word === "cancel") return cancel(name) ? "cancelled" : "there is none";
   return new Date(schedule(name, { after: Number(word) * 1000 })).toISOString();
 }
