@@ -31,16 +31,15 @@ export interface HostFunction {
   /** Where it depends on the call, a pure function of the grant and the arguments. */
   effect: Effect | ((grant: Value, args: readonly Value[]) => Effect);
   call(context: CallContext, args: readonly Value[]): Promise<HandlerAnswer>;
+  /** What an answered call sends with the commit, if it sends. */
+  sends?(args: readonly Value[]): { to: string; body: Uint8Array } | undefined;
   /**
-   * For a call that the chain has answered before, in a turn that runs once more: leaves for the commit
-   * what the call left, and gives the answer again. Reads nothing but what it is given. Without it the
-   * recorded answer is given as it is, which is right for whatever leaves nothing behind.
+   * For an answered call of an interrupted turn that goes on: leaves for the commit what else the call
+   * left. The guest gets the recorded answer.
    */
-  again?(
-    context: CallContext,
-    args: readonly Value[],
-    recorded: HandlerAnswer,
-  ): Promise<HandlerAnswer>;
+  again?(context: CallContext, args: readonly Value[], recorded: HandlerAnswer): Promise<void>;
+  /** The result, from what the chain keeps instead: `recorded` of the call's answer. */
+  recall?(chainAgain: Services["chainAgain"], recorded: Value): Promise<Value>;
 }
 
 /** What a function gets besides its arguments. */
@@ -85,7 +84,7 @@ export interface Services {
   /** The chain up to now, oldest first, at most `limit` events. */
   chain(limit: number): Promise<ChainView>;
   /** The view that was recorded so, once more. */
-  chainAgain(recorded: Value): Promise<ChainView>;
+  chainAgain: (recorded: Value) => Promise<ChainView>;
   /** What the turn sets and takes back is real with its commit. By the WIT types of `theater:edge/timers`. */
   timers: {
     schedule(name: string, plan: Value, body: Uint8Array): HandlerAnswer;

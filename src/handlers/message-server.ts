@@ -32,11 +32,7 @@ export const messageServer: Handler = {
         const message = target(args);
         return message === undefined ? err(NOT_AN_ID) : services.send(message.to, message.body);
       },
-      again: async ({ services }, args, recorded) => {
-        const message = target(args);
-        if (message !== undefined && isOk(recorded)) services.send(message.to, message.body);
-        return recorded;
-      },
+      sends: target,
     },
     [`${HOST}#request`]: {
       effect: "by-id",
@@ -56,7 +52,6 @@ export const messageServer: Handler = {
         services.requests.respond(id as string, reply as Uint8Array), // by their WIT types
       again: async ({ services }, [id, reply], recorded) => {
         if (isOk(recorded)) services.requests.again(id as string, reply as Uint8Array);
-        return recorded;
       },
     },
     [`${HOST}#cancel-request`]: {
@@ -64,7 +59,6 @@ export const messageServer: Handler = {
       call: async ({ services }, [id]) => services.requests.cancel(id as string),
       again: async ({ services }, [id], recorded) => {
         if (isOk(recorded)) services.requests.again(id as string, null);
-        return recorded;
       },
     },
     [`${HOST}#open-channel`]: unserved("channels"),

@@ -66,11 +66,7 @@ export function guarded(fn: HostFunction, { result: type }: WitFunction): HostFu
     }
     return checkAnswer(type, answer);
   };
-  const again: HostFunction["again"] = async (context, args, recorded) => {
-    await fn.again?.(context, args, recorded);
-    return recorded;
-  };
-  return { ...fn, call, again };
+  return { ...fn, call };
 }
 
 /** The answer as the guest and the chain may have it, or a failure that says what is wrong with it. */

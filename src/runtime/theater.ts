@@ -3,6 +3,7 @@
 
 import { cidText, digestText, parseCid } from "../chain/cid.ts";
 import { Link } from "../chain/value.ts";
+import type { ReplayReport } from "../replay/report.ts";
 import type { Report } from "../chain/verify.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { Registry } from "../handlers/registry.ts";
@@ -26,6 +27,7 @@ import { blocksPrefix } from "./record/content.ts";
 import { Directory } from "./directory.ts";
 import { actorStub, logOf, pluginsOf, shardOf, type Environment } from "./environment.ts";
 import { compare } from "./record/compare.ts";
+import { replay } from "./record/replayer.ts";
 import { healthOf } from "./health.ts";
 import type {
   ActorRpc,
@@ -54,6 +56,7 @@ export interface TheaterParts {
 export class Theater implements Actors {
   readonly #environment: Environment;
   readonly #content: ContentStore;
+  readonly #executor: Executor;
   readonly #registry: Registry;
   readonly #stores: LabelledStores;
   readonly #directory: Directory;
@@ -66,6 +69,7 @@ export class Theater implements Actors {
     const plugins = pluginsOf(environment);
     this.#environment = environment;
     this.#content = content;
+    this.#executor = executor;
     this.#stores = new LabelledStores(environment.LEDGER, content);
     this.#directory = new Directory(environment.LEDGER);
     this.#components = new Components({
@@ -186,6 +190,14 @@ export class Theater implements Actors {
 
   verify(id: string): Promise<Answer<Report>> {
     return answer(async () => await this.#audit.verify(id));
+  }
+
+  replay(id: string, cursor: string | null): Promise<Answer<ReplayReport>> {
+    const content = this.#content;
+    const blocks = new R2Store(this.#environment.CONTENT, blocksPrefix(id));
+    const [audit, executor, registry] = [this.#audit, this.#executor, this.#registry];
+    const parts = { audit, executor, registry, content, blocks };
+    return answer(async () => await replay(id, cursor, parts));
   }
 
   check(id: string): Promise<Answer<Comparison>> {

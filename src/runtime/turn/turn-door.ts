@@ -16,6 +16,7 @@ import {
   effectOf,
   err,
   failed,
+  isOk,
   ok,
   type CallContext,
   type HandlerAnswer,
@@ -243,8 +244,12 @@ export class TurnDoor implements TurnActs {
     const { outcome, time } = answer;
     if (time !== null) journal.frozenMs = time;
     const result = await whole(answer.result, signature.result);
-    const again = (await fn.again?.(context, given, { outcome, result })) ?? { outcome, result };
-    return { outcome, result: again.result, ...(time === null ? {} : { time }) };
+    const recorded = { outcome, result };
+    const sent = isOk(recorded) ? fn.sends?.(given) : undefined;
+    if (sent !== undefined) this.addSend(sent);
+    await fn.again?.(context, given, recorded);
+    const recalled = (await fn.recall?.(context.services.chainAgain, result)) ?? result;
+    return { outcome, result: recalled, ...(time === null ? {} : { time }) };
   }
 
   /** An effect outside the actor: intent on disk, then the effect, then its outcome on disk. */

@@ -5,7 +5,13 @@
 
 import type { Failure } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
-import type { HostCall, TurnOutcome, TurnOutput } from "../../executor/executor.ts";
+import {
+  HOST_CALLS_MAX,
+  type HostCall,
+  type TurnOutcome,
+  type TurnOutput,
+} from "../../executor/executor.ts";
+import { INIT } from "../../handlers/exports.ts";
 import { checkOutcome } from "../../handlers/signatures.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { Divergence } from "../../replay/transcript.ts";
@@ -21,9 +27,6 @@ export type TurnEnd = { event: EventRef } & (
   /** `message` is for people; it is not recorded. */
   | { kind: "failed"; failure: Failure; code: string; message: string }
 );
-
-/** Host calls of one turn; a guest that needs more is looping. */
-const HOST_CALLS_MAX = 10_000;
 
 export class Turn {
   readonly #parts: TurnParts;
@@ -209,9 +212,6 @@ export class Turn {
     return await this.#parts.content.keep(named, () => this.#door.flush(calls, write));
   }
 }
-
-/** Guests export it as `theater:simple/actor`. */
-export const INIT = "theater:simple/actor#init";
 
 const UNCHANGED: TurnRecord["files"] = new Map();
 
