@@ -22,6 +22,7 @@ export const EVENT_TYPES = [
   "turn.refused",
   "turn.failed",
   "send.failed",
+  "request.settled",
   "child.exited",
   "supervision.decided",
   "payload.erased",
@@ -53,6 +54,10 @@ type Outcome = (typeof OUTCOMES)[number];
 export const FAILURES = ["trap", "limit", "cut", "host", "lost"] as const;
 /** Why a turn failed: trap and limit are deterministic; cut, host and lost are not. */
 export type Failure = (typeof FAILURES)[number];
+
+export const SETTLEMENTS = ["answered", "cancelled", "expired", "stopped"] as const;
+/** How a request ended whose own turn gave no answer. */
+export type Settlement = (typeof SETTLEMENTS)[number];
 
 /** An event of another chain: rewriting one chain means rewriting every chain it spoke to. */
 export type Cause = { readonly actor: string; readonly seq: number; readonly event: Link };
@@ -127,6 +132,16 @@ export interface Payloads {
   "turn.refused": { readonly message: number; readonly error: Value };
   "turn.failed": { readonly message: number; readonly kind: Failure; readonly code: string };
   "send.failed": { readonly turn: number; readonly index: number; readonly reason: string };
+  /**
+   * `message` is the seq of the request's `message.received`, `turn` the turn that settled it, 0 where none
+   * did. `reply` is an option: a list of the one value, or null.
+   */
+  "request.settled": {
+    readonly message: number;
+    readonly turn: number;
+    readonly outcome: Settlement;
+    readonly reply: readonly Value[] | null;
+  };
   "child.exited": {
     readonly child: string;
     readonly head: Link | null;

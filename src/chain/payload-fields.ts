@@ -7,6 +7,7 @@ import {
   FAILURES,
   MESSAGE_KINDS,
   OUTCOMES,
+  SETTLEMENTS,
   type Cause,
   type EventType,
   type Origin,
@@ -94,6 +95,12 @@ export const PAYLOAD_FIELDS: {
   "turn.refused": { message: count, error: any },
   "turn.failed": { message: count, kind: oneOf(FAILURES), code: text },
   "send.failed": { turn: count, index: count, reason: text },
+  "request.settled": {
+    message: count,
+    turn: count,
+    outcome: oneOf(SETTLEMENTS),
+    reply: nullOr(list),
+  },
   "child.exited": {
     child: actor,
     head: nullOr(link),

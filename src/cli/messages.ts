@@ -30,12 +30,7 @@ export async function request(
   const response = await post(context, `${actorPath(id)}/request`, body, options.key);
   const event = eventOf(response);
   context.output.note(`recorded as ${event?.seq}:${event?.cid}`);
-  if (response.status === 204) {
-    context.output.note("no reply");
-    if (context.output.isJson) context.output.show({ reply: null, event }, () => "");
-  } else {
-    showBytes(context.output, "reply", new Uint8Array(await response.arrayBuffer()), { event });
-  }
+  showBytes(context.output, "reply", new Uint8Array(await response.arrayBuffer()), { event });
   // After the reply is shown: it has been given, whether or not there is a receipt for it.
   if (options.receipt === undefined || event === null) return;
   await saveReceipt(context, id, event.seq, options.receipt);

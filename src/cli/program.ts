@@ -270,6 +270,13 @@ function addChainCommands(program: Command): void {
 
 function addProofCommands(program: Command): void {
   program
+    .command("replay <id>")
+    .description("run the recorded turns again and compare: does the component do what it did?")
+    .action(async (id: string, _: object, command: Command) => {
+      const { replay } = await import("./replay.ts");
+      process.exitCode = await replay(contextOf(command), id);
+    });
+  program
     .command("verify")
     .description("check a whole chain, or a receipt, on this machine, trusting no server")
     .argument("<what>", "an actor's id, an exported .car or .ndjson, or a receipt")

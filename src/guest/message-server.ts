@@ -13,6 +13,11 @@ export function request(actorId: string, body: Body): Message {
   return new Message(host.request(actorId, toBytes(body)));
 }
 
+/** The ids of requests that wait for an answer, oldest first. */
+export function outstandingRequests(): string[] {
+  return host.listOutstandingRequests();
+}
+
 /** Answers a request that an earlier turn left open. Throws if nobody waits for it. */
 export function respondToRequest(requestId: string, body: Body): void {
   host.respondToRequest(requestId, toBytes(body));

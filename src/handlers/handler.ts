@@ -31,16 +31,15 @@ export interface HostFunction {
   /** Where it depends on the call, a pure function of the grant and the arguments. */
   effect: Effect | ((grant: Value, args: readonly Value[]) => Effect);
   call(context: CallContext, args: readonly Value[]): Promise<HandlerAnswer>;
+  /** What an answered call sends with the commit, if it sends. */
+  sends?(args: readonly Value[]): { to: string; body: Uint8Array } | undefined;
   /**
-   * For a call that the chain has answered before, in a turn that runs once more: leaves for the commit
-   * what the call left, and gives the answer again. Reads nothing but what it is given. Without it the
-   * recorded answer is given as it is, which is right for whatever leaves nothing behind.
+   * For an answered call of an interrupted turn that goes on: leaves for the commit what else the call
+   * left. The guest gets the recorded answer.
    */
-  again?(
-    context: CallContext,
-    args: readonly Value[],
-    recorded: HandlerAnswer,
-  ): Promise<HandlerAnswer>;
+  again?(context: CallContext, args: readonly Value[], recorded: HandlerAnswer): Promise<void>;
+  /** The result, from what the chain keeps instead: `recorded` of the call's answer. */
+  recall?(chainAgain: Services["chainAgain"], recorded: Value): Promise<Value>;
 }
 
 /** What a function gets besides its arguments. */
@@ -74,10 +73,18 @@ export interface Services {
   send(to: string, body: Uint8Array): HandlerAnswer;
   /** Waits for the answer of another actor's turn. */
   request(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
+  /** Requests that earlier turns, or this one, left without an answer. What is done to them leaves with the commit. */
+  requests: {
+    list(): HandlerAnswer;
+    respond(id: string, reply: Uint8Array): HandlerAnswer;
+    cancel(id: string): HandlerAnswer;
+    /** Leaves again what `respond` or, with null, `cancel` left in the turn that goes on. */
+    again(id: string, reply: Uint8Array | null): void;
+  };
   /** The chain up to now, oldest first, at most `limit` events. */
   chain(limit: number): Promise<ChainView>;
   /** The view that was recorded so, once more. */
-  chainAgain(recorded: Value): Promise<ChainView>;
+  chainAgain: (recorded: Value) => Promise<ChainView>;
   /** What the turn sets and takes back is real with its commit. By the WIT types of `theater:edge/timers`. */
   timers: {
     schedule(name: string, plan: Value, body: Uint8Array): HandlerAnswer;
@@ -105,6 +112,7 @@ export interface ChainView {
   }[];
 }
 
+/** See docs/plugins.md for one that is made from scratch. */
 export interface Handler {
   /** `[[handler]] type = "…"`. */
   type: string;
@@ -112,10 +120,20 @@ export interface Handler {
   may?: string;
   /** Interfaces it provides to the guest. */
   imports: readonly string[];
+  /**
+   * Of a plug-in: the text of the interfaces that it provides, one WIT package without worlds. Its functions
+   * all give `result<…, string>`. Built-in handlers have theirs in wit/.
+   */
+  wit?: string;
   /** Interfaces through which it calls the guest. */
   exports: readonly string[];
   /** Keys of its `[[handler]]` table besides `type`, in snake_case; the parsed form, in camelCase, is the grant. */
   config: z.ZodType<Value>;
+  /**
+   * Where a manifest may have several tables of the type: what genesis calls each one's grant,
+   * `<type>:<something>`. Otherwise the grant is called as the type is.
+   */
+  grantName?: (grant: Value) => string;
   /**
    * What two grants both allow, as a child may have what its parent holds and its manifest asks for. Never
    * more than either, idempotent, and in meaning commutative. `narrow.ts` has what most need.

@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { isActorId } from "../chain/actor-id.ts";
 import type { Value } from "../chain/value.ts";
-import { err, isOk, returned, unserved, type Handler } from "./handler.ts";
+import { err, isOk, unserved, type Handler } from "./handler.ts";
 import { narrowing } from "./narrow.ts";
 
 const HOST = "theater:simple/message-server-host";
@@ -32,11 +32,7 @@ export const messageServer: Handler = {
         const message = target(args);
         return message === undefined ? err(NOT_AN_ID) : services.send(message.to, message.body);
       },
-      again: async ({ services }, args, recorded) => {
-        const message = target(args);
-        if (message !== undefined && isOk(recorded)) services.send(message.to, message.body);
-        return recorded;
-      },
+      sends: target,
     },
     [`${HOST}#request`]: {
       effect: "by-id",
@@ -46,13 +42,25 @@ export const messageServer: Handler = {
         return await services.request(message.to, message.body, callId);
       },
     },
-    // No request outlives its turn in this version, so the list is always empty.
     [`${HOST}#list-outstanding-requests`]: {
       effect: "local",
-      call: () => Promise.resolve(returned([])),
+      call: async ({ services }) => services.requests.list(),
     },
-    [`${HOST}#respond-to-request`]: unserved("deferred answers"),
-    [`${HOST}#cancel-request`]: unserved("deferred answers"),
+    [`${HOST}#respond-to-request`]: {
+      effect: "local",
+      call: async ({ services }, [id, reply]) =>
+        services.requests.respond(id as string, reply as Uint8Array), // by their WIT types
+      again: async ({ services }, [id, reply], recorded) => {
+        if (isOk(recorded)) services.requests.again(id as string, reply as Uint8Array);
+      },
+    },
+    [`${HOST}#cancel-request`]: {
+      effect: "local",
+      call: async ({ services }, [id]) => services.requests.cancel(id as string),
+      again: async ({ services }, [id], recorded) => {
+        if (isOk(recorded)) services.requests.again(id as string, null);
+      },
+    },
     [`${HOST}#open-channel`]: unserved("channels"),
     [`${HOST}#send-on-channel`]: unserved("channels"),
     [`${HOST}#close-channel`]: unserved("channels"),

@@ -12,6 +12,8 @@ export interface Limits {
   mailbox: number;
   /** Wall-clock time of one turn, ms: waiting for others included. */
   turnMs: number;
+  /** Time that a caller waits once the turn of its request ended without an answer, ms. */
+  replyMs: number;
 }
 
 const MAX: Limits = {
@@ -20,6 +22,8 @@ const MAX: Limits = {
   messageBytes: 1024 * 1024,
   mailbox: 10_000,
   turnMs: 15 * 60_000,
+  // Half of what an Idempotency-Key is kept for, under which a caller comes back.
+  replyMs: 12 * 3_600_000,
 };
 
 const DEFAULT: Limits = {
@@ -27,6 +31,7 @@ const DEFAULT: Limits = {
   messageBytes: 1024 * 1024,
   mailbox: 1_000,
   turnMs: 30_000,
+  replyMs: 30_000,
 };
 
 const limit = (max: number, otherwise: number) => z.int().positive().max(max).default(otherwise);
@@ -38,16 +43,24 @@ export const limitsTable = z
     message_bytes: limit(MAX.messageBytes, DEFAULT.messageBytes),
     mailbox: limit(MAX.mailbox, DEFAULT.mailbox),
     turn_ms: limit(MAX.turnMs, DEFAULT.turnMs),
+    reply_ms: limit(MAX.replyMs, DEFAULT.replyMs),
   })
-  .transform(({ state_bytes, message_bytes, mailbox, turn_ms }): Limits => ({
+  .transform(({ state_bytes, message_bytes, mailbox, turn_ms, reply_ms }): Limits => ({
     stateBytes: state_bytes,
     messageBytes: message_bytes,
     mailbox,
     turnMs: turn_ms,
+    replyMs: reply_ms,
   }))
   .prefault({});
 
-export const LIMIT_KEYS = ["state_bytes", "message_bytes", "mailbox", "turn_ms"] as const;
+export const LIMIT_KEYS = [
+  "state_bytes",
+  "message_bytes",
+  "mailbox",
+  "turn_ms",
+  "reply_ms",
+] as const;
 
 /** Limits of the contract that this version cannot keep for one actor: the reason stands in the refusal. */
 const LATER: Readonly<Record<string, string>> = {

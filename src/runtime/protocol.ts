@@ -33,6 +33,8 @@ export interface ActorSummary {
   manifest: string;
   status: ActorStatus;
   parent: string | null;
+  /** Types of the handlers that it was granted at its birth. */
+  handlers: readonly string[];
   head: EventRef;
   /** Highest seq that the ledger has acknowledged; -1 before the first. */
   ledgerSeq: number;
@@ -54,6 +56,8 @@ export interface MessageInput {
   /** Who sends it: "external" or an actor id. */
   from: string;
   idempotency?: IdempotencyKey;
+  /** When the sender stops waiting, ms since the epoch. */
+  deadlineMs?: number;
   /** The actors whose turns wait for the answer, the first sender first. */
   waiting?: readonly string[];
   /** For a message of an actor: the event of its chain that the message comes from. */
@@ -156,7 +160,7 @@ export interface Mark {
 export interface ActorRpc {
   create(input: BirthInput): Promise<Answer<{ head: EventRef }>>;
   send(message: MessageInput): Promise<Answer<{ event: EventRef }>>;
-  request(message: MessageInput): Promise<Answer<{ reply: Uint8Array | null; event: EventRef }>>;
+  request(message: MessageInput): Promise<Answer<{ reply: Uint8Array; event: EventRef }>>;
   deliver(delivery: Delivery): Promise<Answer<null>>;
   change(
     change: LifecycleChange,
@@ -171,6 +175,8 @@ export interface ActorRpc {
    * the ledger whether it still has what it acknowledged.
    */
   settle(recheck?: boolean): Promise<Answer<Mark>>;
+  /** Does what the object's alarm does. */
+  wake(): Promise<Answer<null>>;
   /** See `Actors`. */
   checkpoint(): Promise<Answer<string>>;
   receipt(seq: number): Promise<Answer<string>>;

@@ -85,6 +85,16 @@ export const TABLES = `
     in_ledger INTEGER NOT NULL
   ) STRICT;
 
+  -- Written by Deferred. Requests that their turns left open, until they are settled.
+  CREATE TABLE deferred (
+    id TEXT PRIMARY KEY, -- as the guest knows it
+    message INTEGER NOT NULL, -- seq of its message.received
+    end INTEGER NOT NULL, -- seq of the turn.committed
+    due INTEGER NOT NULL, -- the deadline, ms since the epoch
+    principal TEXT, -- with 'key': its Idempotency-Key, if it has one
+    key TEXT
+  ) STRICT, WITHOUT ROWID;
+
   -- Written by Idempotency. 'seq' is the event that holds the outcome.
   CREATE TABLE idempotency (
     principal TEXT NOT NULL,
@@ -93,6 +103,7 @@ export const TABLES = `
     digest TEXT NOT NULL, -- sha256 of the body, hex; empty once erased
     seq INTEGER NOT NULL,
     expires INTEGER NOT NULL, -- ms since the epoch
+    answer INTEGER, -- the request.settled, once a request that was left open is settled
     PRIMARY KEY (principal, route, key)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX idempotency_expires ON idempotency (expires);

@@ -184,14 +184,9 @@ const remove: Route = {
     ),
 };
 
-export function rawOrNothing(
-  bytes: Uint8Array | null,
-  headers: Record<string, string> = {},
-): Response {
-  if (bytes === null) return new Response(null, { status: 204, headers });
-  return new Response(bytes, {
-    headers: { "content-type": "application/octet-stream", ...headers },
-  });
+function rawOrNothing(bytes: Uint8Array | null): Response {
+  if (bytes === null) return new Response(null, { status: 204 });
+  return new Response(bytes, { headers: { "content-type": "application/octet-stream" } });
 }
 
 export const actorRoutes: readonly Route[] = [

@@ -1,6 +1,5 @@
 // Routes of messages: `send` is answered when it is recorded, `request` when its turn has committed.
 
-import { rawOrNothing } from "./actors.ts";
 import { idempotencyKey, readBody } from "./input.ts";
 import { MESSAGE_BYTES_MAX } from "./limits.ts";
 import { eventHeader, respond } from "./problem.ts";
@@ -42,12 +41,9 @@ const request: Route = {
   method: "POST",
   path: "/v1/actors/:id/request",
   idempotent: true,
-  summary: "Send a message and wait for the reply",
+  summary: "Send a message and wait for the reply, also one that a later turn gives",
   body,
-  success: [
-    { status: 200, description: "The reply.", content: RAW, event: true },
-    { status: 204, description: "The turn committed without a reply.", event: true },
-  ],
+  success: [{ status: 200, description: "The reply.", content: RAW, event: true }],
   refusals: [
     "key-reused",
     "guest-error",
@@ -62,7 +58,10 @@ const request: Route = {
   ],
   async serve(call) {
     const answer = await call.actors.request(call.param("id"), await readMessage(call));
-    return respond(answer, ({ reply, event }) => rawOrNothing(reply, eventHeader(event)));
+    return respond(answer, ({ reply, event }) => {
+      const headers = { "content-type": "application/octet-stream", ...eventHeader(event) };
+      return new Response(reply, { headers });
+    });
   },
 };
 

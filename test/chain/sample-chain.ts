@@ -93,6 +93,16 @@ export function sampleChain(): ChainBuilder {
   return chain;
 }
 
+/** The sample, which is in the vectors and stays as it is, and behind it the types that came later. */
+export function fullChain(): ChainBuilder {
+  return sampleChain().add("request.settled", {
+    message: 2,
+    turn: 3,
+    outcome: "answered",
+    reply: [rawLink("reply")],
+  });
+}
+
 function addTurns(chain: ChainBuilder): void {
   const about = "theater:simple/message-server-host#request";
   const links = { actor: chain.actor, seq: 1, event: new Link("dag-cbor", digestOf("cause")) };

@@ -11,10 +11,10 @@ import type { Line } from "../../src/chain/ndjson.ts";
 import { decodePayload, encodePayload } from "../../src/chain/payload.ts";
 import { Link } from "../../src/chain/value.ts";
 import { ChainVerifier, type Expectation, type Report } from "../../src/chain/verify.ts";
-import { ChainBuilder, ERASED, genesis, sampleChain, saltOf } from "./sample-chain.ts";
+import { ChainBuilder, ERASED, fullChain, genesis, saltOf } from "./sample-chain.ts";
 
 type Head = { seq: number; cid: string };
-const chain = sampleChain();
+const chain = fullChain();
 const { lines, actor } = chain;
 const head = chain.head();
 const position = fc.nat(lines.length - 1);

@@ -113,7 +113,7 @@ test("what the code imports must be granted, and must exist", async () => {
     /^unknown-import: the code imports theater:simple\/teleport, which is not in theater:simple/,
   );
   expect(await say('import { x } from "acme:mail/outbox@1.0.0"; export const y = x;\n')).toMatch(
-    /^unknown-import: .* in a world.wit beside manifest.toml$/,
+    /^unknown-import: .* into wit\/ beside manifest.toml$/,
   );
 });
 

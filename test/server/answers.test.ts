@@ -118,20 +118,16 @@ test("a route documents the codes that follow from what it takes", () => {
   );
 });
 
-test("a reply is passed on byte by byte with its event, and none is told from an empty one", async () => {
+test("a reply is passed on byte by byte with its event, an empty one too", async () => {
   const { ask, actors } = frontDoor();
   const ask1 = async (): Promise<Response> =>
     ask(`/v1/actors/${ID}/request`, { method: "POST", body: "x" });
-  for (const [reply, status] of [
-    [Uint8Array.of(0, 255, 10), 200],
-    [new Uint8Array(), 200],
-    [null, 204],
-  ] as const) {
+  for (const reply of [Uint8Array.of(0, 255, 10), new Uint8Array()]) {
     actors.reply = reply;
     const response = await ask1();
-    expect(response.status).toBe(status);
+    expect(response.status).toBe(200);
     expect(response.headers.get("theater-event")).toBe(`4:${refAt(4).cid}`);
-    expect(new Uint8Array(await response.arrayBuffer())).toEqual(reply ?? new Uint8Array());
+    expect(new Uint8Array(await response.arrayBuffer())).toEqual(reply);
   }
 });
 

@@ -2,19 +2,22 @@
 // message was not admitted. What is admitted is acknowledged only after its events are on disk.
 
 import { Link, type Value } from "../../chain/value.ts";
-import { checkDriven } from "../../handlers/registry.ts";
+import type { Registry } from "../../handlers/registry.ts";
 import { toHex, toUtf8 } from "../../lib/bytes.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
 import { RecordedError } from "../answers.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import { BACKLOG_MAX, type Feeder } from "../record/feeder.ts";
+import { bytesOf, checkOutstanding, replyOf, type Deferred, type Reply } from "./deferred.ts";
 import { messageKey, type Idempotency, type MessageKey } from "./idempotency.ts";
 import type { Journal } from "../record/journal.ts";
-import { HANDLE_REQUEST, HANDLE_SEND, type Mailbox } from "./mailbox.ts";
+import { HANDLE_REQUEST, HANDLE_SEND } from "../../handlers/exports.ts";
+import type { Mailbox } from "./mailbox.ts";
 import type { Grants } from "../../manifest/handler-tables.ts";
 import type { Limits } from "../../manifest/limits.ts";
 import type { Delivery, EventRef, MessageInput } from "../protocol.ts";
+import { hasReply } from "./turn-mail.ts";
 import type { Message } from "../turn/turn-parts.ts";
 import type { TurnEnd } from "../turn/turn.ts";
 
@@ -25,15 +28,12 @@ interface AdmissionParts {
   idempotency: Idempotency;
   content: Blocks;
   limits: Limits;
+  deferred: Deferred;
   grants: Grants;
+  registry: Registry;
   feeder: Feeder;
   run: () => void;
   endOfOpenTurn: () => Promise<TurnEnd>;
-}
-
-export interface Reply {
-  reply: Uint8Array | null;
-  event: EventRef;
 }
 
 export class Admission {
@@ -111,7 +111,10 @@ export class Admission {
       if (running.digest === key.digest) return await running.reply;
       throw keyInUse();
     }
-    if (this.#isOpen(key)) return replyOf(await this.#parts.endOfOpenTurn());
+    if (this.#isOpen(key)) {
+      const { event } = settledEnd(await this.#parts.endOfOpenTurn());
+      return await this.outcomeOf(this.#parts.idempotency.find("request", key) ?? event.seq);
+    }
     const reply = this.#request(input, key).finally(() => this.#attached.delete(attached));
     this.#attached.set(attached, { digest: key.digest, reply });
     return await reply;
@@ -127,16 +130,27 @@ export class Admission {
 
   async #request(input: MessageInput, key: MessageKey | null): Promise<Reply> {
     this.#check(HANDLE_REQUEST, input.body);
-    const { mailbox, run } = this.#parts;
+    const { mailbox, run, deferred } = this.#parts;
+    checkOutstanding(deferred.count, mailbox.length);
     const message = newMessage("request", HANDLE_REQUEST, input, []);
     const { promise, resolve: done, reject: failed } = Promise.withResolvers<TurnEnd>();
     const params = [message.id, input.body];
-    mailbox.put({ ...message, params, key }, { done, failed });
-    run();
-    return replyOf(await promise);
+    const waiter = deferred.expect(message.id);
+    try {
+      mailbox.put({ ...message, params, key }, { done, failed });
+      run();
+      const end = settledEnd(await promise);
+      if (!waiter.isSettled() && hasReply(end.result)) return directReply(end);
+      return await waiter.promise;
+    } finally {
+      waiter.drop();
+    }
   }
 
-  /** The answer that the chain records at `seq`, the end of a turn; its errors are thrown again. */
+  /**
+   * The answer that the chain records at `seq`, the end of a turn or what settled its request later; its
+   * errors are thrown again. Waits for one that is still to come.
+   */
   async outcomeOf(seq: number): Promise<Reply> {
     const { journal, content } = this.#parts;
     const event = journal.ref(seq);
@@ -144,25 +158,28 @@ export class Admission {
       const message = "What was recorded was erased: it cannot be given again.";
       throw new RecordedError({ code: "wrong-state", message, event });
     }
+    const answer = journal.payload(seq, "request.settled");
+    if (answer !== undefined) {
+      const reply = bytesOf(await content.resolve(answer.reply));
+      return replyOf({ outcome: answer.outcome, reply, event });
+    }
     const committed = journal.payload(seq, "turn.committed");
     if (committed !== undefined) {
-      return replyOf({
-        kind: "committed",
-        event,
-        result: await content.resolve(committed.result),
-      });
+      if (!hasReply(committed.result)) return await this.#parts.deferred.attach(seq);
+      const result = await content.resolve(committed.result);
+      return directReply({ kind: "committed", event, result });
     }
     const refused = journal.payload(seq, "turn.refused");
     if (refused !== undefined) {
       // An error is a text by its WIT type; one too long for a payload is stored as its UTF-8.
       const error = await content.resolve(refused.error);
       const text = error instanceof Uint8Array ? toUtf8(error) : error;
-      return replyOf({ kind: "refused", event, error: text });
+      throw refusalOf({ kind: "refused", event, error: text });
     }
     const failed = journal.payload(seq, "turn.failed");
     assert(failed !== undefined, `event ${seq} is the end of a turn`);
     const { kind: failure, code } = failed;
-    return replyOf({ kind: "failed", event, failure, code, message: code });
+    throw refusalOf({ kind: "failed", event, failure, code, message: code });
   }
 
   /** How many messages of its own the actor takes now. */
@@ -174,8 +191,8 @@ export class Admission {
 
   /** Throws `missing-handler`, `wrong-state`, `too-large`, `busy` or `unavailable`. */
   #check(about: string, body: Uint8Array): void {
-    const { cell, limits, grants, mailbox, feeder } = this.#parts;
-    checkDriven(about, grants);
+    const { cell, limits, grants, registry, mailbox, feeder } = this.#parts;
+    registry.checkDriven(about, grants);
     const status = cell.get("status");
     if (status === "stopped" || status === "failed") {
       const reason = cell.get("reason");
@@ -205,7 +222,13 @@ function keyOf({ idempotency, body }: MessageInput): MessageKey | null {
 function newMessage(
   kind: "send" | "request",
   about: string,
-  { from, body, cause, waiting = [] }: Pick<MessageInput, "from" | "body" | "cause" | "waiting">,
+  {
+    from,
+    body,
+    cause,
+    waiting = [],
+    deadlineMs,
+  }: Pick<MessageInput, "from" | "body" | "cause" | "waiting" | "deadlineMs">,
   params: readonly Value[],
 ): Message {
   assert(body instanceof Uint8Array, "a message's body is bytes");
@@ -215,7 +238,8 @@ function newMessage(
     cause === undefined
       ? null
       : { actor: from, seq: cause.seq, event: new Link("dag-cbor", cause.event) };
-  return { id, kind, about, from, cause: origin, params, seed, seq: null, key: null, waiting };
+  const sender = { from, cause: origin, waiting, ...(deadlineMs !== undefined && { deadlineMs }) };
+  return { id, kind, about, params, seed, seq: null, key: null, ...sender };
 }
 
 function keyInUse(): TheaterError {
@@ -223,24 +247,29 @@ function keyInUse(): TheaterError {
   return new TheaterError("key-reused", message);
 }
 
-/** The guest's answer; its error and its failures are thrown with the event that records them. */
-function replyOf(end: TurnEnd): Reply {
-  switch (end.kind) {
-    case "committed": {
-      const [reply] = (end.result ?? []) as readonly (null | readonly [Uint8Array])[];
-      return { reply: reply?.[0] ?? null, event: end.event };
-    }
-    case "refused":
-      throw new RecordedError({
-        code: "guest-error",
-        message: textOf(end.error),
-        event: end.event,
-      });
-    case "failed": {
-      const code = FAILURE_CODES[end.failure];
-      throw new RecordedError({ code, message: `${end.code}: ${end.message}`, event: end.event });
-    }
+type Committed = TurnEnd & { kind: "committed" };
+
+/** What the turn itself gave as the answer. */
+function directReply({ result, event }: Committed): Reply {
+  const [reply] = result as readonly [Value];
+  const bytes = bytesOf(reply);
+  assert(bytes !== null, "the turn gave an answer");
+  return { reply: bytes, event };
+}
+
+/** A turn that committed; the guest's error and its failures are thrown with the event that records them. */
+function settledEnd(end: TurnEnd): Committed {
+  if (end.kind === "committed") return end;
+  throw refusalOf(end);
+}
+
+function refusalOf(end: Exclude<TurnEnd, Committed>): RecordedError {
+  const { event } = end;
+  if (end.kind === "refused") {
+    return new RecordedError({ code: "guest-error", message: textOf(end.error), event });
   }
+  const code = FAILURE_CODES[end.failure];
+  return new RecordedError({ code, message: `${end.code}: ${end.message}`, event });
 }
 
 /** The err of every `theater:simple` export is a text. */

@@ -32,8 +32,8 @@ export class Idempotency {
   /** The seq of the event that holds the outcome. Throws `key-reused` for another body, `busy` when full. */
   find(route: Route, { principal, key, digest }: MessageKey): number | undefined {
     const [row] = this.#sql
-      .exec<{ digest: string; seq: number; expires: number }>(
-        "SELECT digest, seq, expires FROM idempotency WHERE principal = ? AND route = ? AND key = ?",
+      .exec<{ digest: string; seq: number; expires: number; answer: number | null }>(
+        "SELECT digest, seq, expires, answer FROM idempotency WHERE principal = ? AND route = ? AND key = ?",
         principal,
         route,
         key,
@@ -44,7 +44,7 @@ export class Idempotency {
       else if (route === "send" || route === "request") this.#refuseWhenFull();
       return undefined;
     }
-    if (row.digest === digest) return row.seq;
+    if (row.digest === digest) return row.answer ?? row.seq;
     if (row.digest === ERASED) {
       throw new TheaterError(
         "wrong-state",
@@ -97,7 +97,8 @@ export class Idempotency {
    */
   forget(seqs: readonly number[]): void {
     this.#sql.exec(
-      "UPDATE idempotency SET digest = ? WHERE seq IN (SELECT value FROM json_each(?))",
+      `UPDATE idempotency SET digest = ?1
+       WHERE seq IN (SELECT value FROM json_each(?2)) OR answer IN (SELECT value FROM json_each(?2))`,
       ERASED,
       JSON.stringify(seqs),
     );
@@ -111,13 +112,24 @@ export class Idempotency {
       this.#sql.exec("DELETE FROM idempotency WHERE principal = ? AND route = ?", principal, route);
     }
     this.#sql.exec(
-      "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?, NULL)",
       principal,
       route,
       key,
       digest,
       seq,
       now + KEPT_MS,
+    );
+  }
+
+  /** In the transaction that settles a request which its turn left open: `seq` is what says so. */
+  settle({ principal, key }: IdempotencyKey, seq: number): void {
+    this.#sql.exec(
+      "UPDATE idempotency SET answer = ?, expires = ? WHERE principal = ? AND route = 'request' AND key = ?",
+      seq,
+      Date.now() + KEPT_MS,
+      principal,
+      key,
     );
   }
 }

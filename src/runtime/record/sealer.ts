@@ -130,6 +130,7 @@ export class Sealer {
     // tree's last tile, which is not full. The next sealing takes those that are not needed any more.
     const stays = [
       "SELECT seq FROM mailbox UNION ALL SELECT seq FROM idempotency",
+      "SELECT answer FROM idempotency WHERE answer IS NOT NULL", // with a null NOT IN is never true
       "SELECT cause FROM outbox",
       "SELECT value FROM json_each(?)",
     ].join(" UNION ALL ");

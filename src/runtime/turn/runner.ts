@@ -6,21 +6,27 @@
 import type { Failure } from "../../chain/event-types.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { Idempotency } from "../mail/idempotency.ts";
+import { INIT } from "../../handlers/exports.ts";
 import { failBirth, SHUTDOWN_REASON } from "../lifecycle.ts";
 import { closeOpenTurn, readInterrupted } from "./interrupted.ts";
 import type { Mailbox, Waiter, Waiting } from "../mail/mailbox.ts";
 import type { OpenTurn } from "../record/cell.ts";
 import type { History } from "../record/history.ts";
+import type { Deferred } from "../mail/deferred.ts";
 import type { Outbox } from "../mail/outbox.ts";
+import { TurnMail } from "../mail/turn-mail.ts";
 import type { Timers } from "../timers/timers.ts";
-import { INIT, Turn, type TurnEnd } from "./turn.ts";
+import { Turn, type TurnEnd } from "./turn.ts";
 import type { Interrupted, Message, TurnParts, TurnRecord } from "./turn-parts.ts";
 
-interface RunnerParts extends Omit<TurnParts, "onEnd"> {
+interface RunnerParts extends Omit<TurnParts, "onEnd" | "mail"> {
   mailbox: Mailbox;
   outbox: Outbox;
   history: History;
   idempotency: Idempotency;
+  deferred: Deferred;
+  /** Whenever it is seen that the actor does not run. */
+  halted: () => void;
   timers: Timers;
   /** After every recorded end. */
   settled: () => void;
@@ -28,6 +34,7 @@ interface RunnerParts extends Omit<TurnParts, "onEnd"> {
 
 /** Lives that may end with the same send, or readings of its content that may find it lost. */
 const TRIES_MAX = 3;
+const NOTHING: ReadonlyMap<string, unknown> = new Map();
 const UNRESUMABLE = {
   failure: "lost",
   code: "unresumable",
@@ -112,7 +119,9 @@ export class Runner {
         if (waiting === undefined) return;
         if (!(await this.#runOne(waiting))) return;
       }
-      if (cell.status !== "running") this.#refuseRequests();
+      if (cell.status === "running") return;
+      this.#refuseRequests();
+      this.#parts.halted();
     } finally {
       // In the same step as the look at the line: what comes later starts anew.
       this.#isRunning = false;
@@ -186,12 +195,14 @@ export class Runner {
   }
 
   async #runTurn(message: Message, interrupted?: Interrupted): Promise<TurnEnd> {
-    const onEnd = (end: TurnRecord): void => this.#record(message, end);
+    const mail = new TurnMail(message, this.#parts);
+    const onEnd = (end: TurnRecord): void => this.#record(message, end, mail);
     try {
-      this.#current = new Turn({ ...this.#parts, onEnd }, message, interrupted);
+      this.#current = new Turn({ ...this.#parts, mail, onEnd }, message, interrupted);
       return await this.#current.run();
     } finally {
       this.#current = undefined;
+      this.#parts.deferred.claim(NOTHING);
     }
   }
 
@@ -256,7 +267,7 @@ export class Runner {
   }
 
   /** Inside the transaction that ends the turn: what becomes true together with it. */
-  #record({ seq, key, about }: Message, end: TurnRecord): void {
+  #record({ seq, key, about }: Message, end: TurnRecord, mail: TurnMail): void {
     const { cell, journal, mailbox, outbox, idempotency, files, timers } = this.#parts;
     if (cell.get("openTurn") != null) cell.set("openTurn", null);
     if (seq !== null) mailbox.settle(seq);
@@ -264,6 +275,7 @@ export class Runner {
     if (end.files.size > 0) files.apply(end.files, end.seq);
     if (end.committed) outbox.add(end.sends, { turn: end.turn, cause: end.seq });
     if (end.committed) timers.apply(end.timers, journal.head);
+    if (end.committed) mail.commit(end);
     if (end.data !== null) {
       const fields = { reason: SHUTDOWN_REASON, by: null, data: end.data };
       journal.append({ type: "actor.stopped", about: "", turn: 0, fields });

@@ -3,7 +3,14 @@
 import { cidText } from "../../chain/cid.ts";
 import type { LedgerEntry } from "../../chain/ledger.ts";
 import { Link } from "../../chain/value.ts";
-import { err, failed, ok, type ChainView, type Services } from "../../handlers/handler.ts";
+import {
+  err,
+  failed,
+  ok,
+  type ChainView,
+  type HandlerAnswer,
+  type Services,
+} from "../../handlers/handler.ts";
 import type { Timers } from "../timers/timers.ts";
 import { waitUntil } from "../timers/wait.ts";
 import type { Secrets } from "../../handlers/secrets.ts";
@@ -11,7 +18,7 @@ import type { LabelledStores } from "../../store/labels.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
 import type { ActorRpc } from "../protocol.ts";
-import type { Intent, TurnParts } from "./turn-parts.ts";
+import type { TurnActs } from "./turn-parts.ts";
 
 interface ServiceParts {
   journal: Journal;
@@ -29,10 +36,7 @@ interface ServiceParts {
 /** Actors that may wait for one another in a row. */
 const WAITING_MAX = 32;
 
-export function servicesFor(
-  parts: ServiceParts,
-  turn: Parameters<TurnParts["services"]>[0],
-): Services {
+export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
   const { journal, stores, variables, secrets, fetch, timers } = parts;
   const nowMs = (): number => journal.nowMs();
   return {
@@ -44,7 +48,13 @@ export function servicesFor(
       return turn.files;
     },
     send: (to, body) => turn.addSend({ to, body }),
-    request: (to, body, callId) => request(parts, { to, body, callId, cause: turn.intent }),
+    request: (to, body, callId) => request(parts, turn, { to, body, callId }),
+    requests: {
+      list: () => turn.mail.listRequests(),
+      respond: (id, reply) => turn.mail.respond(id, reply),
+      cancel: (id) => turn.mail.cancel(id),
+      again: (id, reply) => turn.mail.again(id, reply),
+    },
     chain: (limit) => newest(parts, limit),
     chainAgain: (recorded) => again(parts, recorded as unknown as ViewRange),
     timers: turn.timers.services({ set: () => timers.all(), nowMs }),
@@ -55,8 +65,9 @@ export function servicesFor(
 /** The call id is the message's key at the other actor, so a repetition is answered once more, not run. */
 async function request(
   { journal, peer, waiting }: ServiceParts,
-  { to, body, callId, cause }: { to: string; body: Uint8Array; callId: string; cause: Intent },
-) {
+  { endsMs, intent: cause }: TurnActs,
+  { to, body, callId }: { to: string; body: Uint8Array; callId: string },
+): Promise<HandlerAnswer> {
   const from = journal.actor;
   const chain = [...waiting, from];
   // It would wait for a turn that waits for this one, until one of them is cut.
@@ -69,8 +80,9 @@ async function request(
       idempotency: { principal: from, key: callId },
       cause,
       waiting: chain,
+      deadlineMs: endsMs,
     });
-    if (answer.ok) return ok(answer.value.reply ?? new Uint8Array(0));
+    if (answer.ok) return ok(answer.value.reply);
     const { code, message } = answer.error;
     return code === "guest-error" ? err(message) : failed(`${code}: ${message}`);
   } catch {

@@ -5,10 +5,12 @@ import type { Value } from "../../chain/value.ts";
 import type { Executor, ModuleSetRef } from "../../executor/executor.ts";
 import type { Files } from "../../handlers/filesystem.ts";
 import type { HandlerAnswer, Services } from "../../handlers/handler.ts";
+import type { Registry } from "../../handlers/registry.ts";
 import type { RecordedCalls } from "../../replay/recorded-turn.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import type { MessageKey } from "../mail/idempotency.ts";
+import type { TurnMail } from "../mail/turn-mail.ts";
 import type { Change, FileTree } from "../files/file-tree.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Limits } from "../../manifest/limits.ts";
@@ -28,6 +30,8 @@ export interface Message {
   seq: number | null;
   /** The actors whose turns wait for the answer. */
   waiting: readonly string[];
+  /** When the sender stops waiting, ms since the epoch. */
+  deadlineMs?: number;
   /** Under which a repetition finds the end of its turn. */
   key: MessageKey | null;
 }
@@ -37,24 +41,31 @@ export interface TurnParts {
   journal: Journal;
   cell: Cell;
   executor: Executor;
+  registry: Registry;
   modules: ModuleSetRef;
   content: Blocks;
   limits: Limits;
   grants: Readonly<Record<string, Value>>;
+  /** Those of them that the isolate needs. */
+  pureGrants: Readonly<Record<string, Value>>;
   files: FileTree;
+  mail: TurnMail;
   /** `waiting`: the actors whose turns wait for this one, besides its own. */
-  services(
-    turn: {
-      addSend(send: PendingSend): HandlerAnswer;
-      readonly timers: PendingTimers;
-      readonly intent: Intent;
-      readonly endsMs: number;
-      readonly files: Files;
-    },
-    waiting: readonly string[],
-  ): Services;
+  services(turn: TurnActs, waiting: readonly string[]): Services;
   /** Written in the transaction that ends the turn, whatever the end is. */
   onEnd(end: TurnRecord): void;
+}
+
+/** What the calls of one turn leave for its commit, and what they may know of it. */
+export interface TurnActs {
+  addSend(send: PendingSend): HandlerAnswer;
+  readonly timers: PendingTimers;
+  readonly mail: TurnMail;
+  readonly files: Files;
+  /** Of the effect that is under way. */
+  readonly intent: Intent;
+  /** When the turn will be cut, ms since the epoch. */
+  readonly endsMs: number;
 }
 
 /** An event of this chain, by position and CID. */
@@ -81,6 +92,12 @@ export interface TurnRecord {
   /** The event of the end. */
   seq: number;
   committed: boolean;
+  /** Seq of the turn's message. */
+  message: number;
+  /** What the function returned besides the state; null where it did not commit. */
+  result: Value;
+  /** The turn's clock, ms since the epoch. */
+  nowMs: number;
   sends: readonly PendingSend[];
   /** What becomes of the actor's files, by path; empty unless committed. */
   files: ReadonlyMap<string, Change>;

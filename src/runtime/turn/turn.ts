@@ -5,7 +5,13 @@
 
 import type { Failure } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
-import type { HostCall, TurnOutcome, TurnOutput } from "../../executor/executor.ts";
+import {
+  HOST_CALLS_MAX,
+  type HostCall,
+  type TurnOutcome,
+  type TurnOutput,
+} from "../../executor/executor.ts";
+import { INIT } from "../../handlers/exports.ts";
 import { checkOutcome } from "../../handlers/signatures.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { Divergence } from "../../replay/transcript.ts";
@@ -21,9 +27,6 @@ export type TurnEnd = { event: EventRef } & (
   /** `message` is for people; it is not recorded. */
   | { kind: "failed"; failure: Failure; code: string; message: string }
 );
-
-/** Host calls of one turn; a guest that needs more is looping. */
-const HOST_CALLS_MAX = 10_000;
 
 export class Turn {
   readonly #parts: TurnParts;
@@ -62,11 +65,18 @@ export class Turn {
   }
 
   async #execute(time: number): Promise<TurnOutput> {
-    const { cell, executor, modules, grants, limits } = this.#parts;
+    const { cell, executor, modules, pureGrants, limits } = this.#parts;
     const { about, params, seed } = this.#message;
     const state: Value = cell.state === null ? null : [cell.state];
     const args = about === INIT ? params : [state, params];
-    const input = { about, params: args, time, seed, grants, hostCallsMax: HOST_CALLS_MAX };
+    const input = {
+      about,
+      params: args,
+      time,
+      seed,
+      grants: pureGrants,
+      hostCallsMax: HOST_CALLS_MAX,
+    };
     const running = executor
       .run(modules, input, this.#door.stub())
       .then((output) => {
@@ -136,7 +146,8 @@ export class Turn {
     };
     // The commit point: this one synchronous transaction. From its end on the turn has happened; until
     // then it has not, and a crash leaves no trace of it.
-    const event = await this.#flush([fields, calls], calls, (message) => {
+    const named = [fields, calls, this.#parts.mail.content];
+    const event = await this.#flush(named, calls, (message) => {
       const committed = journal.append({
         ...this.#draft("turn.committed"),
         fields: { message, ...fields },
@@ -144,7 +155,8 @@ export class Turn {
       if (changed) cell.setState(state);
       const data = shutdown === undefined ? null : [shutdown];
       const { turn, fileChanges: files } = this.#door;
-      this.#parts.onEnd({ turn, seq: committed.seq, committed: true, sends, files, timers, data });
+      const what = { turn, seq: committed.seq, message, nowMs: journal.nowMs() };
+      this.#parts.onEnd({ ...what, committed: true, result, sends, files, timers, data });
       return committed;
     });
     return { kind: "committed", event: ref(event), result };
@@ -179,8 +191,9 @@ export class Turn {
     return await this.#flush(values, calls, (message) => {
       const closed = journal.append(draft(message));
       const { turn } = this.#door;
+      const what = { turn, seq: closed.seq, message, nowMs: journal.nowMs(), result: null };
       const nothing = { sends: [], files: UNCHANGED, timers: [], data: null };
-      this.#parts.onEnd({ turn, seq: closed.seq, committed: false, ...nothing });
+      this.#parts.onEnd({ ...what, committed: false, ...nothing });
       return ref(closed);
     });
   }
@@ -199,9 +212,6 @@ export class Turn {
     return await this.#parts.content.keep(named, () => this.#door.flush(calls, write));
   }
 }
-
-/** Guests export it as `theater:simple/actor`. */
-export const INIT = "theater:simple/actor#init";
 
 const UNCHANGED: TurnRecord["files"] = new Map();
 

@@ -3,7 +3,13 @@
 // component's own types, because QuickJS turns every JavaScript error into an ordinary refusal.
 
 import { defineActor } from "theater/guest";
-import { request, send } from "theater/guest/message-server";
+import {
+  cancelRequest,
+  outstandingRequests,
+  request,
+  respondToRequest,
+  send,
+} from "theater/guest/message-server";
 import { randomBytes } from "theater/guest/random";
 import { getChain, log, shutdown } from "theater/guest/runtime";
 import { Store, createStore } from "theater/guest/store";
@@ -18,6 +24,8 @@ interface State {
   /** Texts of the messages that came by send, in order. */
   heard: unknown[];
   pad?: string;
+  /** Of this turn only. */
+  defers?: boolean;
 }
 
 class Trap extends Error {}
@@ -31,6 +39,20 @@ const steps: Record<string, (state: State, ...args: never[]) => unknown> = {
   send: (_, id: string, message: unknown) => send(id, JSON.stringify(message)),
   request: (_, id: string, message: unknown) =>
     attempt(() => request(id, JSON.stringify(message)).text()),
+  /** The turn gives no answer. */
+  defer: (state) => {
+    state.defers = true;
+  },
+  outstanding: () => outstandingRequests(),
+  answer: (_, id: string, value: unknown) =>
+    attempt(() => respondToRequest(id, JSON.stringify(value))),
+  answerOwn: (state, value: unknown) => {
+    respondToRequest(outstandingRequests().at(-1) ?? "", JSON.stringify(value));
+    state.defers = true;
+  },
+  answerLong: (_, id: string, length: number) =>
+    attempt(() => respondToRequest(id, JSON.stringify("y".repeat(length)))),
+  giveUp: (_, id: string) => attempt(() => cancelRequest(id)),
   put: (_, text: string) => {
     const store = createStore();
     store.putAtLabel("kept", text);
@@ -91,7 +113,8 @@ const made = defineActor<State>({
 
   onRequest(state, message) {
     const results = run(state, message.json() as readonly Step[]);
-    return [{ ...state, turns: state.turns + 1 }, JSON.stringify(results)];
+    const { defers = false, ...next } = state;
+    return [{ ...next, turns: state.turns + 1 }, defers ? null : JSON.stringify(results)];
   },
 
   onTimer(state, name, message) {
