@@ -157,7 +157,7 @@ beforeAll(async () => {
   }
   await stop();
   segments = await segmentsIn("data");
-  expect(segments.length).toBeGreaterThanOrEqual(2);
+  if (segments.length < 2) throw new Error("the ledger has no two segments");
   await serve();
   head = await seq();
   const { key } = JSON.parse((await ok("trust", "--from", id, "--json")).stdout) as { key: string };
