@@ -198,6 +198,7 @@ const grantedPath = z.string().transform((text, context) => {
 
 export const filesystem: Handler = {
   type: "filesystem",
+  may: "keep files of its own",
   imports: [FILESYSTEM],
   exports: [],
   config: z
