@@ -67,7 +67,7 @@ function list(context: CallContext): [string, string][] {
 
 export const environment: Handler = {
   type: "environment",
-  may: "read variables of the operator, and name secrets",
+  may: "read the operator's variables named here, and name secrets",
   imports: [ENVIRONMENT],
   exports: [],
   config: z

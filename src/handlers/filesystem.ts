@@ -198,7 +198,7 @@ const grantedPath = z.string().transform((text, context) => {
 
 export const filesystem: Handler = {
   type: "filesystem",
-  may: "keep files of its own",
+  may: "keep files of its own under the paths named here",
   imports: [FILESYSTEM],
   exports: [],
   config: z

@@ -24,6 +24,7 @@ function local(operation: Operation): HostFunction {
 
 export const timers: Handler = {
   type: "timers",
+  may: "set timers that bring it messages",
   imports: [TIMERS],
   exports: ["theater:edge/timers-client"],
   config: z.strictObject({}),

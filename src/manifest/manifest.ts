@@ -33,6 +33,8 @@ const manifest = z.strictObject({
   permission_policy: policyTables.default({}),
 });
 
+export const MANIFEST_KEYS: readonly string[] = Object.keys(manifest.shape);
+
 /** Keys that section 9 of the contract has and this version does not serve yet. */
 const LATER: Readonly<Record<string, string>> = {
   supervisor: "supervision",
@@ -102,7 +104,7 @@ export function readManifest(
 
 /** Known keys of the tables in the manifest; those of handlers are the handlers' own. */
 const TABLE_KEYS: Readonly<Record<string, readonly string[]>> = {
-  "": Object.keys(manifest.shape),
+  "": MANIFEST_KEYS,
   limits: LIMIT_KEYS,
 };
 const POLICY_KEYS = ["type", "config"];

@@ -1,7 +1,6 @@
 // A born actor: its parts, wired together at every wake-up of its object. It admits messages, answers
 // questions and repairs what the last life left open; the turns themselves are the runner's.
 
-import { digestText } from "../chain/cid.ts";
 import { Secrets } from "../handlers/secrets.ts";
 import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import { Alarm, LINE_MS_MAX, within } from "./alarm.ts";
@@ -29,6 +28,7 @@ import type { Surroundings } from "./surroundings.ts";
 import { servicesFor } from "./turn/services.ts";
 import { Timers } from "./timers/timers.ts";
 import { TreeKeeper } from "./record/tree-keeper.ts";
+import { summaryOf } from "./summary.ts";
 
 export class Life {
   readonly id: string;
@@ -294,22 +294,7 @@ export class Life {
   }
 
   summary(): ActorSummary {
-    const { name, component, manifest, permissions } = this.genesis;
-    return {
-      id: this.id,
-      name,
-      component: digestText(component),
-      manifest: digestText(manifest),
-      status: this.cell.status,
-      parent: this.cell.get("parent") ?? null,
-      handlers: Object.keys(permissions.held),
-      head: this.journal.headRef(),
-      ledgerSeq: this.#feeder.acknowledged,
-      turns: this.journal.lastTurn(),
-      mailbox: this.#mailbox.length,
-      stateBytes: this.cell.state?.length ?? null,
-      createdMs: this.cell.get("createdMs") ?? 0,
-    };
+    return summaryOf({ ...this.#records(), genesis: this.genesis, feeder: this.#feeder });
   }
 
   parentage(): Parentage {

@@ -1,9 +1,12 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { problem, serve } from "./canned-server.ts";
 import { theater } from "./run-theater.ts";
+
+// Each test is a whole process, some are several, and machines are busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const ID = "a".repeat(32);
 const CID = `b${"a".repeat(58)}`;

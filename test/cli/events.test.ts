@@ -1,10 +1,13 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { parseLine, toLine, type Line } from "../../src/chain/ndjson.ts";
 import { present } from "../chain/present.ts";
 import { sampleChain } from "../chain/sample-chain.ts";
 import { problem, serve, type Canned, type Received } from "./canned-server.ts";
 import { serveChain } from "./chain-server.ts";
 import { theater } from "./run-theater.ts";
+
+// Each test is a whole process, some are several, and machines are busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const chain = sampleChain();
 const { actor, lines } = chain;
