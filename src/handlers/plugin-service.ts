@@ -99,7 +99,7 @@ export class PluginService {
     } catch (thrown) {
       // Its own words are for its own log: they would be accidents in a chain.
       const late = `no answer within ${callMs} ms; what it did is unknown`;
-      return pluginFailed(thrown === LATE ? late : "it threw");
+      return pluginFailed(thrown === LATE ? late : "it threw or broke off; what it did is unknown");
     }
   }
 

@@ -5,8 +5,9 @@ import { HANDLERS, Registry } from "../../src/handlers/registry.ts";
 import { Actor as RealActor } from "../../src/runtime/actor.ts";
 import type { Environment } from "../../src/runtime/environment.ts";
 import { withFaults } from "./faults.ts";
+import { words } from "./words.ts";
 
-export const registry = new Registry(HANDLERS);
+export const registry = new Registry([...HANDLERS, words]);
 
 export class Actor extends RealActor {
   constructor(state: DurableObjectState, environment: Environment) {
