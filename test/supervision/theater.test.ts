@@ -131,7 +131,48 @@ describe("back-off", () => {
   });
 });
 
+describe("restarts that fail while others fail", () => {
+  test("a start that failed and is history starts nobody whom a newer failure will start", () => {
+    const stage = Stage.up({ strategy: "rest-for-one", children: ABC });
+    stage.failing.set("c", 1);
+    stage.meanwhile.set("start c", () => {
+      stage.feed({ trigger: stage.exitOf("a") });
+      stage.failing.set("a", 1);
+    });
+    expect(stage.exit("a")).toBe(
+      "stop c, stop b, start a, start b, start c, stop b, start a, start a, start b, start c",
+    );
+  });
+
+  test("a start that a command put off happens after the command's own was tried again", () => {
+    const children = [child("a", { backoff: SLOW }), child("b")];
+    const stage = Stage.up({ strategy: "rest-for-one", children });
+    expect(stage.exit("a")).toBe("stop b");
+    stage.failing.set("b", 1);
+    stage.trigger({ on: "restart-child", child: "b", from: null });
+    stage.pass(1_000);
+    expect(stage.states()).toEqual({ a: "running", b: "running" });
+  });
+
+  test("one plan at a time: a restart that falls due waits for the one under way", () => {
+    const stage = Stage.up({ children: [child("a", { backoff: SLOW }), child("b")] });
+    stage.exit("a");
+    const { actions } = stage.feed({ trigger: stage.exitOf("b") });
+    stage.nowMs += 1_000;
+    expect(stage.feed(null).actions).toEqual([]);
+    expect(stage.settle(actions)).toBe("start b, start a");
+  });
+});
+
 describe("notices", () => {
+  test("of a child that was stopped, and died of something else before, nothing follows", () => {
+    const stage = Stage.up({ children: ABC });
+    const notice = stage.exitOf("a");
+    stage.trigger({ on: "stop-child", child: "a" });
+    expect(stage.trigger(notice)).toBe("");
+    expect(stage.decisions.at(-1)?.verdict).toBe("superseded");
+  });
+
   test("one trigger counts once, however often its notice comes", () => {
     const stage = Stage.up({ intensity: 1, children: ABC });
     const notice = stage.exitOf("a");
@@ -147,6 +188,7 @@ describe("notices", () => {
     const { actions } = stage.feed({ trigger: stage.exitOf("a") });
     stage.feed({ trigger: notice });
     stage.feed({ trigger: notice });
+    expect(stage.state.queue.length).toBe(1);
     expect(stage.settle(actions)).toBe("start a, start b");
     expect(stage.state.window.length).toBe(2);
   });
@@ -218,6 +260,15 @@ describe("crashes of the supervisor's object", () => {
       expect(stage.feed({ observation }).actions).toEqual([]);
       expect(stage.state).toEqual(before);
     }
+  });
+
+  test("an answer for another incarnation of a starting child moves nothing", () => {
+    const stage = Stage.up({ children: ABC });
+    stage.feed({ trigger: stage.exitOf("a") });
+    stage.feed({ observation: { saw: "started", child: "a", incarnation: 1 } });
+    expect(stage.child("a")?.state).toBe("waiting");
+    stage.feed({ observation: { saw: "started", child: "a", incarnation: 2 } });
+    expect(stage.child("a")?.state).toBe("running");
   });
 
   test("a child that dies while it is being stopped is stopped", () => {
