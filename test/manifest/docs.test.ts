@@ -9,7 +9,6 @@ import { readTable } from "../../src/manifest/toml.ts";
 import { variablesFor } from "../../src/manifest/variables.ts";
 
 const registry = new Registry(HANDLERS);
-
 const text = readFileSync("docs/manifest.md", "utf8");
 const examples = [...text.matchAll(/^```toml\n(.*?)^```/gms)].map(([, toml = ""]) => toml);
 

@@ -177,15 +177,9 @@ test("a parent with nothing has children with nothing", () => {
 
 test("a policy is found under every spelling of its handler", () => {
   for (const name of ["message_server", "message-server"]) {
-    const { manifest: read } = readManifest(
-      {
-        name: "a",
-        version: "1",
-        component: "c",
-        permission_policy: { [name]: { type: "disallow" } },
-      },
-      registry,
-    );
+    const policies = { [name]: { type: "disallow" } };
+    const table = { name: "a", version: "1", component: "c", permission_policy: policies };
+    const { manifest: read } = readManifest(table, registry);
     expect(read.policies).toEqual({ "message-server": { type: "disallow" } });
   }
 });
