@@ -15,6 +15,8 @@ const HANDLERS = [
   "filesystem",
   "http-client",
   "process",
+  "timing",
+  "timers",
 ];
 
 const TOOLS = "build/tools-actor.wasm";
