@@ -71,7 +71,18 @@ export interface Services {
   /** The actor's own; what is changed becomes real with the commit. */
   readonly files: Files;
   /** Leaves with the commit. */
-  send(to: string, body: Uint8Array): HandlerAnswer;
+  send(to: string, body: Uint8Array): Promise<HandlerAnswer>;
+  /** What `send` left, once more, in a turn that goes on. */
+  sendAgain(to: string, body: Uint8Array): void;
+  /** The `…Again` leave what the others left, in a turn that goes on; null stands for a close. */
+  channels: {
+    /** Waits for the decision of the other actor's turn. */
+    open(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
+    openAgain(to: string, callId: string, isAccepted: boolean): void;
+    send(id: string, body: Uint8Array): HandlerAnswer;
+    close(id: string): HandlerAnswer;
+    leaveAgain(id: string, body: Uint8Array | null): void;
+  };
   /** Waits for the answer of another actor's turn. */
   request(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
   /** Requests that earlier turns, or this one, left without an answer. What is done to them leaves with the commit. */

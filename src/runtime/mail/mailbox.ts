@@ -25,6 +25,9 @@ export interface Waiter {
 export const HANDLE_SEND = "theater:simple/message-server-client#handle-send";
 const HANDLE_TIMER = "theater:edge/timers-client#handle-timer";
 export const HANDLE_REQUEST = "theater:simple/message-server-client#handle-request";
+export const HANDLE_CHANNEL_OPEN = "theater:simple/message-server-client#handle-channel-open";
+export const HANDLE_CHANNEL_MESSAGE = "theater:simple/message-server-client#handle-channel-message";
+export const HANDLE_CHANNEL_CLOSE = "theater:simple/message-server-client#handle-channel-close";
 
 /** The export that takes a message, by the message's kind. */
 const EXPORTS: Readonly<Partial<Record<MessageKind, string>>> = {
@@ -32,6 +35,9 @@ const EXPORTS: Readonly<Partial<Record<MessageKind, string>>> = {
   send: HANDLE_SEND,
   request: HANDLE_REQUEST,
   timer: HANDLE_TIMER,
+  channel: HANDLE_CHANNEL_MESSAGE,
+  "channel-open": HANDLE_CHANNEL_OPEN,
+  "channel-close": HANDLE_CHANNEL_CLOSE,
 };
 
 export class Mailbox {
@@ -118,8 +124,14 @@ export class Mailbox {
   }
 
   /** In the transaction that appends the message event. */
-  admit(seq: number): void {
-    this.#sql.exec("INSERT INTO mailbox (seq) VALUES (?)", seq);
+  admit(seq: number, channel: string | null = null): void {
+    this.#sql.exec("INSERT INTO mailbox (seq, channel) VALUES (?, ?)", seq, channel);
+  }
+
+  /** Messages of a channel that wait for their turn or for the end of it. */
+  waitingOn(channel: string): number {
+    const query = "SELECT count(*) AS waiting FROM mailbox WHERE channel = ?";
+    return this.#sql.exec<{ waiting: number }>(query, channel).one().waiting;
   }
 
   /** Whether the send that was appended at `seq` waits for its turn or for the end of it. */

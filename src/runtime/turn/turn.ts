@@ -12,7 +12,7 @@ import type { Divergence } from "../../replay/transcript.ts";
 import type { Draft } from "../record/journal.ts";
 import type { EventRef } from "../protocol.ts";
 import { TurnDoor } from "./turn-door.ts";
-import type { Interrupted, Message, TurnParts, TurnRecord } from "./turn-parts.ts";
+import type { Interrupted, Message, PendingSend, TurnParts, TurnRecord } from "./turn-parts.ts";
 
 /** The recorded end of a turn. */
 export type TurnEnd = { event: EventRef } & (
@@ -127,12 +127,13 @@ export class Turn {
     const state = stateOf(value);
     const result = (value as readonly Value[])[1] ?? null;
     const changed = !cell.isState(state);
-    const { sends, shutdown } = this.#door;
+    const { shutdown } = this.#door;
+    const sends = [...this.#door.sends, ...this.#parts.mail.channels.greeting(result)];
     const timers = this.#door.timers.changes;
     const fields = {
       state: changed ? (state === null ? [] : [state]) : null,
       result,
-      sends: sends.map(({ to, body }) => ({ to, bytes: body.length })),
+      sends: sends.map(tellSend),
     };
     // The commit point: this one synchronous transaction. From its end on the turn has happened; until
     // then it has not, and a crash leaves no trace of it.
@@ -201,6 +202,13 @@ export class Turn {
     const named = [values, this.#message.params] as unknown as Value;
     return await this.#parts.content.keep(named, () => this.#door.flush(calls, write));
   }
+}
+
+/** What `turn.committed` says of a send; its bytes are in the guest's call. */
+function tellSend({ to, body, channel }: PendingSend): Value {
+  const { id = null, close = null } = channel ?? {};
+  if (id === null) return { to, bytes: body.length };
+  return { to, bytes: body.length, channel: id, close: close !== null };
 }
 
 /** Guests export it as `theater:simple/actor`. */
