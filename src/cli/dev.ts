@@ -67,6 +67,7 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
         bindings: {
           ...actorSettings(process.env),
           LOG_NAME: "theater.local",
+          FETCH_LOCAL: "1",
           LOG_KEY: await logKey(folder),
           THEATER_TOKEN_SHA256: createHash("sha256").update(token).digest("hex"),
           ...(options.sealEvents === undefined ? {} : { SEAL_EVENTS: String(options.sealEvents) }),
