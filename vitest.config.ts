@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { build } from "esbuild";
 import { defineConfig } from "vitest/config";
 
 const migrations = await readD1Migrations(join(import.meta.dirname, "migrations"));
@@ -13,6 +14,17 @@ const platform = {
   bindings: { MIGRATIONS: migrations },
 };
 
+/** A plug-in in a Worker of its own; test/runtime/plugins.test.ts tells it how to misbehave. */
+const mischief = await build({
+  entryPoints: [join(import.meta.dirname, "test/runtime/mischief.ts")],
+  bundle: true,
+  write: false,
+  format: "esm",
+  external: ["cloudflare:workers"],
+  loader: { ".wit": "text" },
+});
+
+const pluginActor = join(import.meta.dirname, "build/plugin-probe.wasm");
 const tools = join(import.meta.dirname, "build/tools-actor.wasm");
 const probe = join(import.meta.dirname, "build/runtime-probe.wasm");
 
@@ -59,7 +71,17 @@ export default defineConfig({
               serviceBindings: {
                 PROBE: async () => new Response(await readFile(probe)),
                 TOOLS: async () => new Response(await readFile(tools)),
+                COMPONENT_WITH_PLUGINS: async () => new Response(await readFile(pluginActor)),
+                PLUGIN_MISCHIEF: { name: "mischief", entrypoint: "Mischief" },
               },
+              workers: [
+                {
+                  name: "mischief",
+                  modules: true,
+                  script: mischief.outputFiles[0]?.text ?? "",
+                  compatibilityDate: platform.compatibilityDate,
+                },
+              ],
             },
           }),
         ],
@@ -70,6 +92,7 @@ export default defineConfig({
           globalSetup: [
             "test/runtime/build-probe.ts",
             "test/runtime/build-tools.ts",
+            "test/runtime/build-plugin-actor.ts",
             "test/runtime/origin-server.ts",
           ],
           testTimeout: 30_000,

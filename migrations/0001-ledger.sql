@@ -142,7 +142,7 @@ CREATE TABLE actor (
   status TEXT NOT NULL,
   created_ms INTEGER NOT NULL,
   head_seq INTEGER NOT NULL,
-  next_due_ms INTEGER, -- its earliest alarm: a cron trigger wakes actors that are long overdue
+  next_due_ms INTEGER, -- its earliest timer, roughly: a cron trigger wakes actors that are long overdue
   updated_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -71,6 +71,9 @@ function shown(name: string, value: unknown): string {
   if (value === null) return "-";
   if (typeof value === "string") return value;
   if (typeof value !== "object") return JSON.stringify(value);
+  if (Array.isArray(value) && value.every((one) => typeof one === "string")) {
+    return value.length === 0 ? "-" : value.join(", ");
+  }
   const { seq, cid }: JsonObject = { ...value };
   const isRef = typeof seq === "number" && typeof cid === "string";
   return isRef ? `${seq}:${cid}` : JSON.stringify(value);

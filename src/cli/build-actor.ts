@@ -9,7 +9,8 @@ import { TheaterError } from "../lib/errors.ts";
 import { bundleActor } from "./build-bundle.ts";
 import { isMadeOf, makeComponent } from "./build-component.ts";
 import { newActorFiles } from "./build-template.ts";
-import { checkGrants, composeWorld } from "./build-world.ts";
+import { checkPluginGrants, readPluginWit } from "./build-wit.ts";
+import { checkGrants, composeWorld, isBuiltIn } from "./build-world.ts";
 import { readManifestFile } from "./manifest-file.ts";
 
 export interface BuiltActor {
@@ -34,10 +35,15 @@ export async function buildActor(
   { write = true }: { readonly write?: boolean } = {},
 ): Promise<BuiltActor> {
   const folder = resolve(dir);
-  const { name, path: manifestPath, component: file, handlers } = await readManifestFile(folder);
+  const manifest = await readManifestFile(folder);
+  const { name, path: manifestPath, component: file, handlers } = manifest;
+  const wit = await readPluginWit(folder);
   const bundle = await bundleActor(folder, handlers);
   const ownWorld = await readFile(join(folder, "world.wit"), "utf8").catch(() => undefined);
-  const source = { code: bundle.code, world: ownWorld ?? composeWorld(bundle, handlers) };
+  const foreign = bundle.imports.filter((one) => wit.interfaces.includes(one));
+  checkPluginGrants(foreign, manifest, isBuiltIn);
+  const world = ownWorld ?? composeWorld({ ...bundle, plugins: foreign }, handlers);
+  const source = { code: bundle.code, world, wit };
   const wasmPath = resolve(folder, file);
   const earlier = await readFile(wasmPath).catch(() => undefined);
   const kept = earlier !== undefined && (await isMadeOf(earlier, source)) ? earlier : undefined;

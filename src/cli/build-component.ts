@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { componentize } from "componentize-qjs";
 import { concat, equalBytes, fromUtf8 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
+import { writePluginWit, type PluginWit } from "./build-wit.ts";
 import { witFiles, writeWorld } from "./build-world.ts";
 
 export interface ComponentSource {
@@ -17,6 +18,8 @@ export interface ComponentSource {
   readonly code: string;
   /** The text of a WIT package with one world. */
   readonly world: string;
+  /** What the world imports besides Theater's own interfaces. */
+  readonly wit?: PluginWit;
 }
 
 /** Throws bad-component. */
@@ -24,6 +27,7 @@ export async function makeComponent(source: ComponentSource): Promise<Uint8Array
   const dir = await mkdtemp(join(tmpdir(), "theater-build-"));
   try {
     await writeWorld(dir, source.world);
+    if (source.wit !== undefined) await writePluginWit(dir, source.wit);
     const { component } = await componentize({
       witPath: dir,
       jsSource: source.code,
@@ -68,13 +72,14 @@ function explain(message: string, dir: string): TheaterError {
 const MARK = fromUtf8("theater:source");
 
 /** A custom section at the component's end. */
-async function sourceMark({ code, world }: ComponentSource): Promise<Uint8Array> {
+async function sourceMark({ code, world, wit }: ComponentSource): Promise<Uint8Array> {
   const { version } = createRequire(import.meta.url)("componentize-qjs/package.json") as {
     version: string;
   };
   const texts = (await witFiles()).map(({ path }) => readFile(path, "utf8"));
+  const theirs = (wit?.files ?? []).flatMap(({ place, text }) => [place, text]);
   const hash = createHash("sha256");
-  for (const part of [version, code, world, ...(await Promise.all(texts))]) {
+  for (const part of [version, code, world, ...(await Promise.all(texts)), ...theirs]) {
     hash.update(`${part.length}\n${part}`);
   }
   const content = concat([Uint8Array.of(MARK.length), MARK, hash.digest()]);

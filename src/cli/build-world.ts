@@ -39,11 +39,21 @@ export interface BundleSurface {
   /** Specifiers such as `theater:simple/runtime`. */
   readonly imports: readonly string[];
   readonly exports: readonly string[];
+  /** Those of the imports that plug-ins serve: nothing is known of them here. */
+  readonly plugins?: readonly string[];
+}
+
+export function isBuiltIn(type: string): boolean {
+  return Object.hasOwn(GRANTS, type);
 }
 
 /** The text of the world. Throws unknown-import, missing-handler and not-an-actor. */
 export function composeWorld(surface: BundleSurface, handlers: readonly string[]): string {
-  checkGrants(surface.imports, handlers);
+  const { plugins = [] } = surface;
+  checkGrants(
+    surface.imports.filter((name) => !plugins.includes(name)),
+    handlers,
+  );
   const driven = ["actor", ...handlers.flatMap((type) => GRANTS[type]?.exports ?? [])];
   const exported = new Set(surface.exports);
   if (!exported.has("actor")) {
@@ -90,7 +100,7 @@ export function checkGrants(imports: readonly string[], handlers: readonly strin
       throw new TheaterError(
         "unknown-import",
         `the code imports ${specifier}, which is not in theater:simple or theater:edge: ` +
-          "mend the name, or describe the interface in a world.wit beside manifest.toml",
+          "mend the name, or put the WIT of the plug-in into wit/ beside manifest.toml",
         { interface: specifier },
       );
     }

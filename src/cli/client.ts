@@ -53,7 +53,7 @@ export async function ask(
       ...(sent.body === undefined ? {} : { body: sent.body }),
     });
     if (response.ok) return response;
-    throw await refusal(response);
+    throw await refusal(response, token);
   } catch (thrown) {
     if (thrown instanceof ServerRefusal) throw thrown;
     throw unreachable(url, patience.signal.aborted, thrown);
@@ -105,19 +105,23 @@ function notUnderstood(what: string): TheaterError {
   );
 }
 
-async function refusal(response: Response): Promise<ServerRefusal> {
+async function refusal(response: Response, token: string | undefined): Promise<ServerRefusal> {
   const { status } = response;
   const problem: unknown = await response.json().catch(() => undefined);
   if (typeof problem !== "object" || problem === null || !("code" in problem)) {
     return new ServerRefusal(status, `http-${status}`, "the server refused without a reason", null);
   }
   const { code, detail, evidence = null }: JsonObject = { ...problem };
-  return new ServerRefusal(
-    status,
-    String(code),
-    typeof detail === "string" ? detail : "",
-    evidence,
-  );
+  const said = typeof detail === "string" ? detail : "";
+  const message = status === 401 ? tokenHint(token) : said;
+  return new ServerRefusal(status, String(code), message, evidence);
+}
+
+/** In the words of the command line; what the server says is about HTTP headers. */
+function tokenHint(token: string | undefined): string {
+  return token
+    ? "The server does not know this token: check THEATER_TOKEN or --token."
+    : "The server wants a token: set THEATER_TOKEN or give --token.";
 }
 
 /** Nobody answers, or not to the end. */

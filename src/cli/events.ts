@@ -70,6 +70,11 @@ function makePrinter(isJson: boolean, follow: boolean): Printer {
     };
     return { line, end: () => out(separator === "[" ? "[]\n" : "]\n") };
   }
-  out(`${eventColumns()}\n`);
-  return { line: ({ line }) => out(`${eventRow(line)}\n`), end: () => undefined };
+  // Not before there is something below it: an error would stand under an empty table.
+  let header = `${eventColumns()}\n`;
+  const put = (row: string): void => {
+    out(header + row);
+    header = "";
+  };
+  return { line: ({ line }) => put(`${eventRow(line)}\n`), end: () => put("") };
 }

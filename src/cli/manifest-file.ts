@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import { readManifest } from "../manifest/manifest.ts";
 import { readTable } from "../manifest/toml.ts";
+import { localRegistry } from "./local-registry.ts";
 import { readArgument } from "./messages.ts";
 
 /** The part of a manifest that building needs. */
@@ -16,6 +17,8 @@ export interface ManifestFile {
   readonly component: string;
   /** The types of all `[[handler]]` tables. */
   readonly handlers: readonly string[];
+  /** The interfaces of all tables with the type "plugin". */
+  readonly plugins: readonly string[];
 }
 
 /**
@@ -47,8 +50,12 @@ export async function readManifestFile(dir: string): Promise<ManifestFile> {
     if (typeof type !== "string") throw wrong(path, 'has a [[handler]] without type = "…"');
     return type;
   });
-  if (!text.includes("{{")) readManifest(text);
-  return { path, name, component, handlers };
+  const plugins = handler.flatMap((entry: unknown) => {
+    const isPlugin = isTable(entry) && entry["type"] === "plugin";
+    return isPlugin && typeof entry["interface"] === "string" ? [entry["interface"]] : [];
+  });
+  if (!text.includes("{{")) readManifest(text, await localRegistry(dir, handler));
+  return { path, name, component, handlers, plugins };
 }
 
 /** Throws bad-manifest for what is not TOML. */

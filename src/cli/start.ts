@@ -1,8 +1,8 @@
 // `theater start`: a manifest on this machine may name files of this machine; the server gets a manifest
 // that names content.
 
-import { readFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { parse, stringify } from "smol-toml";
 import { toBase64, toUtf8 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
@@ -22,12 +22,13 @@ export interface StartOptions {
 
 export async function start(context: Context, path: string, options: StartOptions): Promise<void> {
   const { connection, output } = context;
-  const text = toUtf8(await readFile(path));
-  const manifest = readTableOf(text, path);
-  const component = await upload(context, manifest["component"], dirname(path));
+  const file = await manifestAt(path);
+  const text = toUtf8(await readFile(file));
+  const manifest = readTableOf(text, file);
+  const component = await upload(context, manifest["component"], dirname(file));
   const initState =
     options.initState === undefined
-      ? await stateInFile(manifest["init_state"], dirname(path))
+      ? await stateInFile(manifest["init_state"], dirname(file))
       : await readArgument(options.initState);
   const actor = await askJson(connection, "POST", "/v1/actors", {
     headers: { "content-type": "application/json" },
@@ -41,6 +42,21 @@ export async function start(context: Context, path: string, options: StartOption
     }),
   });
   output.show(actor, () => printable(asText(actor["id"], "id")));
+}
+
+/** The file itself, or the manifest of a folder: `manifest.toml`, or the only `.toml` in it. */
+async function manifestAt(path: string): Promise<string> {
+  if (!(await stat(path)).isDirectory()) return path;
+  const found = (await readdir(path)).filter((name) => name.endsWith(".toml")).toSorted();
+  const name = found.includes("manifest.toml") ? "manifest.toml" : found[0];
+  if (name !== undefined && (name === "manifest.toml" || found.length === 1)) {
+    return join(path, name);
+  }
+  const message =
+    name === undefined
+      ? `There is no manifest in ${path}: name one, or make an actor with theater build new.`
+      : `Name one of the manifests in ${path}: ${found.join(", ")}.`;
+  throw new TheaterError("bad-manifest", message, { path });
 }
 
 /** The digest of the component if the manifest names a file; undefined if the server finds it itself. */

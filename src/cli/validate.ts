@@ -6,7 +6,7 @@ import { readFile, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Value } from "../chain/value.ts";
 import { describeComponent } from "../executor/describe-component.ts";
-import { checkImports, findHandler } from "../handlers/registry.ts";
+import type { Registry } from "../handlers/registry.ts";
 import { fromUtf8 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { checkFit } from "../manifest/fit.ts";
@@ -14,6 +14,7 @@ import type { Grants } from "../manifest/handler-tables.ts";
 import { readManifest, type Manifest } from "../manifest/manifest.ts";
 import { permissionsAtBirth } from "../manifest/permissions.ts";
 import { variablesFor } from "../manifest/variables.ts";
+import { localRegistry } from "./local-registry.ts";
 import { isReference, readTableOf, readText, readVariables, stateInFile } from "./manifest-file.ts";
 import { readArgument } from "./messages.ts";
 import { fields, printable } from "./output.ts";
@@ -31,9 +32,12 @@ export async function validate(
     () => false,
   );
   const file = isFolder ? join(path, "manifest.toml") : path;
-  const manifest = await readWhole(file, options);
-  const digest = await checkComponent(manifest, dirname(file));
-  const { held, inheritable } = permissionsAtBirth(manifest, null);
+  const tables = readTableOf(await readText(file), file)["handler"];
+  const registry = await localRegistry(dirname(file), tables);
+  const sentences = sentencesIn(registry);
+  const manifest = await readWhole(file, options, registry);
+  const digest = await checkComponent(manifest, dirname(file), registry);
+  const { held, inheritable } = permissionsAtBirth(manifest, null, registry);
   const { name, version, component, limits } = manifest;
   const valid = { valid: true, name, version, component: digest ?? component, limits };
   output.show(
@@ -53,7 +57,11 @@ export async function validate(
   }
 }
 
-async function readWhole(file: string, options: StartOptions): Promise<Manifest> {
+async function readWhole(
+  file: string,
+  options: StartOptions,
+  registry: Registry,
+): Promise<Manifest> {
   const text = await readText(file);
   const named = readTableOf(text, file)["init_state"];
   const state =
@@ -62,11 +70,15 @@ async function readWhole(file: string, options: StartOptions): Promise<Manifest>
         (typeof named === "string" ? fromUtf8(named) : null))
       : await readArgument(options.initState);
   const given = options.variables === undefined ? {} : await readVariables(options.variables);
-  return readManifest(text, variablesFor(text, state, given)).manifest;
+  return readManifest(text, registry, variablesFor(text, state, given)).manifest;
 }
 
 /** The digest of a component that is a file; null for one that only the server can find. */
-async function checkComponent(manifest: Manifest, folder: string): Promise<string | null> {
+async function checkComponent(
+  manifest: Manifest,
+  folder: string,
+  registry: Registry,
+): Promise<string | null> {
   const { component } = manifest;
   if (isReference(component)) return null;
   const bytes = await readFile(resolve(folder, component)).catch(() => {
@@ -74,8 +86,8 @@ async function checkComponent(manifest: Manifest, folder: string): Promise<strin
     throw new TheaterError("bad-manifest", message, { key: "component" });
   });
   const description = describeComponent(bytes);
-  checkImports(description);
-  checkFit(manifest, description);
+  registry.checkImports(description);
+  checkFit(manifest, description, registry);
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
@@ -88,13 +100,15 @@ function shown(grants: Grants): unknown {
   );
 }
 
-function sentences(grants: Grants): string {
-  const lines = Object.entries(grants).map(([type, grant]): [string, string] => [
-    `  ${type}`,
-    [findHandler(type)?.may ?? "use this handler", ...settings(grant)].join("; "),
-  ]);
-  return lines.length === 0 ? "  nothing but compute" : fields(lines);
-}
+const sentencesIn =
+  (registry: Registry) =>
+  (grants: Grants): string => {
+    const lines = Object.entries(grants).map(([type, grant]): [string, string] => [
+      `  ${type}`,
+      [registry.find(type)?.may ?? "use this handler", ...settings(grant)].join("; "),
+    ]);
+    return lines.length === 0 ? "  nothing but compute" : fields(lines);
+  };
 
 /** What the handler's keys leave of it, as the manifest spells them. */
 function settings(grant: Value): string[] {

@@ -31,8 +31,8 @@ export async function verifyReceiptFile(
   if (verdict.verdict === "broken") {
     const { problem, sentence, evidence } = verdict;
     output.show(verdict, () => {
-      const shown = printable(JSON.stringify(evidence));
-      return red(`broken: ${problem}: ${printable(sentence)}\n${fields([["evidence", shown]])}`);
+      const head = `broken: ${problem}: ${printable(sentence)}`;
+      return red([head, ...evidenceLines(problem, evidence)].join("\n"));
     });
     return DIFFERENCE;
   }
@@ -57,6 +57,21 @@ async function compareWithRemembered(checkpoint: Checkpoint, note: string): Prom
     `Keep both notes as evidence: the log signed two histories of ${size} events.`,
     { reason: "forked", remembered: before.note, shown: note, path: before.path },
   );
+}
+
+/** What speaks for the verdict, a line each; the problem is in the line above. */
+function evidenceLines(problem: string, evidence: Readonly<Record<string, unknown>>): string[] {
+  const told = Object.entries(evidence).filter(
+    ([name, value]) => name !== "code" && value !== problem,
+  );
+  if (told.length === 0) return [];
+  return [fields(told.map(([name, value]) => [printable(name), printable(evidenceText(value))]))];
+}
+
+function evidenceText(value: unknown): string {
+  if (typeof value === "string") return value;
+  const isPlainList = Array.isArray(value) && value.every((one) => typeof one === "string");
+  return isPlainList ? value.join(", ") || "-" : JSON.stringify(value);
 }
 
 function describe({ actor, checkpoint, events }: Proven, by: readonly string[]): string {

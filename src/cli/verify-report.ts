@@ -60,6 +60,13 @@ function signedJson({ signing, signed: { to, by } }: Verified): unknown {
 
 function adviceOn({ report, signing, signed }: Verified): string | undefined {
   if (signing === undefined || signed.by.length > 0) return undefined;
+  const known = signing.remembered?.checkpoint.size ?? 0;
+  if (known > report.events) {
+    return (
+      `older than what you remember of this chain (${known} events, signed): these ${report.events} fit each other, ` +
+      "and only a checkpoint of their time (--checkpoint) can show that they were signed"
+    );
+  }
   switch (signing.status) {
     case "untrusted":
       return `not signed by a key you trust (theater trust --from ${report.actor} shows the log's key)`;

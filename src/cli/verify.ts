@@ -3,7 +3,6 @@
 
 import { open } from "node:fs/promises";
 import { isActorId } from "../chain/actor-id.ts";
-import { toUtf8 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import type { Context } from "./program.ts";
 import { verifyCarFile } from "./verify-car-file.ts";
@@ -33,9 +32,13 @@ export async function verify(
   }
 }
 
-const RECEIPT_START = "c2sp.org/tlog-proof@";
+/** Enough for what each kind begins with: a receipt's first line, a listing's first keys, a CAR's header. */
+const START_BYTES = 64;
 
-/** By its name, which a changed byte does not change, or else by how it begins. */
+/**
+ * By its name, which a changed byte does not change, or else by how it begins; each kind is known by two signs,
+ * of which one may be damaged. Throws `bad-request` for a file that has none of them.
+ */
 async function kindOf(path: string): Promise<"receipt" | "lines" | "car"> {
   if (path.endsWith(".car")) return "car";
   if (path.endsWith(".ndjson")) return "lines";
@@ -45,13 +48,18 @@ async function kindOf(path: string): Promise<"receipt" | "lines" | "car"> {
     throw new TheaterError("bad-request", message);
   });
   try {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(RECEIPT_START.length));
-    const start = buffer.subarray(0, bytesRead);
-    if (start.some((byte) => byte >= 0x80)) return "car";
-    const text = toUtf8(start);
-    if (text === RECEIPT_START) return "receipt";
-    return text === "" || text.startsWith("{") ? "lines" : "car";
+    const { buffer, bytesRead } = await file.read(new Uint8Array(START_BYTES));
+    // One character for each byte, whatever it is.
+    const start = String.fromCharCode(...buffer.subarray(0, bytesRead));
+    if (/^c2sp\.org|^.{9}tlog-proof@/.test(start)) return "receipt";
+    if (/^\s*\{"seq"|^.{0,30}"cid":/.test(start)) return "lines";
+    // A map of two, whose first key, by the order of the format, is "roots".
+    if (start[1] === "\xa2" || start.includes("eroots")) return "car";
   } finally {
     await file.close();
   }
+  const message =
+    `${path} is no chain and no receipt: it begins like none of them. ` +
+    "Give an actor's id, or a file that theater export or theater receipt wrote.";
+  throw new TheaterError("bad-request", message);
 }

@@ -6,6 +6,9 @@
 import type { Value } from "../chain/value.ts";
 import type { ComponentDescription } from "./wit-type.ts";
 
+/** Host calls of one turn; a guest that needs more is looping. */
+export const HOST_CALLS_MAX = 10_000;
+
 /** One answered host call, as the guest saw it. Goes into the chain as `host.called`. */
 export interface HostCall {
   /** `interface#function`. */
@@ -47,6 +50,8 @@ export interface TurnInput {
   params: readonly Value[];
   /** The guest's clock, ms since the epoch. */
   time: number;
+  /** The turn's number in its chain. */
+  turn: number;
   /** 32 bytes: all randomness of the turn comes from here. */
   seed: Uint8Array;
   /** Configuration by handler type, for the handlers that answer inside the isolate. */

@@ -92,6 +92,10 @@ const KEYWORDS = new Set(
   ).split(" "),
 );
 
+export function isKeyword(name: string): boolean {
+  return KEYWORDS.has(name);
+}
+
 export function escape(name: string): string {
   return KEYWORDS.has(name) ? `%${name}` : name;
 }

@@ -136,7 +136,8 @@ function printResource(
   return block(`resource ${escape(name)}`, members);
 }
 
-function printFunction({ params, result }: WitFunction, names: Names): string {
+/** `func(a: u32) -> string`; named types go by their names. */
+export function printFunction({ params, result }: WitFunction, names = new Names("", [])): string {
   const list = params.map(([name, type]) => `${escape(name)}: ${names.text(type)}`).join(", ");
   return `func(${list})${result === null ? "" : ` -> ${names.text(result)}`}`;
 }

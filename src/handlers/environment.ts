@@ -67,6 +67,7 @@ function list(context: CallContext): [string, string][] {
 
 export const environment: Handler = {
   type: "environment",
+  may: "read the operator's variables named here, and name secrets",
   imports: [ENVIRONMENT],
   exports: [],
   config: z

@@ -95,7 +95,6 @@ function onPath(
   // What a turn that was interrupted wrote is written again, to files that are as they were.
   const again: HostFunction["again"] = async (context, args, recorded) => {
     if (isOk(recorded)) await call(context, args);
-    return recorded;
   };
   return { effect: "local", call, ...(right === "write" ? { again } : {}) };
 }
@@ -199,6 +198,7 @@ const grantedPath = z.string().transform((text, context) => {
 
 export const filesystem: Handler = {
   type: "filesystem",
+  may: "keep files of its own under the paths named here",
   imports: [FILESYSTEM],
   exports: [],
   config: z

@@ -10,6 +10,7 @@ import type { PureFunctions } from "../executor/recorder.ts";
 import type { LabelledStores } from "../store/labels.ts";
 import type { Files } from "./filesystem.ts";
 import type { Secrets } from "./secrets.ts";
+import type { Sent } from "./sent.ts";
 
 /**
  * What a call does to the world, and so what may be done about it after a crash.
@@ -31,16 +32,15 @@ export interface HostFunction {
   /** Where it depends on the call, a pure function of the grant and the arguments. */
   effect: Effect | ((grant: Value, args: readonly Value[]) => Effect);
   call(context: CallContext, args: readonly Value[]): Promise<HandlerAnswer>;
+  /** What an answered call sends with the commit, if it sends. */
+  sends?(args: readonly Value[]): Sent | undefined;
   /**
-   * For a call that the chain has answered before, in a turn that runs once more: leaves for the commit
-   * what the call left, and gives the answer again. Reads nothing but what it is given. Without it the
-   * recorded answer is given as it is, which is right for whatever leaves nothing behind.
+   * For an answered call of an interrupted turn that goes on: leaves for the commit what else the call
+   * left. The guest gets the recorded answer.
    */
-  again?(
-    context: CallContext,
-    args: readonly Value[],
-    recorded: HandlerAnswer,
-  ): Promise<HandlerAnswer>;
+  again?(context: CallContext, args: readonly Value[], recorded: HandlerAnswer): Promise<void>;
+  /** The result, from what the chain keeps instead: `recorded` of the call's answer. */
+  recall?(chainAgain: Services["chainAgain"], recorded: Value): Promise<Value>;
 }
 
 /** What a function gets besides its arguments. */
@@ -72,16 +72,13 @@ export interface Services {
   readonly files: Files;
   /** Leaves with the commit. */
   send(to: string, body: Uint8Array): Promise<HandlerAnswer>;
-  /** What `send` left, once more, in a turn that goes on. */
-  sendAgain(to: string, body: Uint8Array): void;
-  /** The `…Again` leave what the others left, in a turn that goes on; null stands for a close. */
   channels: {
     /** Waits for the decision of the other actor's turn. */
     open(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
+    /** What the turn that goes on was told of an opening. */
     openAgain(to: string, callId: string, isAccepted: boolean): void;
     send(id: string, body: Uint8Array): HandlerAnswer;
     close(id: string): HandlerAnswer;
-    leaveAgain(id: string, body: Uint8Array | null): void;
   };
   /** Waits for the answer of another actor's turn. */
   request(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
@@ -96,7 +93,7 @@ export interface Services {
   /** The chain up to now, oldest first, at most `limit` events. */
   chain(limit: number): Promise<ChainView>;
   /** The view that was recorded so, once more. */
-  chainAgain(recorded: Value): Promise<ChainView>;
+  chainAgain: (recorded: Value) => Promise<ChainView>;
   /** What the turn sets and takes back is real with its commit. By the WIT types of `theater:edge/timers`. */
   timers: {
     schedule(name: string, plan: Value, body: Uint8Array): HandlerAnswer;
@@ -124,6 +121,7 @@ export interface ChainView {
   }[];
 }
 
+/** See docs/plugins.md for one that is made from scratch. */
 export interface Handler {
   /** `[[handler]] type = "…"`. */
   type: string;
@@ -131,10 +129,20 @@ export interface Handler {
   may?: string;
   /** Interfaces it provides to the guest. */
   imports: readonly string[];
+  /**
+   * Of a plug-in: the text of the interfaces that it provides, one WIT package without worlds. Its functions
+   * all give `result<…, string>`. Built-in handlers have theirs in wit/.
+   */
+  wit?: string;
   /** Interfaces through which it calls the guest. */
   exports: readonly string[];
   /** Keys of its `[[handler]]` table besides `type`, in snake_case; the parsed form, in camelCase, is the grant. */
   config: z.ZodType<Value>;
+  /**
+   * Where a manifest may have several tables of the type: what genesis calls each one's grant,
+   * `<type>:<something>`. Otherwise the grant is called as the type is.
+   */
+  grantName?: (grant: Value) => string;
   /**
    * What two grants both allow, as a child may have what its parent holds and its manifest asks for. Never
    * more than either, idempotent, and in meaning commutative. `narrow.ts` has what most need.

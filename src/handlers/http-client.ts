@@ -79,6 +79,7 @@ const sameSecrets: Meet = (held, asked) => {
 
 export const httpClient: Handler = {
   type: "http-client",
+  may: "send HTTP requests to the hosts named here",
   imports: [HTTP_CLIENT],
   exports: [],
   config,

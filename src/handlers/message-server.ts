@@ -34,11 +34,7 @@ export const messageServer: Handler = {
         if (message === undefined) return err(NOT_AN_ID);
         return await services.send(message.to, message.body);
       },
-      again: async ({ services }, args, recorded) => {
-        const message = target(args);
-        if (message !== undefined && isOk(recorded)) services.sendAgain(message.to, message.body);
-        return recorded;
-      },
+      sends: target,
     },
     [`${HOST}#request`]: {
       effect: "by-id",
@@ -58,7 +54,6 @@ export const messageServer: Handler = {
         services.requests.respond(id as string, reply as Uint8Array), // by their WIT types
       again: async ({ services }, [id, reply], recorded) => {
         if (isOk(recorded)) services.requests.again(id as string, reply as Uint8Array);
-        return recorded;
       },
     },
     [`${HOST}#cancel-request`]: {
@@ -66,7 +61,6 @@ export const messageServer: Handler = {
       call: async ({ services }, [id]) => services.requests.cancel(id as string),
       again: async ({ services }, [id], recorded) => {
         if (isOk(recorded)) services.requests.again(id as string, null);
-        return recorded;
       },
     },
     [`${HOST}#open-channel`]: {
@@ -79,25 +73,22 @@ export const messageServer: Handler = {
       again: async ({ services, callId }, args, recorded) => {
         const first = target(args);
         if (first !== undefined) services.channels.openAgain(first.to, callId, isOk(recorded));
-        return recorded;
       },
     },
     [`${HOST}#send-on-channel`]: {
       effect: "local",
       call: async ({ services }, [id, body]) =>
         services.channels.send(id as string, body as Uint8Array),
-      again: async ({ services }, [id, body], recorded) => {
-        if (isOk(recorded)) services.channels.leaveAgain(id as string, body as Uint8Array);
-        return recorded;
-      },
+      sends: ([channel, body]) => ({
+        channel: channel as string,
+        body: body as Uint8Array,
+        close: false,
+      }),
     },
     [`${HOST}#close-channel`]: {
       effect: "local",
       call: async ({ services }, [id]) => services.channels.close(id as string),
-      again: async ({ services }, [id], recorded) => {
-        if (isOk(recorded)) services.channels.leaveAgain(id as string, null);
-        return recorded;
-      },
+      sends: ([channel]) => ({ channel: channel as string, body: new Uint8Array(0), close: true }),
     },
   },
 };

@@ -13,6 +13,7 @@ const FUNCTIONS = ["os-spawn", "os-write-stdin", "os-status", "os-signal", "os-k
 
 export const process: Handler = {
   type: "process",
+  may: "import the interface; there are no processes here, every call fails",
   imports: [PROCESS],
   exports: ["theater:simple/process-handlers"],
   // None of the original's keys: a limit on processes would look as if there were some.

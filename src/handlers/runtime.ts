@@ -39,7 +39,7 @@ export const runtime: Handler = {
     "theater:simple/runtime#get-chain": {
       effect: "local",
       call: async ({ services }) => shown(await services.chain(CHAIN_EVENTS_MAX)),
-      again: async ({ services }, _, { result }) => shown(await services.chainAgain(result)),
+      recall: async (chainAgain, recorded) => shown(await chainAgain(recorded)).result,
     },
   },
 };

@@ -15,19 +15,25 @@ export function findSignature(about: string): WitFunction | undefined {
   return signatures.get(about);
 }
 
-/** The functions that wit/ has with another signature, as `interface#function`. */
-export function misfits(interfaces: readonly ComponentInterface[]): string[] {
+/** The functions that have another signature than is known for them, as `interface#function`. */
+export function misfits(
+  interfaces: readonly ComponentInterface[],
+  known: (about: string) => WitFunction | undefined,
+): string[] {
   return interfaces.flatMap(({ name, functions }) =>
     Object.entries(functions).flatMap(([fn, type]) => {
-      const expected = signatures.get(`${name}#${fn}`);
+      const expected = known(`${name}#${fn}`);
       return expected === undefined || sameSignature(expected, type) ? [] : [`${name}#${fn}`];
     }),
   );
 }
 
 /** Throws `bad-request` for arguments that the function does not take: no honest guest has them. */
-export function checkArguments(about: string, args: readonly Value[]): void {
-  const signature = signatures.get(about);
+export function checkArguments(
+  about: string,
+  args: readonly Value[],
+  signature = findSignature(about),
+): void {
   if (signature === undefined) return;
   if (args.length !== signature.params.length) throw unfit(about);
   for (const [index, [, type]] of signature.params.entries()) fromValue(type, args[index] ?? null);

@@ -15,15 +15,16 @@ function local(operation: Operation): HostFunction {
     effect: "local",
     call: ({ services }, args) => Promise.resolve(operation(services.timers, args)),
     // In a turn that runs once more: timers change between turns only, so it leaves the same.
-    again: ({ services }, args, recorded) => {
+    again: ({ services }, args) => {
       operation(services.timers, args);
-      return Promise.resolve(recorded);
+      return Promise.resolve();
     },
   };
 }
 
 export const timers: Handler = {
   type: "timers",
+  may: "set timers that bring it messages",
   imports: [TIMERS],
   exports: ["theater:edge/timers-client"],
   config: z.strictObject({}),

@@ -36,6 +36,7 @@ export type ErrorCode =
   | "guest-trap" // the guest trapped
   | "limit-exceeded" // the guest went over a limit
   | "host-failure" // the host failed while it served the guest
+  | "plugin-failed" // a plug-in in another Worker did not answer, or not in the form that it must
   // Evidence.
   | "chain-broken" // an event does not fit its predecessor, its hash, or its payload
   | "chain-gap" // the ledger lacks an event before this one

@@ -4,7 +4,7 @@
 import { z } from "zod";
 import type { Value } from "../chain/value.ts";
 import type { Handler } from "../handlers/handler.ts";
-import { findHandler, HANDLERS } from "../handlers/registry.ts";
+import type { Registry } from "../handlers/registry.ts";
 import { badKey, badTable, nearest } from "./refusal.ts";
 
 /** Parsed configurations by handler type. */
@@ -20,18 +20,20 @@ export type Policies = Readonly<Record<string, Policy>>;
 export const handlerTables = z.array(z.looseObject({ type: z.string() })).max(32);
 
 /** Throws `bad-manifest` for an unknown handler, one that stands twice, and a wrong configuration. */
-export function readHandlers(tables: z.infer<typeof handlerTables>): Grants {
+export function readHandlers(tables: z.infer<typeof handlerTables>, registry: Registry): Grants {
   const grants: Record<string, Value> = {};
   for (const { type, ...config } of tables) {
-    const handler = known(type, { key: "handler.type", spelling: (each) => each });
-    if (type in grants) {
-      const message = `The handler "${type}" stands twice: put all its keys in one [[handler]] table.`;
-      throw badKey("handler.type", { message, found: type });
-    }
-    grants[type] = readConfig(handler, config, {
+    const handler = known(type, { registry, key: "handler.type", spelling: (each) => each });
+    const grant = readConfig(handler, config, {
       path: `handler.${type}`,
       title: `handler ${type}`,
     });
+    const name = handler.grantName?.(grant) ?? type;
+    if (Object.hasOwn(grants, name)) {
+      const message = `The handler "${name}" stands twice: put all its keys in one [[handler]] table.`;
+      throw badKey("handler.type", { message, found: type });
+    }
+    grants[name] = grant;
   }
   return grants;
 }
@@ -45,11 +47,11 @@ export const policyTables = z.record(
 );
 
 /** By handler type, however the table spells it: `http_client` is the handler `http-client`. */
-export function readPolicies(tables: z.infer<typeof policyTables>): Policies {
+export function readPolicies(tables: z.infer<typeof policyTables>, registry: Registry): Policies {
   const policies: Record<string, Policy> = {};
   for (const [name, { type, config }] of Object.entries(tables)) {
     const path = `permission_policy.${name}`;
-    const handler = known(typeOf(name), { key: path, spelling: tableName });
+    const handler = known(typeOf(name, registry), { registry, key: path, spelling: tableName });
     if (handler.type in policies) {
       const message = `The permission policy of "${handler.type}" stands twice: keep [permission_policy.${tableName(handler.type)}].`;
       throw badKey(path, { message });
@@ -81,18 +83,22 @@ export function tableName(type: string): string {
 }
 
 /** `http_client`, `http-client` and the original's `file_system` are all found. */
-function typeOf(name: string): string {
+function typeOf(name: string, { handlers }: Registry): string {
   const plain = (text: string): string => text.replaceAll(/[_-]/g, "");
-  return HANDLERS.find(({ type }) => plain(type) === plain(name))?.type ?? name;
+  return handlers.find(({ type }) => plain(type) === plain(name))?.type ?? name;
 }
 
 function known(
   type: string,
-  { key, spelling }: { key: string; spelling: (type: string) => string },
+  {
+    registry,
+    key,
+    spelling,
+  }: { registry: Registry; key: string; spelling: (type: string) => string },
 ): Handler {
-  const handler = findHandler(type);
+  const handler = registry.find(type);
   if (handler !== undefined) return handler;
-  const all = HANDLERS.map((each) => spelling(each.type));
+  const all = registry.handlers.map((each) => spelling(each.type));
   const message = `There is no handler "${type}"${nearest(type, all)}; there are ${all.join(", ")}.`;
   throw badKey(key, { message, found: type });
 }

@@ -2,6 +2,7 @@
 // and keys that this version does not serve are refused rather than ignored. `docs/manifest.md` has them all.
 
 import { z } from "zod";
+import type { Registry } from "../handlers/registry.ts";
 import { TheaterError } from "../lib/errors.ts";
 import {
   handlerTables,
@@ -31,6 +32,8 @@ const manifest = z.strictObject({
   handler: handlerTables.default([]),
   permission_policy: policyTables.default({}),
 });
+
+export const MANIFEST_KEYS: readonly string[] = Object.keys(manifest.shape);
 
 /** Keys that section 9 of the contract has and this version does not serve yet. */
 const LATER: Readonly<Record<string, string>> = {
@@ -66,7 +69,11 @@ export interface ReadManifest {
 }
 
 /** Reads a manifest and checks every key. `variables` is a JSON object. Throws `bad-manifest` or `unsupported`. */
-export function readManifest(source: ManifestSource, variables: unknown = {}): ReadManifest {
+export function readManifest(
+  source: ManifestSource,
+  registry: Registry,
+  variables: unknown = {},
+): ReadManifest {
   const table = substitute(readTable(source), variables, ["init_state"]);
   for (const [key, feature] of Object.entries(LATER)) {
     if (!Object.hasOwn(table, key)) continue;
@@ -89,15 +96,15 @@ export function readManifest(source: ManifestSource, variables: unknown = {}): R
       component,
       initState: init_state ?? null,
       limits,
-      handlers: readHandlers(handler),
-      policies: readPolicies(permission_policy),
+      handlers: readHandlers(handler, registry),
+      policies: readPolicies(permission_policy, registry),
     },
   };
 }
 
 /** Known keys of the tables in the manifest; those of handlers are the handlers' own. */
 const TABLE_KEYS: Readonly<Record<string, readonly string[]>> = {
-  "": Object.keys(manifest.shape),
+  "": MANIFEST_KEYS,
   limits: LIMIT_KEYS,
 };
 const POLICY_KEYS = ["type", "config"];

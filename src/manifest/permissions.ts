@@ -5,7 +5,7 @@
 // for something and would get nothing of it is refused, and the refusal says whose key forbids it.
 
 import type { Value } from "../chain/value.ts";
-import { findHandler } from "../handlers/registry.ts";
+import type { Registry } from "../handlers/registry.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { tableName, type Grants, type Policies } from "./handler-tables.ts";
 
@@ -20,12 +20,13 @@ export interface Permissions {
 export function permissionsAtBirth(
   asked: { handlers: Grants; policies: Policies },
   parent: { id: string; permissions: Permissions } | null,
+  registry: Registry,
 ): Permissions {
   const held: Record<string, Value> = {};
   for (const [type, config] of Object.entries(asked.handlers)) {
-    held[type] = parent === null ? config : fromParent(type, config, parent);
+    held[type] = parent === null ? config : fromParent(type, config, parent, registry);
   }
-  return { held, inheritable: inheritable(held, asked.policies) };
+  return { held, inheritable: inheritable(held, asked.policies, registry) };
 }
 
 /** Throws `not-granted`. */
@@ -33,7 +34,9 @@ function fromParent(
   type: string,
   asked: Value,
   { id, permissions }: { id: string; permissions: Permissions },
+  registry: Registry,
 ): Value {
+  const narrow = narrowing(registry);
   const [held, passed] = [own(permissions.held, type), own(permissions.inheritable, type)];
   if (held === undefined) {
     const message = `Remove [[handler]] type = "${type}": the parent ${id} does not hold it itself.`;
@@ -59,20 +62,21 @@ function fromParent(
   throw new TheaterError("not-granted", message, { handler: type, key, parent: id, by });
 }
 
-function inheritable(held: Grants, policies: Policies): Grants {
+function inheritable(held: Grants, policies: Policies, registry: Registry): Grants {
   const passed: Record<string, Value> = {};
   for (const [type, grant] of Object.entries(held)) {
-    const policy = own(policies, type) ?? { type: "inherit" };
+    const policy = own(policies, registry.find(type)?.type ?? type) ?? { type: "inherit" };
     if (policy.type === "inherit") passed[type] = grant;
-    if (policy.type === "restrict") passed[type] = narrow(type, grant, policy.config);
+    if (policy.type === "restrict") passed[type] = narrowing(registry)(type, grant, policy.config);
   }
   return passed;
 }
 
 /** A handler that this deployment no longer has allows nothing. */
-function narrow(type: string, held: Value, asked: Value): Value {
-  return findHandler(type)?.narrow(held, asked) ?? {};
-}
+const narrowing =
+  (registry: Registry) =>
+  (type: string, held: Value, asked: Value): Value =>
+    registry.find(type)?.narrow(held, asked) ?? {};
 
 /** The first key, as a manifest spells it, of which something was asked and nothing is left. */
 function firstLost(asked: Value, met: Value): string | undefined {

@@ -12,8 +12,9 @@ export const RENDERED_BYTES_MAX = 256 * 1024;
 /** Tables and lists within one another; TOML that nests deeper was refused before. */
 const DEPTH_MAX = 64;
 
-/** `\{{` stands for `{{` itself. */
-const EXPRESSION = /\\\{\{|\{\{([^{}]*)\}\}/g;
+/** `\{{` stands for `{{` itself; three braces are two that escape nothing, and nothing is escaped here. */
+const EXPRESSION = /\\\{\{|\{\{\{([^{}]*)\}\}\}|\{\{([^{}]*)\}\}/g;
+const ALONE = /^(?:\{\{\{([^{}]*)\}\}\}|\{\{([^{}]*)\}\})$/;
 /** `a.b`, `a.[0].b`, `a.0.b`. */
 const PATH = String.raw`[\w-]+(?:\.(?:[\w-]+|\[\d{1,6}\]))*`;
 const VARIABLE = new RegExp(`^\\s*(${PATH})\\s*$`);
@@ -61,9 +62,11 @@ function rendered(value: unknown, rendering: Rendering, { key, depth }: Place): 
 
 function renderedText(text: string, rendering: Rendering, key: string): unknown {
   if (!text.includes("{{")) return text;
-  const alone = /^\{\{([^{}]*)\}\}$/.exec(text)?.[1];
+  const [, bare, plain] = ALONE.exec(text) ?? [];
+  const alone = bare ?? plain;
   if (alone !== undefined) return counted(valueOf(alone, rendering, key), rendering, key);
-  return text.replaceAll(EXPRESSION, (_, expression: string | undefined) => {
+  return text.replaceAll(EXPRESSION, (_, three: string | undefined, two: string | undefined) => {
+    const expression = three ?? two;
     if (expression === undefined) return "{{";
     const value = valueOf(expression, rendering, key);
     if (typeof value === "object") {
@@ -100,6 +103,7 @@ function lookUp(variables: unknown, path: string): unknown {
   let value = variables;
   for (const step of path.split(".")) {
     const name = step.replaceAll(/[[\]]/g, "");
+    if (Array.isArray(value) && !/^\d+$/.test(name)) return undefined;
     if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) {
       return undefined;
     }

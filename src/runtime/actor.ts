@@ -6,7 +6,7 @@ import { actorId } from "../chain/actor-id.ts";
 import type { Segment } from "../chain/archive.ts";
 import type { LedgerEntry } from "../chain/ledger.ts";
 import { LoaderExecutor } from "../executor/loader-executor.ts";
-import { isPure } from "../handlers/registry.ts";
+import type { Registry } from "../handlers/registry.ts";
 import { ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import { LabelledStores } from "../store/labels.ts";
 import { R2Store } from "../store/r2-store.ts";
@@ -19,13 +19,15 @@ import { Directory } from "./directory.ts";
 import {
   actorStub,
   logOf,
+  pluginsOf,
   sealEventsOf,
   settingsOf,
   shardAtBirth,
   shardOf,
   type Environment,
 } from "./environment.ts";
-import { Life, type Surroundings } from "./life.ts";
+import { Life } from "./life.ts";
+import type { Surroundings } from "./surroundings.ts";
 import type {
   ActorRpc,
   ActorStatus,
@@ -54,7 +56,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
   readonly #around: Omit<Surroundings, "ledger" | "checkpoints" | "archive" | "segments">;
   #life: Life | undefined;
 
-  constructor(state: DurableObjectState, environment: Environment) {
+  constructor(state: DurableObjectState, environment: Environment, registry: Registry) {
     super(state, environment);
     const content = new R2Store(environment.CONTENT);
     const own = new R2Store(environment.CONTENT, blocksPrefix(state.id.name ?? ""));
@@ -64,7 +66,9 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       blocks: new Blocks(own),
       births: new Births(environment.LEDGER),
       stores: new LabelledStores(environment.LEDGER, content),
-      executor: new LoaderExecutor(environment.LOADER, isPure),
+      executor: new LoaderExecutor(environment.LOADER, registry.isPure),
+      registry,
+      plugins: pluginsOf(environment),
       log: logOf(environment),
       sealEvents: sealEventsOf(environment),
       // Every hop is the handler's to judge, and no shared cache may answer for a server.
@@ -208,6 +212,13 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     return await answer(async () => {
       const { history, cell } = this.#alive();
       return { segments: history.segments, sealing: cell.get("sealing") ?? null };
+    });
+  }
+
+  async wake(): Promise<Answer<null>> {
+    return await answer(async () => {
+      await this.#alive().onAlarm();
+      return null;
     });
   }
 

@@ -14,6 +14,7 @@ import type {
   MessageInput,
   TilePlace,
 } from "./protocol.ts";
+import type { ReplayReport } from "../replay/report.ts";
 import type { Report } from "../chain/verify.ts";
 
 export interface StartInput {
@@ -107,6 +108,8 @@ export interface Actors {
   check(id: string): Promise<Answer<Comparison>>;
   /** Checks what the ledger holds (not the journal), from genesis to head. */
   verify(id: string): Promise<Answer<Report>>;
+  /** Runs the recorded turns again, from genesis or from where an earlier report says `next`. */
+  replay(id: string, cursor: string | null): Promise<Answer<ReplayReport>>;
 
   /** The signed note over what the ledger holds. `unsupported` where the log does not sign. */
   checkpoint(id: string): Promise<Answer<string>>;

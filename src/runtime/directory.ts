@@ -17,7 +17,7 @@ export interface DirectoryEntry {
   readonly status: string;
   readonly createdMs: number;
   readonly headSeq: number;
-  /** When its earliest alarm is due; null without one. */
+  /** When its earliest timer is due, give or take LISTED_MS_SLACK; null without one. */
   readonly nextDueMs: number | null;
   readonly updatedMs: number;
 }
@@ -104,11 +104,17 @@ export class Directory {
     return { actors, cursor: more ? sealCursor(last) : undefined };
   }
 
-  /** Actors whose alarm was due before `beforeMs`, the longest overdue first. */
-  async overdue(beforeMs: number, limit: number): Promise<string[]> {
+  /**
+   * At most `limit` actors whose timer was due before `beforeMs`, the longest overdue first. For others they
+   * are due `nowMs` from then on, so that actors that stay overdue keep nobody else from being found.
+   */
+  async takeOverdue(due: { beforeMs: number; nowMs: number; limit: number }): Promise<string[]> {
     const { results } = await this.#db
-      .prepare("SELECT id FROM actor WHERE next_due_ms < ?1 ORDER BY next_due_ms LIMIT ?2")
-      .bind(beforeMs, Math.max(1, Math.min(limit, DIRECTORY_PAGE_MAX)))
+      .prepare(
+        `UPDATE actor SET next_due_ms = ?2 WHERE id IN
+          (SELECT id FROM actor WHERE next_due_ms < ?1 ORDER BY next_due_ms LIMIT ?3) RETURNING id`,
+      )
+      .bind(due.beforeMs, due.nowMs, Math.max(1, Math.min(due.limit, DIRECTORY_PAGE_MAX)))
       .all<{ id: string }>();
     return results.map(({ id }) => id);
   }

@@ -7,6 +7,8 @@ import { D1Ledger } from "../chain/d1-ledger.ts";
 import { D1Segments } from "../chain/d1-segments.ts";
 import { sha256 } from "../chain/hash.ts";
 import type { Ledger } from "../chain/ledger.ts";
+import type { PluginBinding } from "../handlers/plugin-service.ts";
+import { Plugins } from "../handlers/plugins.ts";
 import { fromUtf8 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { Checkpoints } from "./record/checkpoints.ts";
@@ -32,10 +34,25 @@ export interface Environment {
   LOG_NAME: string;
   /** Events that stay in D1 and in the object before older ones are sealed into R2; 10,000 by default. */
   SEAL_EVENTS?: string;
+  /** "1": a manifest's component may be fetched from this machine and its networks, as in `theater dev`. */
+  FETCH_LOCAL?: string;
   /** Secret: base64 of the log's Ed25519 private key, 32 bytes. Without one nothing is signed. */
   LOG_KEY?: string;
   /** Hex sha256 of each bearer token, separated by commas. Nobody is answered without one. */
   THEATER_TOKEN_SHA256?: string;
+}
+
+/** Before the names of the bindings to plug-ins in other Workers. */
+const PLUGIN = "PLUGIN_";
+
+/** No other binding can be called by a plug-in's name. */
+export function pluginsOf(environment: Environment): Plugins {
+  const bindings = Object.entries(environment).flatMap(([name, binding]: [string, unknown]) =>
+    name.startsWith(PLUGIN) && typeof binding === "object" && binding !== null
+      ? [[name.slice(PLUGIN.length), binding as PluginBinding] as const]
+      : [],
+  );
+  return new Plugins(new Map(bindings));
 }
 
 export interface Shard {

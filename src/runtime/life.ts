@@ -1,26 +1,13 @@
 // A born actor: its parts, wired together at every wake-up of its object. It admits messages, answers
 // questions and repairs what the last life left open; the turns themselves are the runner's.
 
-import { digestText } from "../chain/cid.ts";
-import type { Ledger } from "../chain/ledger.ts";
-import type { Executor } from "../executor/executor.ts";
-import type { Services } from "../handlers/handler.ts";
 import { Secrets } from "../handlers/secrets.ts";
 import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
-import type { LabelledStores } from "../store/labels.ts";
-import type { ContentStore } from "../store/store.ts";
-import type { Archive } from "../chain/archive.ts";
-import type { D1Segments } from "../chain/d1-segments.ts";
 import { Alarm, LINE_MS_MAX, within } from "./alarm.ts";
 import type { Admission } from "./mail/admission.ts";
 import type { ChannelAdmission } from "./mail/channel-admission.ts";
-import type { Births } from "./birth/births.ts";
 import { Control } from "./control.ts";
 import { Cell } from "./record/cell.ts";
-import type { Checkpoints } from "./record/checkpoints.ts";
-import type { Blocks } from "./record/content.ts";
-import type { Settings } from "./environment.ts";
-import type { Directory } from "./directory.ts";
 import { Eraser } from "./record/eraser.ts";
 import { Feeder } from "./record/feeder.ts";
 import { Followers } from "./record/followers.ts";
@@ -32,43 +19,16 @@ import { Listing } from "./listing.ts";
 import { Journal } from "./record/journal.ts";
 import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
-import { Notary, type Log } from "./record/notary.ts";
+import { Notary } from "./record/notary.ts";
 import { Mail } from "./mail/mail.ts";
-import type {
-  ActorRpc,
-  ActorSummary,
-  Erasure,
-  ErasureInput,
-  EventRef,
-  Mark,
-  Parentage,
-} from "./protocol.ts";
+import type { ActorSummary, Erasure, ErasureInput, EventRef, Mark, Parentage } from "./protocol.ts";
 import { Runner } from "./turn/runner.ts";
 import { Sealer } from "./record/sealer.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { servicesFor } from "./turn/services.ts";
 import { Timers } from "./timers/timers.ts";
 import { TreeKeeper } from "./record/tree-keeper.ts";
-
-/** What an object is given by its Worker. */
-export interface Surroundings {
-  ledger: Ledger;
-  directory: Directory;
-  content: ContentStore;
-  /** The actor's own raw blocks. */
-  blocks: Blocks;
-  births: Births;
-  stores: LabelledStores;
-  executor: Executor;
-  log: Log;
-  checkpoints: Checkpoints;
-  archive: Archive;
-  segments: D1Segments;
-  /** See Sealer. */
-  sealEvents: number;
-  settings: Settings;
-  fetch: Services["fetch"];
-  peer: (id: string) => ActorRpc;
-}
+import { summaryOf } from "./summary.ts";
 
 export class Life {
   readonly id: string;
@@ -230,6 +190,7 @@ export class Life {
 
   #makeAdmissions(): ReturnType<Mail["admissions"]> {
     return this.#mail.admissions({
+      registry: this.#around.registry,
       content: this.#around.blocks,
       limits: this.genesis.limits,
       grants: this.genesis.permissions.held,
@@ -240,6 +201,8 @@ export class Life {
 
   #makeRunner(): Runner {
     const around = this.#around;
+    const grants = this.genesis.permissions.held;
+    const registry = around.plugins.livingRegistry(around.registry, grants);
     const { variables, secrets: values } = around.settings;
     const secrets = new Secrets(values, this.genesis.salt);
     const { outbox, deferred, channels, peers } = this.#mail;
@@ -250,10 +213,12 @@ export class Life {
       channels,
       timers: this.#timers,
       executor: around.executor,
+      registry,
       content: around.blocks,
       modules: moduleSetRef(around.content, this.genesis.modules),
       limits: this.genesis.limits,
-      grants: this.genesis.permissions.held,
+      grants,
+      pureGrants: registry.pureGrants(grants),
       files: new FileTree(this.#sql),
       services: (turn, waiting) => {
         const { journal, history } = this;
@@ -333,21 +298,7 @@ export class Life {
   }
 
   summary(): ActorSummary {
-    const { name, component, manifest } = this.genesis;
-    return {
-      id: this.id,
-      name,
-      component: digestText(component),
-      manifest: digestText(manifest),
-      status: this.cell.status,
-      parent: this.cell.get("parent") ?? null,
-      head: this.journal.headRef(),
-      ledgerSeq: this.#feeder.acknowledged,
-      turns: this.journal.lastTurn(),
-      mailbox: this.#mailbox.length,
-      stateBytes: this.cell.state?.length ?? null,
-      createdMs: this.cell.get("createdMs") ?? 0,
-    };
+    return summaryOf({ ...this.#records(), genesis: this.genesis, feeder: this.#feeder });
   }
 
   parentage(): Parentage {

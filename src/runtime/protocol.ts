@@ -33,6 +33,8 @@ export interface ActorSummary {
   manifest: string;
   status: ActorStatus;
   parent: string | null;
+  /** Types of the handlers that it was granted at its birth. */
+  handlers: readonly string[];
   head: EventRef;
   /** Highest seq that the ledger has acknowledged; -1 before the first. */
   ledgerSeq: number;
@@ -193,6 +195,8 @@ export interface ActorRpc {
    * the ledger whether it still has what it acknowledged.
    */
   settle(recheck?: boolean): Promise<Answer<Mark>>;
+  /** Does what the object's alarm does. */
+  wake(): Promise<Answer<null>>;
   /** See `Actors`. */
   checkpoint(): Promise<Answer<string>>;
   receipt(seq: number): Promise<Answer<string>>;

@@ -3,8 +3,11 @@
 
 import { cidText, digestText, parseCid } from "../chain/cid.ts";
 import { Link } from "../chain/value.ts";
+import type { ReplayReport } from "../replay/report.ts";
 import type { Report } from "../chain/verify.ts";
 import type { Executor } from "../executor/executor.ts";
+import { COMPONENT_BYTES_MAX } from "../executor/transpile.ts";
+import type { Registry } from "../handlers/registry.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { R2Store } from "../store/r2-store.ts";
 import { LabelledStores } from "../store/labels.ts";
@@ -23,8 +26,9 @@ import { Births } from "./birth/births.ts";
 import { componentDigest, Components, summarize } from "./birth/components.ts";
 import { blocksPrefix } from "./record/content.ts";
 import { Directory } from "./directory.ts";
-import { actorStub, logOf, shardOf, type Environment } from "./environment.ts";
+import { actorStub, logOf, pluginsOf, shardOf, type Environment } from "./environment.ts";
 import { compare } from "./record/compare.ts";
+import { replay } from "./record/replayer.ts";
 import { healthOf } from "./health.ts";
 import type {
   ActorRpc,
@@ -47,28 +51,46 @@ export interface TheaterParts {
   environment: Environment;
   content: ContentStore;
   executor: Executor;
+  registry: Registry;
 }
 
 export class Theater implements Actors {
   readonly #environment: Environment;
   readonly #content: ContentStore;
+  readonly #executor: Executor;
+  readonly #registry: Registry;
   readonly #stores: LabelledStores;
   readonly #directory: Directory;
   readonly #components: Components;
   readonly #starter: Starter;
   readonly #audit: AuditReader;
 
-  constructor({ environment, content, executor }: TheaterParts) {
+  constructor({ environment, content, executor, registry }: TheaterParts) {
+    this.#registry = registry;
+    const plugins = pluginsOf(environment);
     this.#environment = environment;
     this.#content = content;
+    this.#executor = executor;
     this.#stores = new LabelledStores(environment.LEDGER, content);
     this.#directory = new Directory(environment.LEDGER);
-    this.#components = new Components(environment.LEDGER, content, executor);
+    this.#components = new Components({
+      db: environment.LEDGER,
+      content,
+      executor,
+      registry,
+      plugins,
+    });
     this.#starter = new Starter({
       log: logOf(environment),
       births: new Births(environment.LEDGER),
       content,
-      references: new References({ components: this.#components, stores: this.#stores }),
+      references: new References({
+        components: this.#components,
+        stores: this.#stores,
+        remote: { allowLocal: environment.FETCH_LOCAL === "1", bytesMax: COMPONENT_BYTES_MAX },
+      }),
+      registry,
+      plugins,
       actor: (id) => this.#actor(id),
     });
     this.#audit = new AuditReader(
@@ -78,11 +100,13 @@ export class Theater implements Actors {
   }
 
   upload(bytes: Uint8Array): Promise<Answer<ComponentSummary>> {
-    return answer(async () => summarize(await this.#components.upload(bytes)));
+    return answer(async () => summarize(await this.#components.upload(bytes), this.#registry));
   }
 
   component(digest: string): Promise<Answer<ComponentSummary>> {
-    return answer(async () => summarize(await this.#components.get(componentDigest(digest))));
+    return answer(async () =>
+      summarize(await this.#components.get(componentDigest(digest)), this.#registry),
+    );
   }
 
   componentWasm(digest: string): Promise<Answer<Uint8Array>> {
@@ -171,6 +195,14 @@ export class Theater implements Actors {
 
   verify(id: string): Promise<Answer<Report>> {
     return answer(async () => await this.#audit.verify(id));
+  }
+
+  replay(id: string, cursor: string | null): Promise<Answer<ReplayReport>> {
+    const content = this.#content;
+    const blocks = new R2Store(this.#environment.CONTENT, blocksPrefix(id));
+    const [audit, executor, registry] = [this.#audit, this.#executor, this.#registry];
+    const parts = { audit, executor, registry, content, blocks };
+    return answer(async () => await replay(id, cursor, parts));
   }
 
   check(id: string): Promise<Answer<Comparison>> {

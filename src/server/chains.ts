@@ -15,7 +15,7 @@ import { ABOUT_CHARS_MAX, CHAIN_PAGE_DEFAULT, CHAIN_PAGE_MAX, EVENT_TYPES_MAX } 
 import { eventHeader, problem, respond } from "./problem.ts";
 import { json } from "./route.ts";
 import type { Call, Route } from "./route.ts";
-import { chainEvent, chainPage, comparison, eventRef, report } from "./schemas.ts";
+import { chainEvent, chainPage, comparison, eventRef, replayReport, report } from "./schemas.ts";
 
 const JSON_TYPE = "application/json";
 const NDJSON_TYPE = "application/x-ndjson";
@@ -24,6 +24,9 @@ const MEDIA_TYPES = [JSON_TYPE, NDJSON_TYPE, CAR_TYPE] as const;
 
 /** What an event can be about, or the part of it before the `#`. */
 const ABOUT = /^[A-Za-z0-9:/@.+_-]+(#[A-Za-z0-9.[\]_-]+)?$/;
+
+/** A place between two turns: seq, parent's CID, seq of the state. */
+const REPLAY_CURSOR = /^[0-9]{1,15}\.b[a-z2-7]{58}\.([0-9]{1,15}|-)$/;
 
 const position = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 
@@ -176,6 +179,36 @@ const verify: Route = {
     respond(await actors.verify(param("id")), (verdict) => Response.json(verdict)),
 };
 
+const replayQuery = z.object({
+  cursor: z
+    .string()
+    .regex(REPLAY_CURSOR, { error: "expected `next` of an earlier report" })
+    .optional()
+    .describe("From `next` of an earlier report: goes on from there."),
+});
+
+const replay: Route = {
+  method: "POST",
+  path: "/v1/actors/:id/chain/replay",
+  summary: "Run the recorded turns again and compare",
+  query: replayQuery,
+  success: [
+    {
+      status: 200,
+      description:
+        "The report, also where a turn diverged. One call runs a bounded part: see `next`.",
+      content: json(replayReport),
+    },
+  ],
+  refusals: ["unavailable", "outcome-unknown", "unsupported"],
+  serve: async (call) => {
+    const { cursor = null } = readQuery(call, replayQuery);
+    return respond(await call.actors.replay(call.param("id"), cursor), (told) =>
+      Response.json(told),
+    );
+  },
+};
+
 const check: Route = {
   method: "POST",
   path: "/v1/actors/:id/chain/check",
@@ -192,4 +225,4 @@ const check: Route = {
     respond(await actors.check(param("id")), (found) => Response.json(found)),
 };
 
-export const chainRoutes: readonly Route[] = [read, head, one, verify, check];
+export const chainRoutes: readonly Route[] = [read, head, one, verify, replay, check];

@@ -41,6 +41,7 @@ export const PROBLEM_KINDS: Readonly<Record<ErrorCode, ProblemKind>> = {
   "guest-trap": { status: 500, title: "The actor trapped" },
   "limit-exceeded": { status: 500, title: "The actor went over a limit" },
   "host-failure": { status: 500, title: "The host failed while it served the actor" },
+  "plugin-failed": { status: 502, title: "A plug-in cannot be used" },
   "chain-broken": { status: 500, title: "The chain is broken" },
   "chain-gap": { status: 500, title: "The ledger lacks events" },
   "chain-fork": { status: 500, title: "The ledger holds another event at this position" },

@@ -90,6 +90,7 @@ export const actorSummary = z.object({
   manifest: z.string(),
   status: actorStatus,
   parent: actorId.nullable(),
+  handlers: z.array(z.string()).readonly().describe("What it was granted at its birth."),
   head: eventRef,
   ledgerSeq: z.int().min(-1).describe("The highest seq in the ledger; -1 before the first."),
   turns: count,
@@ -151,6 +152,41 @@ export const report = z.object({
       found: z.string().nullable(),
     })
     .nullable(),
+});
+
+const replaySide = z
+  .object({
+    type: z.string(),
+    about: z.string(),
+    wit: z.string().nullable().describe("The function's type, for a host call."),
+    fields: z.unknown(),
+  })
+  .nullable();
+
+export const replayReport = z.object({
+  actor: z.string(),
+  verdict: z.enum(["verified", "diverged", "broken"]),
+  turns: z.object({
+    agreed: count,
+    cut: count.describe("Ended by something outside the guest; they agreed up to there."),
+    erased: count.describe("Not run: something they need was erased."),
+  }),
+  difference: z
+    .object({
+      seq: count,
+      turn: count,
+      expected: replaySide,
+      found: replaySide,
+      likely: z.enum([
+        "component-differs",
+        "host-result-missing",
+        "non-deterministic-guest",
+        "tampered-record",
+      ]),
+    })
+    .nullable(),
+  chain: report,
+  next: z.string().nullable().describe("The `cursor` of the call that goes on; null at the end."),
 });
 
 export const stored = z.object({ cid, digest });

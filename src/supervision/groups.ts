@@ -19,22 +19,25 @@ export function restartSteps(
   const stops = [...scope].reverse().filter(isRunning);
   // As in OTP a group starts whole: a transient child that had finished runs again.
   const starts = scope.filter((child) => child.spec.restart !== "temporary");
+  const absorbed = supervisor.plans.filter((open) =>
+    remainingStarts(open).some(({ child }) => names.has(child)),
+  );
+  const rest = taken(supervisor, [], absorbed).supervisor;
+  const left = leftBehind(rest, absorbed).filter(({ child }) => !names.has(child));
+  const restarted = starts.map((child) =>
+    child.spec.id === failed.child
+      ? startStep(supervisor, child, failed)
+      : startStep(supervisor, child, { from: child.spec.startFrom, notBeforeMs: 0 }),
+  );
   const steps: Step[] = [
     ...stops.map((child): Step => ({ do: "stop", targets: [stopTarget(child)] })),
-    ...starts.map((child) =>
-      child.spec.id === failed.child
-        ? startStep(supervisor, child, failed)
-        : startStep(supervisor, child, { from: child.spec.startFrom, notBeforeMs: 0 }),
-    ),
+    ...inStartOrder(supervisor, [...restarted, ...left]),
   ];
   const children = supervisor.children.flatMap((child) => {
     if (!names.has(child.spec.id)) return [child];
     if (child.spec.restart !== "temporary") return [toStart(supervisor, child)];
     return child.alive === null ? [] : [{ ...child, state: "stopped" as const }];
   });
-  const absorbed = supervisor.plans.filter((open) =>
-    remainingStarts(open).some(({ child }) => names.has(child)),
-  );
   return taken({ ...supervisor, children }, steps, absorbed);
 }
 
@@ -82,19 +85,26 @@ export function withoutStart(supervisor: Supervisor, id: string): Steps {
   return taken(supervisor, steps, absorbed);
 }
 
-/** Children that a plan was going to start when it failed, and that nothing else will start. */
-export function leftBehind(supervisor: Supervisor): Step[] {
+/**
+ * Children that a plan was going to start when it failed or was taken over, and that nothing else will
+ * start: in start order, as `closed` plans had it.
+ */
+export function leftBehind(supervisor: Supervisor, closed: readonly OpenPlan[] = []): StartStep[] {
   if (supervisor.queue.some((each) => willRetry(supervisor, each))) return []; // it sees to them
   const expected = new Set(supervisor.plans.flatMap(remainingStarts).map(({ child }) => child));
+  const decided = closed.flatMap(remainingStarts);
   return supervisor.children
     .filter(({ state, spec }) => state === "waiting" && !expected.has(spec.id))
-    .map(({ spec: { id, startFrom }, incarnation }) => ({
-      do: "start", // its incarnation was decided and never handed out
-      child: id,
-      incarnation: incarnation ?? supervisor.decisions + 1,
-      from: startFrom,
-      notBeforeMs: 0,
-    }));
+    .map(({ spec: { id, startFrom }, incarnation }) => {
+      const before = decided.find((step) => step.child === id);
+      // Its incarnation was decided and never handed out.
+      const at = { child: id, incarnation: incarnation ?? supervisor.decisions + 1 };
+      return before ?? { do: "start", ...at, from: startFrom, notBeforeMs: 0 };
+    });
+}
+
+function inStartOrder({ children }: Supervisor, steps: readonly StartStep[]): StartStep[] {
+  return children.flatMap(({ spec: { id } }) => steps.filter(({ child }) => child === id));
 }
 
 function willRetry({ children }: Supervisor, trigger: Trigger): boolean {

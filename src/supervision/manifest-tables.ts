@@ -27,7 +27,7 @@ import {
 } from "./spec.ts";
 
 /** What a `[[child]]` runs, as written. */
-export interface ChildSource {
+interface ChildSource {
   /** A path, a digest or a store reference, as for `theater start`. */
   readonly manifest: string;
   /** Null: its manifest's. */
@@ -105,8 +105,8 @@ const supervisor = z.strictObject({
   spawned: policy.prefault({}),
 });
 
-/** The manifest's tables of these names, for its schema: `parseSupervision` checks what is in them. */
-export const supervisionTables = z.strictObject({
+/** What the manifest has under these names. */
+const supervisionTables = z.strictObject({
   supervisor: supervisor.optional(),
   child: z.array(child).max(CHILDREN_MAX).default([]),
 });

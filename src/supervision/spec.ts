@@ -23,7 +23,7 @@ export type ExitKind = (typeof EXIT_KINDS)[number];
 /** What a policy hook may say. `restart` never revives a temporary child. */
 export const HOOK_ACTIONS = ["restart", "restart-from-init", "stop", "escalate"] as const;
 export type HookAction = (typeof HOOK_ACTIONS)[number];
-export type Hooks = { readonly [K in ExitKind]?: HookAction | undefined };
+type Hooks = { readonly [K in ExitKind]?: HookAction | undefined };
 
 export const RESTARTS = ["permanent", "transient", "temporary"] as const;
 export type Restart = (typeof RESTARTS)[number];

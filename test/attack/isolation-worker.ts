@@ -3,7 +3,7 @@
 import type { Value } from "../../src/chain/value.ts";
 import type { HostCall, ModuleSet, TurnInput } from "../../src/executor/executor.ts";
 import { LoaderExecutor } from "../../src/executor/loader-executor.ts";
-import { isPure } from "../../src/handlers/registry.ts";
+import { HANDLERS, Registry } from "../../src/handlers/registry.ts";
 import { fromUtf8, toHex } from "../../src/lib/bytes.ts";
 
 export interface IsolationCase {
@@ -40,7 +40,7 @@ const description: ModuleSet["description"] = {
 };
 
 async function run({ component, turns }: IsolationCase, loader: WorkerLoader) {
-  const executor = new LoaderExecutor(loader, isPure);
+  const executor = new LoaderExecutor(loader, new Registry(HANDLERS).isPure);
   const files = { "component.js": component, "cores.js": "export const cores = {};" };
   const digest = toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", fromUtf8(component))));
   const set: ModuleSet = {
@@ -69,6 +69,7 @@ async function run({ component, turns }: IsolationCase, loader: WorkerLoader) {
       time: 1,
       seed: new Uint8Array(32),
       grants: {},
+      turn: 1,
       hostCallsMax: 100,
     };
     try {

@@ -3,10 +3,12 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { describeComponent } from "../../src/executor/describe-component.ts";
-import { checkImports, HANDLERS } from "../../src/handlers/registry.ts";
+import { HANDLERS, Registry } from "../../src/handlers/registry.ts";
 import { checkArguments, checkOutcome, findSignature } from "../../src/handlers/signatures.ts";
 import { componentOf, HOSTILE_WIT, smallActor, TINY } from "./hostile-guest.ts";
 import { makeSignatures, SIGNATURES } from "./make-signatures.ts";
+
+const registry = new Registry(HANDLERS);
 
 test("signatures.json is what wit/ says (else run test/attack/make-signatures.ts)", async () => {
   expect(JSON.parse(readFileSync(SIGNATURES, "utf8"))).toEqual(JSON.parse(await makeSignatures()));
@@ -16,7 +18,7 @@ test("every function of a handler has a signature", () => {
   const functions = HANDLERS.flatMap((handler) => [
     ...Object.keys(handler.functions),
     ...Object.keys(handler.pure),
-  ]).filter((about) => about.startsWith("theater:simple/"));
+  ]).filter((about) => about.startsWith("theater:"));
   expect(functions.length).toBeGreaterThan(15);
   expect(functions.filter((about) => findSignature(about) === undefined)).toEqual([]);
 });
@@ -37,7 +39,7 @@ test.for<[string, string, string, string]>([
     ? wat
     : wat.replace(/(#init"\) \(param i32\)) +\(i32.const 0\)/, "$1");
   const description = describeComponent(await componentOf(fits, { witSource }));
-  expect(() => checkImports(description)).toThrow(
+  expect(() => registry.checkImports(description)).toThrow(
     expect.objectContaining({ code: "not-an-actor" }),
   );
 });
@@ -46,7 +48,7 @@ test("an import with another signature is refused, whatever it is called", async
   const witSource = HOSTILE_WIT.replace("log: func(msg: string)", "log: func(msg: u64)");
   const wat = smallActor().replace("(func $log (param i32 i32))", "(func $log (param i64))");
   const description = describeComponent(await componentOf(wat, { witSource }));
-  expect(() => checkImports(description)).toThrow(
+  expect(() => registry.checkImports(description)).toThrow(
     expect.objectContaining({ code: "unknown-import" }),
   );
 });
@@ -57,8 +59,8 @@ test("names of parameters and types may be others than in wit/", async () => {
     "type line = string; log: func(text: line)",
   );
   const description = describeComponent(await componentOf(smallActor(), { witSource }));
-  expect(() => checkImports(description)).not.toThrow();
-  expect(() => checkImports(describeComponent(TINY))).not.toThrow();
+  expect(() => registry.checkImports(description)).not.toThrow();
+  expect(() => registry.checkImports(describeComponent(TINY))).not.toThrow();
 });
 
 test("values that a function cannot take or give are told apart", () => {

@@ -22,6 +22,7 @@ import { Link } from "../../src/chain/value.ts";
 import { verifyCar, type CarExpectation, type CarReport } from "../../src/chain/verify-car.ts";
 import { concat, equalBytes, fromUtf8 } from "../../src/lib/bytes.ts";
 import { present } from "./present.ts";
+import { rewrittenFrom } from "./rewritten-chain.ts";
 import { ERASED, sampleChain } from "./sample-chain.ts";
 import { SignedChain } from "./signed-chain.ts";
 
@@ -296,4 +297,26 @@ test("a long file is read with the memory of one block", async () => {
   expect([report.events, report.content.bad.length]).toEqual([lines.length, 100]);
   // 200 MiB have passed; buffers are freed some time after they were collected.
   expect(most).toBeLessThan(64 * 1024 * 1024);
+});
+
+test("an ending rebuilt from any event on, with hashes that fit, is caught by a checkpoint alone", async () => {
+  const signed = new SignedChain(chain);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: lines.length - 1 }),
+      fc.integer({ min: 1, max: lines.length }),
+      fc.integer({ min: 1, max: 1000 }),
+      async (from, size, more) => {
+        const rebuilt = rewrittenFrom(lines, from, ({ turn }) => ({ turn: turn + more }));
+        const forged = await carOf(rebuilt, { root: parseCid(rebuilt.at(-1)?.cid ?? "") });
+        expect((await verify(forged)).verdict).toBe("verified"); // nothing in it tells
+        const checkpoints = [await signed.checkpoint(size)];
+        const report = await verify(forged, { actor, checkpoints });
+        // What was not signed yet can be rewritten: that is what "signed to" says.
+        const expected = size <= from ? [null, size] : ["not-as-signed", 0];
+        expect([report.firstBad?.problem ?? null, report.signed?.signedTo]).toEqual(expected);
+      },
+    ),
+    { numRuns: 300 },
+  );
 });

@@ -101,6 +101,17 @@ test("any changed byte of any payload breaks the chain exactly there", () => {
   );
 });
 
+test("a payload in the place of another is named where it stands", () => {
+  fc.assert(
+    fc.property(position, position, fc.boolean(), (seq, other, listed) => {
+      fc.pre(seq !== other);
+      const report = verify(edited(seq, { payload: line(other).payload }), { listed, head });
+      expect(report).toMatchObject({ events: seq, firstBad: { seq, problem: "payload-hash" } });
+    }),
+    { numRuns: 300 },
+  );
+});
+
 test("an event that was rewritten together with its listed CID is named, not its successor", () => {
   for (let seq = 1; seq < lines.length; seq++) {
     const time = decodeEvent(line(seq).block).time;
@@ -129,6 +140,7 @@ test("a dropped event is missing at its own position", () => {
       const report = verify(entries, { listed, head });
       expect(report).toMatchObject({ verdict: "broken", firstBad: { seq, problem } });
     }),
+    { numRuns: 300 },
   );
 });
 

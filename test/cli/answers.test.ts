@@ -1,9 +1,12 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { problem, serve } from "./canned-server.ts";
 import { theater } from "./run-theater.ts";
+
+// Each test is a whole process, some are several, and machines are busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const ID = "a".repeat(32);
 const CID = `b${"a".repeat(58)}`;
@@ -178,3 +181,23 @@ test.for(["stop", "terminate", "restart", "pause", "resume"])(
     expect(server.received).toMatchObject([{ method: "POST", path: `/v1/actors/${ID}/${name}` }]);
   },
 );
+
+test("a token that is missing or wrong is named as people set it", async () => {
+  const detail = "Send the token as `Authorization: Bearer <token>`.";
+  await using server = await serve(() => problem(401, "unauthorized", detail));
+  const without = await theater(["list"], server);
+  expect(without).toMatchObject({ code: 1, stdout: "" });
+  expect(without.stderr).toMatch(/^unauthorized: .*set THEATER_TOKEN or give --token/);
+  const { code, stderr } = await theater(["list"], { ...server, token: "wrong" });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^unauthorized: .*check THEATER_TOKEN or --token/);
+  expect(stderr).not.toContain("wrong");
+});
+
+test("inspect lists the handlers that were granted", async () => {
+  const handlers = ["runtime", "store"];
+  await using server = await serve(() => ({ json: { id: ID, name: "chess", handlers } }));
+  expect((await theater(["inspect", ID], server)).stdout).toContain("handlers  runtime, store\n");
+  await using bare = await serve(() => ({ json: { id: ID, name: "chess", handlers: [] } }));
+  expect((await theater(["inspect", ID], bare)).stdout).toContain("handlers  -\n");
+});

@@ -1,10 +1,13 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { parseLine, toLine, type Line } from "../../src/chain/ndjson.ts";
 import { present } from "../chain/present.ts";
 import { sampleChain } from "../chain/sample-chain.ts";
 import { problem, serve, type Canned, type Received } from "./canned-server.ts";
 import { serveChain } from "./chain-server.ts";
 import { theater } from "./run-theater.ts";
+
+// Each test is a whole process, some are several, and machines are busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const chain = sampleChain();
 const { actor, lines } = chain;
@@ -102,4 +105,20 @@ test("--follow of an actor that does not exist is refused at once", async () => 
   expect(code).toBe(1);
   expect(stderr).toMatch(/^not-found: /);
   expect(server.received).toHaveLength(1);
+});
+
+test("a refusal is not printed below the header of an empty table", async () => {
+  await using server = await serve(() => problem(404, "not-found", "No such actor."));
+  const { code, stdout, stderr } = await theater(["events", actor], server);
+  expect({ code, stdout, stderr }).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: "not-found: No such actor.\n",
+  });
+});
+
+test("a listing without events is the header alone", async () => {
+  await using server = await serveChain({ lines: [], head });
+  const { stdout } = await theater(["events", actor], server);
+  expect(stdout).toMatch(/^ +seq +time .*payload\n$/);
 });

@@ -1,9 +1,12 @@
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { serve, type CannedServer } from "./canned-server.ts";
 import { theater } from "./run-theater.ts";
+
+// Each test is a whole process, some are several, and machines are busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const ID = "a".repeat(32);
 const DIGEST = `sha256:${"0".repeat(64)}`;
@@ -93,5 +96,31 @@ test("a manifest that is not TOML is refused before anything is sent", async () 
   const { code, stderr } = await theater(["start", "m.toml"], { ...server, cwd });
   expect(code).toBe(1);
   expect(stderr).toMatch(/^bad-manifest: m\.toml is not valid TOML/);
+  expect(server.received).toEqual([]);
+});
+
+test("a folder stands for its manifest.toml, or for the only manifest in it", async () => {
+  const text = `name = "x"\ncomponent = "./x.wasm"\n`;
+  const files = { "actor/x.wasm": WASM, "actor/only.toml": text };
+  const cwd = await folderWith(files);
+  await using server = await willing();
+  const { code, stdout } = await theater(["start", "actor"], { ...server, cwd });
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${ID}\n` });
+  expect(posted(server)).toEqual({ manifest: text.replace("./x.wasm", DIGEST) });
+
+  await writeFile(join(cwd, "actor/other.toml"), text);
+  const several = await theater(["start", "actor"], { ...server, cwd });
+  expect(several.code).toBe(1);
+  expect(several.stderr).toMatch(/^bad-manifest: Name one of .*: only\.toml, other\.toml\./);
+  await writeFile(join(cwd, "actor/manifest.toml"), text);
+  expect((await theater(["start", "actor"], { ...server, cwd })).code).toBe(0);
+});
+
+test("a folder without a manifest says how to make one", async () => {
+  const cwd = await folderWith({});
+  await using server = await willing();
+  const { code, stderr } = await theater(["start", "actor"], { ...server, cwd });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^bad-manifest: There is no manifest in actor: .*theater build new/);
   expect(server.received).toEqual([]);
 });

@@ -1,13 +1,18 @@
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { writeChainCar, type ChainBlocks } from "../../src/chain/car.ts";
+import { parseCid } from "../../src/chain/cid.ts";
 import { toLine, type Line } from "../../src/chain/ndjson.ts";
-import { fromHex } from "../../src/lib/bytes.ts";
+import { concat, fromHex, fromUtf8 } from "../../src/lib/bytes.ts";
 import { ERASED, sampleChain } from "../chain/sample-chain.ts";
 import { serve } from "./canned-server.ts";
 import { serveChain } from "./chain-server.ts";
 import { theater } from "./run-theater.ts";
+
+// Some tests are several runs of a whole process.
+vi.setConfig({ testTimeout: 30_000 });
 
 const chain = sampleChain();
 const { actor, lines } = chain;
@@ -167,4 +172,41 @@ test("a server that shows another genesis to one reading than to the other is fo
   const { code, stderr } = await theater(["verify", actor], server);
   expect(code).toBe(3);
   expect(stderr).toMatch(/^chain-broken: /m);
+});
+
+test("a file that is neither chain nor receipt is refused with a sentence, not judged", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "theater-verify-"));
+  const texts = [
+    "# A readme, häßlich\n",
+    '{"name":"package"}\n',
+    "",
+    "\x7fELF\xff\x00",
+    "seq,cid\n",
+  ];
+  for (const text of texts) {
+    const file = join(folder, "README.md");
+    await writeFile(file, text);
+    const { code, stdout, stderr } = await theater(["verify", file]);
+    expect([text, code, stdout]).toEqual([text, 1, ""]);
+    expect(stderr).toMatch(
+      /^bad-request: .*README\.md is no chain and no receipt: .*theater export/,
+    );
+  }
+});
+
+test("a chain is known by how it begins, whatever its name, and also with a changed byte there", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "theater-verify-"));
+  const blocks: readonly ChainBlocks[] = lines;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of writeChainCar(parseCid(head.cid), blocks)) chunks.push(chunk);
+  const listing = fromUtf8(lines.map((line) => `${toLine(line)}\n`).join(""));
+  for (const bytes of [concat(chunks), listing]) {
+    const [good, bent] = [join(folder, "chain"), join(folder, "bent")];
+    await writeFile(good, bytes);
+    expect((await theater(["verify", good])).code).toBe(0);
+    for (const at of [1, 12]) {
+      await writeFile(bent, bytes.with(at, (bytes[at] ?? 0) ^ 1));
+      expect([at, (await theater(["verify", bent])).code]).toEqual([at, 3]);
+    }
+  }
 });

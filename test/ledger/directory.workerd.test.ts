@@ -92,12 +92,17 @@ test("a cursor that no page gave is refused", async () => {
   }
 });
 
-test("overdue actors are found, the longest overdue first", async () => {
+test("overdue actors are taken once, the longest overdue first, and are due again later", async () => {
   const late = await entered({ nextDueMs: 100 });
   const later = await entered({ nextDueMs: 50 });
-  await entered({ nextDueMs: 10_000 });
+  const future = await entered({ nextDueMs: 10_000 });
   await entered();
-  const ids = await directory.overdue(200, 10);
-  expect(ids.filter((id) => [late.id, later.id].includes(id))).toEqual([later.id, late.id]);
-  expect(await directory.overdue(40, 10)).toEqual([]);
+  const take = async (beforeMs: number, limit: number): Promise<string[]> =>
+    await directory.takeOverdue({ beforeMs, nowMs: 1_000, limit });
+  expect(await take(40, 10)).toEqual([]);
+  expect(await take(200, 1)).toEqual([later.id]);
+  expect(await take(200, 10)).toEqual([late.id]);
+  expect(await take(200, 10)).toEqual([]);
+  expect((await take(2_000, 10)).toSorted()).toEqual([late.id, later.id].toSorted());
+  expect((await directory.get(future.id))?.nextDueMs).toBe(10_000);
 });

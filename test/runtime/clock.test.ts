@@ -5,7 +5,7 @@ import type { TurnHost, TurnOutput } from "../../src/executor/executor.ts";
 import { fromUtf8 } from "../../src/lib/bytes.ts";
 import { TurnDoor } from "../../src/runtime/turn/turn-door.ts";
 import { clearFaults, faults } from "./faults.ts";
-import { Gate, start, type Told } from "./stage.ts";
+import { Gate, start, until, type Told } from "./stage.ts";
 
 afterEach(() => {
   clearFaults();
@@ -27,6 +27,66 @@ test("time stands still in a turn and moves only with an effect", async () => {
   const times = (await actor.events(from)).map(({ time }) => time);
   // Message, now and intent; then everything from the outcome on, the commit 15 ms later included.
   expect(times).toEqual([first, first, first, second, second, second, second]);
+});
+
+test("a wait is an effect: time moves by it, and its intent says until when", async () => {
+  const actor = await start();
+  const from = await actor.nextSeq();
+  const { gave } = await actor.ask([["now"], ["sleep", 40], ["now"], ["deadline", 1], ["now"]]);
+  const [before, slept, after, past, end] = gave as [number, null, number, null, number];
+  expect([slept, past]).toEqual([null, null]);
+  expect(after).toBeGreaterThanOrEqual(before + 40);
+  const intents = (await actor.events(from)).filter(({ type }) => type === "host.intended");
+  expect(intents.map(({ time, fields }) => [time, fields["args"]])).toEqual([
+    [before, [40]],
+    [after, [1]],
+  ]);
+  const { gave: again } = await actor.ask([["deadline", end + 30], ["now"]]);
+  expect((again as number[])[1]).toBeGreaterThanOrEqual(end + 30);
+});
+
+test("a wait that the turn has no time for, or the grant does not allow, is an err at once", async () => {
+  const actor = await start({ limits: { turn_ms: 10_000 } });
+  const began = Date.now();
+  const { gave } = await actor.ask([
+    ["sleep", 10_000],
+    ["deadline", Date.now() + 60_000],
+    ["sleep", 3_600_001],
+    ["sleep", 0],
+    ["deadline", Number.MAX_SAFE_INTEGER],
+  ]);
+  const [long, far, over, none, never] = gave as string[];
+  for (const refused of [long, far]) {
+    expect(refused).toMatch(
+      /^err: the wait has \d+ ms and the turn \d+ left: raise limits.turn_ms, or/,
+    );
+    expect(refused).toContain("theater:edge/timers");
+  }
+  for (const refused of [over, never]) {
+    expect(refused).toBe("err: Permission denied: a wait has at most 3600000 ms");
+  }
+  expect(none).toBe("err: Permission denied: a wait has at least 1 ms");
+  expect(Date.now() - began).toBeLessThan(9_000);
+});
+
+test("a wait that the crash interrupted goes on until its own time, not for as long again", async () => {
+  const actor = await start();
+  const program = [["now"], ["sleep", 25_000], ["now"]];
+  const asked = actor.ask(program, "key");
+  await until(async () => (await actor.lines()).includes("host.intended timing#sleep 2"));
+  const begun = (await actor.events()).at(-1)?.time ?? 0;
+  await actor.crash();
+  await asked;
+  const real = Date.now.bind(Date);
+  vi.spyOn(Date, "now").mockImplementation(() => real() + 25_000);
+  const again = real();
+  const { gave } = await actor.ask(program, "key");
+  const [before, , after] = gave as number[];
+  expect(before).toBe(begun);
+  expect(after).toBeGreaterThanOrEqual(begun + 25_000);
+  expect(real() - again).toBeLessThan(15_000);
+  const intents = (await actor.lines()).filter((line) => line.includes("host.intended"));
+  expect(intents).toHaveLength(1);
 });
 
 test("a clock that jumps back does not take the chain along", async () => {

@@ -91,6 +91,10 @@ const routes: Record<string, Route> = {
     response.writeHead(200, { "content-length": "100" });
     response.write("half", () => response.destroy());
   },
+  /** Answers from the second time on. */
+  again: (request, response) => {
+    if (seen.filter(({ url }) => url === request.url).length > 1) response.end("again");
+  },
   loop: (request, response) => {
     response.writeHead(302, { location: request.url });
     response.end();

@@ -2,11 +2,11 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LoaderExecutor } from "../../src/executor/loader-executor.ts";
-import { isPure } from "../../src/handlers/registry.ts";
 import { Theater } from "../../src/runtime/theater.ts";
 import { R2Store } from "../../src/store/r2-store.ts";
 import { isSharded, settings, withFaults } from "./faults.ts";
 import { bindings, must, start, theater, type Probe } from "./stage.ts";
+import { registry } from "./worker.ts";
 
 const { LEDGER, SCRATCH } = bindings as typeof bindings & { SCRATCH: D1Database };
 
@@ -35,7 +35,8 @@ test("each of two shards gets actors; reading, sealing and erasing find theirs",
   const sharded = new Theater({
     environment,
     content: new R2Store(environment.CONTENT),
-    executor: new LoaderExecutor(environment.LOADER, isPure),
+    executor: new LoaderExecutor(environment.LOADER, registry.isPure),
+    registry,
   });
   const seen = new Set<number>();
   const actors = [old];

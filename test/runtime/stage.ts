@@ -7,7 +7,6 @@ import { env } from "cloudflare:workers";
 import { decodeEvent, type Event } from "../../src/chain/event.ts";
 import { decodePayload } from "../../src/chain/payload.ts";
 import { LoaderExecutor } from "../../src/executor/loader-executor.ts";
-import { isPure } from "../../src/handlers/registry.ts";
 import { fromUtf8, toUtf8 } from "../../src/lib/bytes.ts";
 import type { Environment } from "../../src/runtime/environment.ts";
 import type {
@@ -19,7 +18,7 @@ import type {
 import { Theater } from "../../src/runtime/theater.ts";
 import { R2Store } from "../../src/store/r2-store.ts";
 import { withFaults } from "./faults.ts";
-import type { Actor } from "./worker.ts";
+import { registry, type Actor } from "./worker.ts";
 
 export const bindings = env as unknown as Environment & { PROBE: Fetcher };
 
@@ -27,7 +26,8 @@ const environment = withFaults(bindings);
 export const theater = new Theater({
   environment,
   content: new R2Store(environment.CONTENT),
-  executor: new LoaderExecutor(environment.LOADER, isPure),
+  executor: new LoaderExecutor(environment.LOADER, registry.isPure),
+  registry,
 });
 
 export type Program = readonly (readonly unknown[])[];

@@ -3,7 +3,7 @@
 
 import { afterEach, expect, test, vi } from "vitest";
 import { clearFaults, faults } from "./faults.ts";
-import { Gate, start, until, type Probe, type Program } from "./stage.ts";
+import { Gate, start, startAnswer, until, type Probe, type Program } from "./stage.ts";
 
 const realNow = Date.now.bind(Date);
 let passedMs = 0;
@@ -301,6 +301,42 @@ test("what a running turn takes back does not fire behind its back", async () =>
   expect((await asked).gave).toEqual([true, "[]", []]);
   await until(async () => !(await actor.alarm()));
   expect(await fired(actor)).toEqual([]);
+});
+
+test("a turn that was interrupted sets its timers once it has gone on", async () => {
+  const [actor, peer] = [await start(), await start()];
+  await set(actor, "old", { after: HOUR });
+  const gate = new Gate();
+  faults.peer = async ({ name }, go) => {
+    if (name === `${peer.id} request`) await gate.wait();
+    return await go();
+  };
+  const program = [
+    ["schedule", "new", { after: 2 * HOUR }, []],
+    ["cancel", "old"],
+    ["request", peer.id, []],
+    ["timers"],
+  ];
+  const asked = actor.ask(program, "key");
+  await gate.reached();
+  await actor.crash();
+  clearFaults();
+  await asked;
+  const { gave } = await actor.ask(program, "key");
+  const [due, wasSet, , timers] = gave as unknown[];
+  expect(wasSet).toBe(true);
+  expect(timers).toEqual([{ name: "new", plan: { at: due }, due }]);
+  expect((await actor.ask([["timers"]])).gave).toEqual([timers]);
+});
+
+test("an actor without the grant cannot be born with the import", async () => {
+  const others = ["runtime", "message-server", "store", "timing", "random"];
+  const handler = others.map((type) => ({ type }));
+  const answer = await startAnswer({ manifest: { handler } });
+  expect(answer).toMatchObject({
+    ok: false,
+    error: { code: "missing-handler", message: expect.stringContaining("timers") },
+  });
 });
 
 test("the timers of a paused or stopped actor wait, and what came due meanwhile fires once", async () => {

@@ -1,13 +1,17 @@
 // A Worker with the real Actor, on bindings that the tests can make fail. Tests and objects
 // share one isolate under the plugin, so `faults` reaches both.
 
+import { HANDLERS, Registry } from "../../src/handlers/registry.ts";
 import { Actor as RealActor } from "../../src/runtime/actor.ts";
 import type { Environment } from "../../src/runtime/environment.ts";
 import { withFaults } from "./faults.ts";
+import { words } from "./words.ts";
+
+export const registry = new Registry([...HANDLERS, words]);
 
 export class Actor extends RealActor {
   constructor(state: DurableObjectState, environment: Environment) {
-    super(state, withFaults(environment));
+    super(state, withFaults(environment), registry);
   }
 
   /** Dies at once, with all that it is doing. */

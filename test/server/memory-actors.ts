@@ -43,6 +43,7 @@ const actor: ActorSummary = {
   manifest: "bafk",
   status: "running",
   parent: null,
+  handlers: ["runtime"],
   head: refAt(0),
   ledgerSeq: -1,
   turns: 0,
@@ -109,6 +110,24 @@ export class MemoryActors implements Actors {
 
   head: Actors["head"] = (...args) => this.#answer("head", args, refAt(this.events - 1));
   chain: Actors["chain"] = (id, query) => this.#answer("chain", [id, query], this.#page(query));
+  replay: Actors["replay"] = (...args) =>
+    this.#answer("replay", args, {
+      actor: ID,
+      verdict: "verified" as const,
+      turns: { agreed: 1, cut: 0, erased: 0 },
+      difference: null,
+      chain: {
+        verdict: "verified" as const,
+        actor: ID,
+        events: this.events,
+        head: refAt(this.events - 1),
+        erased: [],
+        withheld: [],
+        firstBad: null,
+      },
+      next: null,
+    });
+
   verify: Actors["verify"] = (...args) =>
     this.#answer("verify", args, {
       verdict: "verified" as const,

@@ -36,6 +36,7 @@ const STATUS: Record<ErrorCode, number> = {
   "guest-trap": 500,
   "limit-exceeded": 500,
   "host-failure": 500,
+  "plugin-failed": 502,
   "chain-broken": 500,
   "chain-gap": 500,
   "chain-fork": 500,

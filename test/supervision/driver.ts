@@ -6,7 +6,9 @@ import { findChild, NEW_SUPERVISOR, type Supervisor } from "../../src/supervisio
 import type { Action, Observation } from "../../src/supervision/execute.ts";
 import {
   CHILD_DEFAULT,
+  NO_BACKOFF,
   SUPERVISOR_DEFAULT,
+  type Backoff,
   type ChildSpec,
   type ExitKind,
   type SupervisorSpec,
@@ -47,7 +49,10 @@ export class Driver {
   readonly #notices: (() => void)[] = [];
   #spawned = 0;
 
-  constructor(script: Script) {
+  readonly #backoff: Backoff;
+
+  constructor(script: Script, backoff: Backoff = NO_BACKOFF) {
+    this.#backoff = backoff;
     this.#script = script;
     this.world = new World(script);
     this.#know(ROOT, script.root);
@@ -62,7 +67,7 @@ export class Driver {
           this.boot();
           break;
         case "pass":
-          this.world.nowMs += happening.ms;
+          this.#pass(happening.ms);
           break;
         case "crash":
           this.#crash(happening.pick, happening.kind);
@@ -91,6 +96,17 @@ export class Driver {
         }
       }
     }
+  }
+
+  /** Lets time pass until nothing waits for it any more. */
+  rest(): void {
+    for (let i = 0; i < 1_000 && [...this.places.values()].some(isWaiting); i++) this.#pass(60_000);
+  }
+
+  #pass(ms: number): void {
+    this.world.nowMs += ms;
+    for (const [path, place] of this.places) if (isWaiting(place)) this.#feed(path, null);
+    this.#settle();
   }
 
   boot(): void {
@@ -214,6 +230,7 @@ export class Driver {
       periodMs,
       autoShutdown,
       children,
+      backoff: this.#backoff,
     };
     this.places.set(path, { spec, supervisor: NEW_SUPERVISOR });
     for (const { name, sup } of node.children) if (sup !== null) this.#know(`${path}/${name}`, sup);
@@ -234,6 +251,10 @@ export class Driver {
       this.#place(path).supervisor.children.map(({ spec }) => `${path}/${spec.id}`),
     );
   }
+}
+
+function isWaiting({ supervisor }: Place): boolean {
+  return supervisor.plans.length > 0;
 }
 
 function specOf({ name, restart, significant }: Omit<Node, "sup">): ChildSpec {

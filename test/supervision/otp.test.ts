@@ -451,6 +451,14 @@ row(
   },
   ["stop s", "up"],
 );
+row(
+  "nor when somebody else stopped it",
+  () => {
+    const stage = Stage.up({ autoShutdown: "any-significant", children: [significant("s")] });
+    return [stage.exit("s", "stopped"), stage.state.phase];
+  },
+  ["", "up"],
+);
 const combination = (toml: Record<string, unknown>) => (): string => {
   try {
     parseSupervision(toml);

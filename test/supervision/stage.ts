@@ -31,6 +31,8 @@ export class Stage {
   readonly decisions: Decision[] = [];
   /** Children whose next starts fail, and how often. */
   readonly failing = new Map<string, number>();
+  /** What happens just before an action, once: by its words, as in the log. */
+  readonly meanwhile = new Map<string, () => void>();
   wakeMs: number | null = null;
 
   constructor(spec: SupervisorSpec) {
@@ -78,6 +80,10 @@ export class Stage {
     const from = this.log.length;
     const due = [...actions];
     for (let action = due.shift(); action !== undefined; action = due.shift()) {
+      const words = "child" in action ? `${action.do} ${action.child}` : action.do;
+      const happens = this.meanwhile.get(words);
+      this.meanwhile.delete(words);
+      happens?.();
       const observation = this.#perform(action);
       if (observation !== null) due.push(...this.feed({ observation }).actions);
     }

@@ -82,6 +82,10 @@ export class World {
     return this.#live.delete(path);
   }
 
+  workers(): string[] {
+    return [...this.#live].sort();
+  }
+
   pickWorker(pick: number): string | undefined {
     return choose([...this.#live], pick);
   }

@@ -7,7 +7,8 @@ import type { Executor, ModuleSet } from "../../executor/executor.ts";
 import { COMPONENT_BYTES_MAX, TRANSPILER } from "../../executor/transpile.ts";
 import { printWit } from "../../executor/wit-print.ts";
 import type { ComponentDescription } from "../../executor/wit-type.ts";
-import { checkImports } from "../../handlers/registry.ts";
+import type { Plugins } from "../../handlers/plugins.ts";
+import type { Registry } from "../../handlers/registry.ts";
 import { toHex } from "../../lib/bytes.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import { lacksForActor } from "../../manifest/fit.ts";
@@ -27,11 +28,21 @@ export class Components {
   readonly #db: D1Database;
   readonly #content: ContentStore;
   readonly #executor: Executor;
+  readonly #registry: Registry;
+  readonly #plugins: Plugins;
 
-  constructor(db: D1Database, content: ContentStore, executor: Executor) {
-    this.#db = db;
-    this.#content = content;
-    this.#executor = executor;
+  constructor(parts: {
+    db: D1Database;
+    content: ContentStore;
+    executor: Executor;
+    registry: Registry;
+    plugins: Plugins;
+  }) {
+    this.#db = parts.db;
+    this.#content = parts.content;
+    this.#executor = parts.executor;
+    this.#registry = parts.registry;
+    this.#plugins = parts.plugins;
   }
 
   /** Validates, transpiles and stores. Errors: those of `Executor.transpile` and `describeComponent`. */
@@ -41,7 +52,7 @@ export class Components {
       throw new TheaterError("too-large", message, { limit: COMPONENT_BYTES_MAX });
     }
     const description = describeComponent(bytes);
-    checkImports(description);
+    await this.#checkImports(description);
     const digest = await digestOf(bytes);
     const known = await this.#find(digest);
     if (known !== undefined) return known;
@@ -54,6 +65,20 @@ export class Components {
       .bind(digest, TRANSPILER, modules, bytes.length, Date.now())
       .run();
     return await this.get(digest);
+  }
+
+  /** Plug-ins in other Workers are asked only where nobody here provides an import. */
+  async #checkImports(description: ComponentDescription): Promise<void> {
+    const [registry, plugins] = [this.#registry, this.#plugins];
+    const foreign = registry.foreign(description.imports);
+    const served = foreign.length === 0 ? new Set() : await plugins.serving(foreign);
+    const unknown = foreign.find(({ name }) => !served.has(name));
+    if (unknown !== undefined) {
+      const about = `${unknown.name}#${Object.keys(unknown.functions)[0] ?? ""}`;
+      throw registry.unknownImport(about, await plugins.list());
+    }
+    const imports = description.imports.filter(({ name }) => !served.has(name));
+    registry.checkImports({ ...description, imports });
   }
 
   /** Throws `not-found` for a component that nobody uploaded. */
@@ -112,8 +137,11 @@ export function componentDigest(text: string): Uint8Array {
   );
 }
 
-export function summarize({ digest, modules, set, bytes }: Component): ComponentSummary {
-  const lacks = lacksForActor(set.description);
+export function summarize(
+  { digest, modules, set, bytes }: Component,
+  registry: Registry,
+): ComponentSummary {
+  const lacks = lacksForActor(set.description, registry);
   return {
     component: digestText(digest),
     bytes,

@@ -5,6 +5,8 @@ import { actorId } from "../../chain/actor-id.ts";
 import { digestText } from "../../chain/cid.ts";
 import type { Cause } from "../../chain/event-types.ts";
 import { sha256 } from "../../chain/hash.ts";
+import type { Plugins } from "../../handlers/plugins.ts";
+import type { Registry } from "../../handlers/registry.ts";
 import { Link } from "../../chain/value.ts";
 import { concat, fromUtf8 } from "../../lib/bytes.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
@@ -27,6 +29,8 @@ interface StarterParts {
   log: Log;
   births: Births;
   content: ContentStore;
+  registry: Registry;
+  plugins: Plugins;
   references: References;
   actor: (id: string) => ActorRpc;
 }
@@ -47,16 +51,15 @@ export class Starter {
   }
 
   async start(input: StartInput): Promise<Started> {
-    const { births, references, actor } = this.#parts;
+    const { births, references, registry, plugins, actor } = this.#parts;
     const initState = await this.#initState(input);
-    const { manifest, table } = readManifest(
-      input.manifest,
-      variablesFor(input.manifest, initState, input.variables ?? {}),
-    );
+    const variables = variablesFor(input.manifest, initState, input.variables ?? {});
+    const { manifest, table } = readManifest(input.manifest, registry, variables);
     const parent = input.parent === null ? null : await this.#parent(input.parent);
-    const permissions = permissionsAtBirth(manifest, parent);
+    const asking = { ...manifest, handlers: await plugins.pin(manifest.handlers) };
+    const permissions = permissionsAtBirth(asking, parent, registry);
     const component = await references.component(manifest.component);
-    checkFit(manifest, component.set.description);
+    checkFit(asking, component.set.description, plugins.registryFor(registry, asking.handlers));
     const source = fromUtf8(resolvedManifest(table, digestText(component.digest)));
     const composed = await this.#compose({ manifest, component, source, permissions, parent });
     const asked = askedFor([source, initState, input.parent]);

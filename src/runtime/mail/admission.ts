@@ -2,7 +2,7 @@
 // message was not admitted. What is admitted is acknowledged only after its events are on disk.
 
 import { Link, type Value } from "../../chain/value.ts";
-import { checkDriven } from "../../handlers/registry.ts";
+import type { Registry } from "../../handlers/registry.ts";
 import { toUtf8 } from "../../lib/bytes.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
 import { RecordedError } from "../answers.ts";
@@ -12,7 +12,8 @@ import { BACKLOG_MAX, type Feeder } from "../record/feeder.ts";
 import { bytesOf, checkOutstanding, replyOf, type Deferred, type Reply } from "./deferred.ts";
 import { messageKey, type Idempotency, type MessageKey } from "./idempotency.ts";
 import type { Journal } from "../record/journal.ts";
-import { HANDLE_REQUEST, HANDLE_SEND, type Mailbox } from "./mailbox.ts";
+import { HANDLE_REQUEST, HANDLE_SEND } from "../../handlers/exports.ts";
+import type { Mailbox } from "./mailbox.ts";
 import type { Grants } from "../../manifest/handler-tables.ts";
 import type { Limits } from "../../manifest/limits.ts";
 import type { Delivery, EventRef, MessageInput } from "../protocol.ts";
@@ -31,6 +32,7 @@ export interface AdmissionParts {
   limits: Limits;
   deferred: Deferred;
   grants: Grants;
+  registry: Registry;
   feeder: Feeder;
   run: () => void;
   endOfOpenTurn: () => Promise<TurnEnd>;
@@ -192,8 +194,8 @@ export class Admission {
 
   /** Throws `missing-handler`, `wrong-state`, `too-large`, `busy` or `unavailable`. */
   check(about: string, body: Uint8Array): void {
-    const { cell, limits, grants, mailbox, feeder } = this.#parts;
-    checkDriven(about, grants);
+    const { cell, limits, grants, registry, mailbox, feeder } = this.#parts;
+    registry.checkDriven(about, grants);
     const status = cell.get("status");
     if (status === "stopped" || status === "failed") {
       const reason = cell.get("reason");

@@ -2,6 +2,12 @@
 // like a request; the rest comes with the sends of the pair, in their order and under their numbers.
 
 import { Link } from "../../chain/value.ts";
+import {
+  HANDLE_CHANNEL_CLOSE,
+  HANDLE_CHANNEL_MESSAGE,
+  HANDLE_CHANNEL_OPEN,
+} from "../../handlers/exports.ts";
+import type { Accept } from "../../handlers/sent.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
 import type { ChannelAnswer, ChannelInput, Delivery } from "../protocol.ts";
 import type { Cell } from "../record/cell.ts";
@@ -11,14 +17,8 @@ import type { TurnEnd } from "../turn/turn.ts";
 import type { Admission } from "./admission.ts";
 import { CHANNEL_WAITING_MAX, CHANNELS_MAX, type Channels } from "./channels.ts";
 import { messageKey, type Idempotency, type MessageKey } from "./idempotency.ts";
-import {
-  HANDLE_CHANNEL_CLOSE,
-  HANDLE_CHANNEL_MESSAGE,
-  HANDLE_CHANNEL_OPEN,
-  type Mailbox,
-} from "./mailbox.ts";
+import type { Mailbox } from "./mailbox.ts";
 import { newMessage } from "./new-message.ts";
-import type { Accept } from "./turn-channels.ts";
 import { settledEnd } from "./turn-outcome.ts";
 
 interface ChannelAdmissionParts {

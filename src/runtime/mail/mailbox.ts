@@ -1,11 +1,11 @@
 // What waits for a turn. Sends are on disk: the mailbox is the message events that have no turn yet.
 // Requests wait in memory: they are not acknowledged, and the caller sees it if they are lost.
 
-import type { MessageKind } from "../../chain/event-types.ts";
+import { exportFor } from "../../handlers/exports.ts";
 import { assert } from "../../lib/errors.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Message } from "../turn/turn-parts.ts";
-import { INIT, type TurnEnd } from "../turn/turn.ts";
+import type { TurnEnd } from "../turn/turn.ts";
 
 /**
  * One message in line, and who wants to know how its turn ended. A send is on disk, so only its place in
@@ -21,24 +21,6 @@ export interface Waiter {
   done: (end: TurnEnd) => void;
   failed: (thrown: unknown) => void;
 }
-
-export const HANDLE_SEND = "theater:simple/message-server-client#handle-send";
-const HANDLE_TIMER = "theater:edge/timers-client#handle-timer";
-export const HANDLE_REQUEST = "theater:simple/message-server-client#handle-request";
-export const HANDLE_CHANNEL_OPEN = "theater:simple/message-server-client#handle-channel-open";
-export const HANDLE_CHANNEL_MESSAGE = "theater:simple/message-server-client#handle-channel-message";
-export const HANDLE_CHANNEL_CLOSE = "theater:simple/message-server-client#handle-channel-close";
-
-/** The export that takes a message, by the message's kind. */
-const EXPORTS: Readonly<Partial<Record<MessageKind, string>>> = {
-  lifecycle: INIT,
-  send: HANDLE_SEND,
-  request: HANDLE_REQUEST,
-  timer: HANDLE_TIMER,
-  channel: HANDLE_CHANNEL_MESSAGE,
-  "channel-open": HANDLE_CHANNEL_OPEN,
-  "channel-close": HANDLE_CHANNEL_CLOSE,
-};
 
 export class Mailbox {
   readonly #sql: SqlStorage;
@@ -73,7 +55,7 @@ export class Mailbox {
     // Its payload cannot be erased before its turn has ended.
     assert(fields !== undefined && fields.seed !== null, `message ${seq} is in the journal`);
     const { id, kind, from, cause, params, seed } = fields;
-    const about = EXPORTS[kind];
+    const about = exportFor(kind);
     assert(about !== undefined, `a message of kind ${kind} has an export that takes it`);
     const message = { id, kind, about, from, cause, seed, seq };
     // A send was answered when it was admitted: its turn has no key.

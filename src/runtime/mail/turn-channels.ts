@@ -2,6 +2,7 @@
 // sends like any other and leave with the commit. A turn that does not commit leaves no channel open.
 
 import { err, failed, ok, type HandlerAnswer } from "../../handlers/handler.ts";
+import { acceptance, greetingOf } from "../../handlers/sent.ts";
 import type { Value } from "../../chain/value.ts";
 import { toUtf8 } from "../../lib/bytes.ts";
 import type { ActorRpc, ChannelAnswer } from "../protocol.ts";
@@ -106,13 +107,16 @@ export class TurnChannels {
     return answer;
   }
 
-  /** What a send or, with null, a close left, in a turn that goes on. */
-  leaveAgain(turn: TurnActs, id: string, body: Uint8Array | null): void {
+  /** What an answered call left, in a turn that goes on. */
+  sendAgain(
+    turn: TurnActs,
+    id: string,
+    { body, close }: { body: Uint8Array; close: boolean },
+  ): void {
     const to = this.#openings.get(id)?.peer ?? this.#parts.channels.find(id)?.peer;
     if (to === undefined) return; // closed so long ago that it is forgotten: nobody is there to hear it
-    const close = body === null ? "closed" : null;
-    turn.addSend({ to, body: body ?? NO_BODY, channel: { id, close } });
-    if (body === null) this.#closing.add(id);
+    turn.addSend({ to, body, channel: { id, close: close ? "closed" : null } });
+    if (close) this.#closing.add(id);
   }
 
   #openPeer(id: string): string | undefined {
@@ -123,23 +127,14 @@ export class TurnChannels {
     return channel?.state === "open" ? channel.peer : undefined;
   }
 
-  /** The first message of a channel that this turn accepts: what the guest says with its acceptance. */
+  /** The first message of a channel that this turn accepts. */
   greeting(result: Value): PendingSend[] {
-    const accepted = this.#accepted(result);
-    if (accepted === undefined) return [];
-    const [body] = accepted.message ?? [];
-    const { id, to } = accepted;
-    return body === undefined ? [] : [{ to, body, channel: { id, close: null } }];
-  }
-
-  #accepted(
-    result: Value,
-  ): { id: string; to: string; message: readonly [Uint8Array] | null } | undefined {
     const { kind, params, from } = this.#message;
-    if (kind !== "channel-open" || typeof from !== "string") return undefined;
-    const [accept] = (result ?? []) as unknown as readonly Accept[];
-    if (accept?.accepted !== true) return undefined;
-    return { id: params[0] as string, to: from, message: accept.message };
+    return greetingOf(kind, params, result).flatMap((sent) =>
+      "to" in sent || typeof from !== "string"
+        ? []
+        : [{ to: from, body: sent.body, channel: { id: sent.channel, close: null } }],
+    );
   }
 
   /** In the transaction that ends the turn. */
@@ -151,21 +146,21 @@ export class TurnChannels {
       else channels.closeBoth(id, committed ? "outcome-unknown" : "turn-failed");
     }
     if (!committed) return;
-    const accepted = this.#accepted(result);
-    if (accepted !== undefined && !channels.open(accepted.id, accepted.to, turn)) {
-      channels.tellGuest(accepted.id, accepted.to); // the other end gave up while the guest decided
-    }
+    this.#accept(result, turn);
     for (const id of this.#closing) {
       const { peer } = channels.find(id) ?? {};
       if (peer !== undefined) channels.close(id, peer, { by: "self", reason: "closed" });
     }
   }
-}
 
-/** `channel-accept` of WIT, as a value. */
-export interface Accept {
-  accepted: boolean;
-  message: readonly [Uint8Array] | null;
+  #accept(result: Value, turn: number): void {
+    const { channels } = this.#parts;
+    const { kind, params, from } = this.#message;
+    if (acceptance(kind, result) === undefined || typeof from !== "string") return;
+    const [id] = params as readonly [string];
+    // The other end may have given up while the guest decided.
+    if (!channels.open(id, from, turn)) channels.tellGuest(id, from);
+  }
 }
 
 const closed = (id: string): string =>

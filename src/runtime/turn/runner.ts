@@ -6,6 +6,7 @@
 import type { Failure } from "../../chain/event-types.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { Idempotency } from "../mail/idempotency.ts";
+import { INIT } from "../../handlers/exports.ts";
 import { failBirth, SHUTDOWN_REASON } from "../lifecycle.ts";
 import { closeOpenTurn, readInterrupted } from "./interrupted.ts";
 import type { Mailbox, Waiter, Waiting } from "../mail/mailbox.ts";
@@ -16,7 +17,7 @@ import type { Deferred } from "../mail/deferred.ts";
 import type { Outbox } from "../mail/outbox.ts";
 import { TurnMail } from "../mail/turn-mail.ts";
 import type { Timers } from "../timers/timers.ts";
-import { INIT, Turn, type TurnEnd } from "./turn.ts";
+import { Turn, type TurnEnd } from "./turn.ts";
 import type { Interrupted, Message, TurnParts, TurnRecord } from "./turn-parts.ts";
 
 interface RunnerParts extends Omit<TurnParts, "onEnd" | "mail"> {

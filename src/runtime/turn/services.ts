@@ -53,7 +53,6 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
       if (await peers.isBorn(to)) return turn.addSend({ to, body });
       return err(`not-found: there is no actor ${to}`);
     },
-    sendAgain: (to, body) => void turn.addSend({ to, body }),
     request: (to, body, callId) => request(parts, turn, { to, body, callId }),
     requests: {
       list: () => turn.mail.listRequests(),
@@ -66,7 +65,6 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
       openAgain: (to, callId, isAccepted) => turn.mail.channels.openAgain(to, callId, isAccepted),
       send: (id, body) => turn.mail.channels.send(turn, id, body),
       close: (id) => turn.mail.channels.close(turn, id),
-      leaveAgain: (id, body) => turn.mail.channels.leaveAgain(turn, id, body),
     },
     chain: (limit) => newest(parts, limit),
     chainAgain: (recorded) => again(parts, recorded as unknown as ViewRange),

@@ -16,13 +16,13 @@ import {
   effectOf,
   err,
   failed,
+  isOk,
   ok,
   type CallContext,
   type HandlerAnswer,
-  type HostFunction,
 } from "../../handlers/handler.ts";
-import { findHostFunction, pureHandler } from "../../handlers/registry.ts";
-import { findSignature } from "../../handlers/signatures.ts";
+import type { FoundFunction } from "../../handlers/registry.ts";
+import type { Sent } from "../../handlers/sent.ts";
 import { assert, ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { RecordedCall } from "../../replay/recorded-turn.ts";
 import { Divergence, Transcript } from "../../replay/transcript.ts";
@@ -166,7 +166,7 @@ export class TurnDoor implements TurnActs {
   /** The isolate runs code made from untrusted bytes: what it claims to have answered is checked. */
   #keep(answered: readonly HostCall[]): void {
     for (const call of answered) {
-      const handler = pureHandler(call.about);
+      const handler = this.#parts.registry.pureHandler(call.about);
       const isGranted = handler !== undefined && Object.hasOwn(this.#parts.grants, handler);
       if (isGranted && Array.isArray(call.args) && Object.hasOwn(OUTCOMES, call.outcome)) {
         const isKnown = this.#compare(() => this.#transcript.takeAnswered(call));
@@ -199,7 +199,7 @@ export class TurnDoor implements TurnActs {
   }
 
   async #answer(about: string, args: readonly Value[]): Promise<HostAnswer> {
-    const found = findHostFunction(about);
+    const found = this.#parts.registry.findHostFunction(about);
     if (found === undefined || !Object.hasOwn(this.#parts.grants, found.handler)) {
       return { abort: broken(`${about} is not granted`) };
     }
@@ -213,7 +213,7 @@ export class TurnDoor implements TurnActs {
     };
     const recorded = this.#compare(() => this.#transcript.take({ about, args }));
     if (this.#divergence !== undefined) return { abort: broken(this.#divergence.message) };
-    if (recorded !== undefined) return await this.#answerAgain(recorded, fn, context);
+    if (recorded !== undefined) return await this.#answerAgain(recorded, found, context);
     if (effectOf(fn, context.grant, args) === "local") {
       const { outcome, result, recorded } = await fn.call(context, args);
       this.#pages.add({ about, args, outcome, result: recorded ?? result });
@@ -225,14 +225,13 @@ export class TurnDoor implements TurnActs {
   /** A call that the chain has: its recorded answer, or what became of an effect that nobody heard of. */
   async #answerAgain(
     { seq, about, args, answer }: RecordedCall,
-    fn: HostFunction,
+    { fn, signature }: FoundFunction,
     context: CallContext,
   ): Promise<HostAnswer> {
     const { journal, content } = this.#parts;
-    const signature = findSignature(about);
     const whole = async (value: Value, type: WitType | null | undefined): Promise<Value> =>
       await withoutLinks(type, value, (link) => content.get(link));
-    const params: WitType = { tuple: signature?.params.map(([, type]) => type) ?? [] };
+    const params: WitType = { tuple: signature.params.map(([, type]) => type) };
     const given = (await whole(args, params)) as readonly Value[];
     if (answer === null) {
       const [intent] = journal.entries(seq, 1);
@@ -245,9 +244,18 @@ export class TurnDoor implements TurnActs {
     }
     const { outcome, time } = answer;
     if (time !== null) journal.frozenMs = time;
-    const result = await whole(answer.result, signature?.result);
-    const again = (await fn.again?.(context, given, { outcome, result })) ?? { outcome, result };
-    return { outcome, result: again.result, ...(time === null ? {} : { time }) };
+    const result = await whole(answer.result, signature.result);
+    const recorded = { outcome, result };
+    const sent = isOk(recorded) ? fn.sends?.(given) : undefined;
+    if (sent !== undefined) this.#sendAgain(sent);
+    await fn.again?.(context, given, recorded);
+    const recalled = (await fn.recall?.(context.services.chainAgain, result)) ?? result;
+    return { outcome, result: recalled, ...(time === null ? {} : { time }) };
+  }
+
+  #sendAgain(sent: Sent): void {
+    if ("to" in sent) this.addSend(sent);
+    else this.mail.channels.sendAgain(this, sent.channel, sent);
   }
 
   /** An effect outside the actor: intent on disk, then the effect, then its outcome on disk. */

@@ -5,6 +5,7 @@ import type { Value } from "../../chain/value.ts";
 import type { Executor, ModuleSetRef } from "../../executor/executor.ts";
 import type { Files } from "../../handlers/filesystem.ts";
 import type { HandlerAnswer, Services } from "../../handlers/handler.ts";
+import type { Registry } from "../../handlers/registry.ts";
 import type { RecordedCalls } from "../../replay/recorded-turn.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
@@ -40,10 +41,13 @@ export interface TurnParts {
   journal: Journal;
   cell: Cell;
   executor: Executor;
+  registry: Registry;
   modules: ModuleSetRef;
   content: Blocks;
   limits: Limits;
   grants: Readonly<Record<string, Value>>;
+  /** Those of them that the isolate needs. */
+  pureGrants: Readonly<Record<string, Value>>;
   files: FileTree;
   mail: TurnMail;
   /** `waiting`: the actors whose turns wait for this one, besides its own. */

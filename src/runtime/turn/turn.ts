@@ -5,14 +5,21 @@
 
 import type { Failure } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
-import type { HostCall, TurnOutcome, TurnOutput } from "../../executor/executor.ts";
+import {
+  HOST_CALLS_MAX,
+  type HostCall,
+  type TurnOutcome,
+  type TurnOutput,
+} from "../../executor/executor.ts";
+import { INIT } from "../../handlers/exports.ts";
 import { checkOutcome } from "../../handlers/signatures.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { Divergence } from "../../replay/transcript.ts";
+import { describeSent } from "../../handlers/sent.ts";
 import type { Draft } from "../record/journal.ts";
 import type { EventRef } from "../protocol.ts";
 import { TurnDoor } from "./turn-door.ts";
-import type { Interrupted, Message, PendingSend, TurnParts, TurnRecord } from "./turn-parts.ts";
+import type { Interrupted, Message, TurnParts, TurnRecord } from "./turn-parts.ts";
 
 /** The recorded end of a turn. */
 export type TurnEnd = { event: EventRef } & (
@@ -21,9 +28,6 @@ export type TurnEnd = { event: EventRef } & (
   /** `message` is for people; it is not recorded. */
   | { kind: "failed"; failure: Failure; code: string; message: string }
 );
-
-/** Host calls of one turn; a guest that needs more is looping. */
-const HOST_CALLS_MAX = 10_000;
 
 export class Turn {
   readonly #parts: TurnParts;
@@ -62,11 +66,19 @@ export class Turn {
   }
 
   async #execute(time: number): Promise<TurnOutput> {
-    const { cell, executor, modules, grants, limits } = this.#parts;
+    const { cell, executor, modules, pureGrants, limits } = this.#parts;
     const { about, params, seed } = this.#message;
     const state: Value = cell.state === null ? null : [cell.state];
     const args = about === INIT ? params : [state, params];
-    const input = { about, params: args, time, seed, grants, hostCallsMax: HOST_CALLS_MAX };
+    const input = {
+      about,
+      params: args,
+      time,
+      turn: this.#door.turn,
+      seed,
+      grants: pureGrants,
+      hostCallsMax: HOST_CALLS_MAX,
+    };
     const running = executor
       .run(modules, input, this.#door.stub())
       .then((output) => {
@@ -133,7 +145,11 @@ export class Turn {
     const fields = {
       state: changed ? (state === null ? [] : [state]) : null,
       result,
-      sends: sends.map(tellSend),
+      sends: sends.map(({ to, body, channel }) =>
+        describeSent(
+          channel ? { channel: channel.id, body, close: channel.close !== null } : { to, body },
+        ),
+      ),
     };
     // The commit point: this one synchronous transaction. From its end on the turn has happened; until
     // then it has not, and a crash leaves no trace of it.
@@ -203,16 +219,6 @@ export class Turn {
     return await this.#parts.content.keep(named, () => this.#door.flush(calls, write));
   }
 }
-
-/** What `turn.committed` says of a send; its bytes are in the guest's call. */
-function tellSend({ to, body, channel }: PendingSend): Value {
-  const { id = null, close = null } = channel ?? {};
-  if (id === null) return { to, bytes: body.length };
-  return { to, bytes: body.length, channel: id, close: close !== null };
-}
-
-/** Guests export it as `theater:simple/actor`. */
-export const INIT = "theater:simple/actor#init";
 
 const UNCHANGED: TurnRecord["files"] = new Map();
 

@@ -1,0 +1,56 @@
+// `theater replay`: has the server run an actor's recorded turns again, part by part, and shows the first
+// difference with both sides.
+
+import { actorPath } from "./actors.ts";
+import { askJson, asObject, type JsonObject } from "./client.ts";
+import { printable } from "./output.ts";
+import type { Context } from "./program.ts";
+import { DIFFERENCE, VERIFIED } from "./verify-report.ts";
+
+/** The exit code: 3 where a turn diverged or the chain is broken. */
+export async function replay({ connection, output }: Context, id: string): Promise<number> {
+  const turns: Record<string, number> = { agreed: 0, cut: 0, erased: 0 };
+  let report: JsonObject = {};
+  for (let cursor: unknown = null; ;) {
+    const query = typeof cursor === "string" ? `?cursor=${encodeURIComponent(cursor)}` : "";
+    report = await askJson(connection, "POST", `${actorPath(id)}/chain/replay${query}`);
+    const part = asObject(report["turns"], "turns");
+    for (const name of Object.keys(turns)) turns[name] = (turns[name] ?? 0) + Number(part[name]);
+    cursor = report["next"];
+    if (typeof cursor !== "string") break;
+    output.note(`${turns["agreed"]} turns agree so far`);
+  }
+  const whole = { ...report, turns };
+  output.show(whole, () => describe(whole));
+  return report["verdict"] === "verified" ? VERIFIED : DIFFERENCE;
+}
+
+function describe(report: JsonObject): string {
+  const turns = asObject(report["turns"], "turns");
+  const counts = [
+    `${Number(turns["agreed"])} turns agree`,
+    ...(turns["cut"] === 0 ? [] : [`${Number(turns["cut"])} were cut off and agree up to there`]),
+    ...(turns["erased"] === 0 ? [] : [`${Number(turns["erased"])} cannot be run: erased`]),
+  ].join(", ");
+  const { verdict, difference, chain } = report;
+  const head = `${printable(String(verdict))}: ${counts}`;
+  if (verdict === "broken") {
+    const { seq, problem } = asObject(asObject(chain, "chain")["firstBad"], "firstBad");
+    return `${head}\nthe chain is broken at event ${Number(seq)}: ${printable(String(problem))}`;
+  }
+  if (difference === null) return head;
+  const { seq, turn, likely, expected, found } = asObject(difference, "difference");
+  return [
+    head,
+    `turn ${Number(turn)} parts from its record at event ${Number(seq)} (${printable(String(likely))})`,
+    `  recorded  ${side(expected)}`,
+    `  now       ${side(found)}`,
+  ].join("\n");
+}
+
+function side(given: unknown): string {
+  if (given === null) return "nothing further";
+  const { type, about, wit, fields } = asObject(given, "side");
+  const parts = [type, about, typeof wit === "string" ? `(${wit})` : "", JSON.stringify(fields)];
+  return printable(parts.filter((part) => part !== "").join(" "));
+}

@@ -1,0 +1,87 @@
+// What a replay says in the end, as JSON: how many turns agreed, and the first difference with both sides.
+
+import { toJson, type Json } from "../chain/ndjson.ts";
+import type { Report } from "../chain/verify.ts";
+import { printFunction } from "../executor/wit-print.ts";
+import { findFunction, type ComponentDescription } from "../executor/wit-type.ts";
+import type { ChainReplay } from "./replay-chain.ts";
+import type { Difference, Side } from "./verdict.ts";
+
+export interface ReplayReport {
+  actor: string;
+  /**
+   * verified: to the head, or to `next`, all turns agreed. diverged: a guest did something else.
+   * broken: the chain itself does not hold, and nothing from `chain.firstBad` on was run.
+   */
+  verdict: "verified" | "diverged" | "broken";
+  turns: TurnCounts;
+  difference: ReportedDifference | null;
+  chain: Report;
+  /** Where another call goes on; null where there is nothing to go on with. */
+  next: string | null;
+}
+
+/** See TurnVerdict. */
+export interface TurnCounts {
+  agreed: number;
+  cut: number;
+  erased: number;
+}
+
+export interface ReportedDifference {
+  /** The recorded event at which the histories part. */
+  seq: number;
+  turn: number;
+  expected: ReportedSide | null;
+  found: ReportedSide | null;
+  likely: Likely;
+}
+
+/** One side as people read it; the spelling of values is DAG-JSON's. */
+export interface ReportedSide {
+  type: string;
+  about: string;
+  /** For a host call the function's type, as WIT. */
+  wit: string | null;
+  fields: Json;
+}
+
+/**
+ * The usual reason. component-differs: another component than the recorded one ran. host-result-missing:
+ * the guest went on where the record has no answer. non-deterministic-guest: two runs of the turn differ
+ * from one another. tampered-record: the guest is sure of itself, and the record says something else.
+ */
+export type Likely =
+  | "component-differs"
+  | "host-result-missing"
+  | "non-deterministic-guest"
+  | "tampered-record";
+
+/** Looks at the turn that diverged once more. */
+export async function likelyReason(
+  run: ChainReplay,
+  { expected, found }: Difference,
+): Promise<Likely> {
+  if (!(await run.divergesAgain())) return "non-deterministic-guest";
+  const goesOn = found !== null && found.about !== "" && expected?.about === "";
+  return goesOn ? "host-result-missing" : "tampered-record";
+}
+
+export function reportDifference(
+  { seq, turn, expected, found }: Difference,
+  description: ComponentDescription,
+  likely: Likely,
+): ReportedDifference {
+  const side = (one: Side | null): ReportedSide | null => one && reportSide(one, description);
+  return { seq, turn, expected: side(expected), found: side(found), likely };
+}
+
+function reportSide(
+  { type, about, fields }: Side,
+  { imports }: ComponentDescription,
+): ReportedSide {
+  const [name = "", fn = ""] = about.split("#");
+  const signature = findFunction(imports, { interface: name, function: fn });
+  const wit = signature === undefined ? null : `${fn}: ${printFunction(signature)}`;
+  return { type, about, wit, fields: toJson(fields) };
+}

@@ -1,0 +1,29 @@
+// What a replay says of one turn.
+
+import type { Value } from "../chain/value.ts";
+
+/**
+ * agreed: the guest did again exactly what is on record.
+ * cut: the turn was ended by something that is in no guest: a clock, an operator, a crash. Up to there it
+ * agreed. erased: what it takes to run it was erased, so it was not run.
+ */
+export type TurnVerdict =
+  | { verdict: "agreed" | "cut" | "erased" }
+  | { verdict: "diverged"; difference: Difference };
+
+/** One side of a difference. Values as in the payload: `theater:simple/…#fn` has them by its WIT types. */
+export interface Side {
+  /** Of the event. */
+  type: string;
+  about: string;
+  fields: { readonly [name: string]: Value };
+}
+
+export interface Difference {
+  /** The recorded event at which the histories part. */
+  seq: number;
+  turn: number;
+  /** Null: nothing further is on record, or the guest did nothing further. */
+  expected: Side | null;
+  found: Side | null;
+}

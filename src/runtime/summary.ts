@@ -1,0 +1,36 @@
+// An actor as a list or an inspection shows it: read from its own storage, and so always of this moment.
+
+import { digestText } from "../chain/cid.ts";
+import type { Genesis } from "./birth/genesis.ts";
+import type { Mailbox } from "./mail/mailbox.ts";
+import type { ActorSummary } from "./protocol.ts";
+import type { Cell } from "./record/cell.ts";
+import type { Feeder } from "./record/feeder.ts";
+import type { Journal } from "./record/journal.ts";
+
+interface SummaryParts {
+  genesis: Genesis;
+  journal: Journal;
+  cell: Cell;
+  mailbox: Mailbox;
+  feeder: Feeder;
+}
+
+export function summaryOf({ genesis, journal, cell, mailbox, feeder }: SummaryParts): ActorSummary {
+  const { name, component, manifest, permissions } = genesis;
+  return {
+    id: journal.actor,
+    name,
+    component: digestText(component),
+    manifest: digestText(manifest),
+    status: cell.status,
+    parent: cell.get("parent") ?? null,
+    handlers: Object.keys(permissions.held),
+    head: journal.headRef(),
+    ledgerSeq: feeder.acknowledged,
+    turns: journal.lastTurn(),
+    mailbox: mailbox.length,
+    stateBytes: cell.state?.length ?? null,
+    createdMs: cell.get("createdMs") ?? 0,
+  };
+}
