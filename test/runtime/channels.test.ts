@@ -31,6 +31,7 @@ async function open(a: Probe, b: Probe, program: Program = []): Promise<string> 
 async function expectSound(...actors: Probe[]): Promise<void> {
   for (const { id } of actors) {
     expect(must(await theater.verify(id))).toMatchObject({ verdict: "verified" });
+    expect(must(await theater.replay(id, null))).toMatchObject({ verdict: "verified" });
   }
 }
 
@@ -73,8 +74,8 @@ test("each message names the event that sent it, and the chain says what was sen
   const intended = events.find(({ type }) => type === "host.intended");
   const committed = events.findLast(({ type }) => type === "turn.committed");
   expect(committed?.fields["sends"]).toEqual([
-    { to: b.id, bytes: 12, channel, close: false },
-    { to: b.id, bytes: 0, channel, close: true },
+    { channel, bytes: 12, close: false },
+    { channel, bytes: 0, close: true },
   ]);
   const causeOf = async (kind: string): Promise<unknown> =>
     (await received(b, kind))[0]?.fields["cause"];
