@@ -5,6 +5,7 @@
 import { access } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { build, type Plugin } from "esbuild";
+import type { V4WorkerOptions } from "miniflare";
 import { TheaterError } from "../lib/errors.ts";
 
 export interface DevPlugins {
@@ -62,16 +63,11 @@ interface Platform {
   compatibilityFlags: string[];
 }
 
-interface PluginWorker extends Platform {
-  name: string;
-  modules: { type: "ESModule"; path: string; contents: string }[];
-}
-
 /** The Workers of the services, in the words of Miniflare. */
 export async function pluginWorkers(
   { services }: DevPlugins,
   platform: Platform,
-): Promise<PluginWorker[]> {
+): Promise<V4WorkerOptions[]> {
   const workers = [...services].map(async ([name, file]) => {
     const { outputFiles } = await build({
       entryPoints: [file],
