@@ -12,6 +12,7 @@ import { TheaterError } from "../lib/errors.ts";
 import { bundleWorker } from "./bundle.ts";
 import { lockFolder, type FolderLock } from "./dev-lock.ts";
 import { migrate } from "./dev-migrations.ts";
+import { pluginBindings, pluginWorkers, readPlugins } from "./dev-plugins.ts";
 import { childrenNamed } from "./dev-process.ts";
 
 export interface DevOptions {
@@ -21,6 +22,12 @@ export interface DevOptions {
   data: string;
   /** The bearer token that may do everything; a random one if not given. */
   token?: string | undefined;
+  /** Databases of the ledger, 1 by default. Never fewer than the folder has had: its actors keep theirs. */
+  shards?: number | undefined;
+  /** The Worker's SEAL_EVENTS; its default if not given. */
+  sealEvents?: number | undefined;
+  /** As `--plugins` has them: `NAME=file` or a file. */
+  plugins?: readonly string[];
   /** Gets each line that a person should see, console output of the Worker included. */
   note?: (line: string) => void;
 }
@@ -43,27 +50,41 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
   const token = options.token ?? randomBytes(24).toString("base64url");
   const folder = resolve(options.data);
   const note = options.note ?? (() => undefined);
+  const plugins = await readPlugins(options.plugins ?? []);
   const { lock, orphan } = await lockFolder(folder);
   if (orphan !== undefined) note(`ended workerd ${orphan}, which a killed server had left running`);
   try {
     await requireFreePort(options.port);
     const platform = await readPlatform();
-    const [modules] = await Promise.all([bundleWorker(), migrateLedger(folder, platform, lock)]);
+    const base = common(folder, platform, { note, shards: options.shards ?? 1 });
+    const [modules, workers] = await Promise.all([
+      bundleWorker(plugins.registered),
+      pluginWorkers(plugins, platform),
+      migrateLedgers(base, lock),
+    ]);
+    const theater = {
+      ...base,
+      modules,
+      serviceBindings: pluginBindings(plugins),
+      // A socket of the Worker's own. Miniflare's entry socket would also answer
+      // /cdn-cgi/local/r2/public/…, which shows every R2 object without a token, and takes twice as
+      // long for each request (both measured with miniflare 5.20261102.0).
+      unsafeDirectSockets: [{ host: HOST, port: options.port }],
+      durableObjects: { ACTOR: { className: "Actor", useSQLite: true } },
+      workerLoaders: { LOADER: {} },
+      bindings: {
+        ...actorSettings(process.env),
+        LOG_NAME: "theater.local",
+        FETCH_LOCAL: "1",
+        LOG_KEY: await logKey(folder),
+        THEATER_TOKEN_SHA256: createHash("sha256").update(token).digest("hex"),
+        ...(options.sealEvents === undefined ? {} : { SEAL_EVENTS: String(options.sealEvents) }),
+      },
+    };
     const miniflare = new Miniflare(
       convertV4MiniflareOptions({
-        ...common(folder, platform, note),
-        modules,
-        // A socket of the Worker's own. Miniflare's entry socket would also answer
-        // /cdn-cgi/local/r2/public/…, which shows every R2 object without a token, and takes twice as
-        // long for each request (both measured with miniflare 5.20261102.0).
-        unsafeDirectSockets: [{ host: HOST, port: options.port }],
-        durableObjects: { ACTOR: { className: "Actor", useSQLite: true } },
-        workerLoaders: { LOADER: {} },
-        bindings: {
-          LOG_NAME: "theater.local",
-          LOG_KEY: await logKey(folder),
-          THEATER_TOKEN_SHA256: createHash("sha256").update(token).digest("hex"),
-        },
+        ...base,
+        workers: [theater, ...workers],
         unsafeHandleRuntimeRestart: async () => {
           await recordWorkerd(lock);
           note("workerd ended unexpectedly and was started again");
@@ -84,6 +105,14 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
     await lock.release();
     throw thrown;
   }
+}
+
+/** What actors may be granted to read or to send, from the environment that the server is started in. */
+export function actorSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const names = Object.keys(environment).filter((name) => /^ACTOR_(ENV|SECRET)_./.test(name));
+  return Object.fromEntries(names.map((name) => [name, environment[name] ?? ""]));
 }
 
 /** A development server signs with a key of its own, kept beside what it has signed. */
@@ -110,7 +139,12 @@ async function readPlatform(): Promise<Platform> {
   return { compatibilityDate: date, compatibilityFlags: flags.map(String) };
 }
 
-function common(folder: string, platform: Platform, note: (line: string) => void) {
+function common(
+  folder: string,
+  platform: Platform,
+  { note, shards }: { note: (line: string) => void; shards: number },
+) {
+  const more = Array.from({ length: shards - 1 }, (_, n) => `LEDGER_${n + 1}`);
   return {
     ...platform,
     host: HOST,
@@ -118,24 +152,27 @@ function common(folder: string, platform: Platform, note: (line: string) => void
     cf: false,
     log: new Log(LogLevel.NONE),
     handleStructuredLogs: ({ message }: { message: string }) => note(message),
-    d1Databases: ["LEDGER"],
+    d1Databases: ["LEDGER", ...more],
     r2Buckets: ["CONTENT"],
     resourcePersistencePath: join(folder, "workerd"),
   };
 }
 
 /** In a runtime of its own, because the real one fires alarms as soon as it runs. */
-async function migrateLedger(folder: string, platform: Platform, lock: FolderLock): Promise<void> {
+async function migrateLedgers(base: ReturnType<typeof common>, lock: FolderLock): Promise<void> {
   const contents = "export default { fetch: () => new Response(null, { status: 404 }) };";
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      ...common(folder, platform, () => undefined),
+      ...base,
+      handleStructuredLogs: () => undefined,
       modules: [{ type: "ESModule", path: "migrate.js", contents }],
     }),
   );
   try {
     await ready(miniflare, lock);
-    await migrate(await miniflare.getD1Database("LEDGER"), join(ROOT, "migrations"));
+    for (const name of base.d1Databases) {
+      await migrate(await miniflare.getD1Database(name), join(ROOT, "migrations"));
+    }
   } finally {
     await miniflare.dispose();
   }

@@ -7,6 +7,7 @@ import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { LabelledStores } from "../../store/labels.ts";
 import type { ContentStore } from "../../store/store.ts";
 import { componentDigest, type Component, type Components } from "./components.ts";
+import { fetchComponent, isRemote, type RemoteOptions } from "./remote-component.ts";
 
 interface Stored {
   store: string;
@@ -16,8 +17,9 @@ interface Stored {
 interface ReferenceParts {
   components: Components;
   stores: LabelledStores;
+  remote: RemoteOptions;
   content: ContentStore;
-  /** Whether references into the store are followed; absent: into any. */
+  /** Whether references into the store are followed; absent: into any, and to servers too. */
   mayUse?: (store: string) => Promise<boolean>;
 }
 
@@ -36,14 +38,24 @@ export class References {
     this.#parts = parts;
   }
 
-  /** The same, but references into other stores are refused as `not-granted`. */
+  /** The same, but references to servers and into other stores are refused as `not-granted`. */
   within(mayUse: (store: string) => Promise<boolean>): References {
     return new References({ ...this.#parts, mayUse });
   }
 
-  /** "sha256:<hex>", "store://<store>/<label>" or "store://<store>/hash/<hex>". */
+  /**
+   * "sha256:<hex>", "store://<store>/<label>", "store://<store>/hash/<hex>" or "https://…". The last for
+   * operators only: a manifest that a guest wrote must not make the server fetch anything.
+   */
   async component(reference: string): Promise<Component> {
-    const { components } = this.#parts;
+    const { components, remote, mayUse } = this.#parts;
+    if (isRemote(reference)) {
+      if (mayUse !== undefined) {
+        const message = `Upload ${reference} and name it by its digest: for a child nothing is fetched.`;
+        throw new TheaterError("not-granted", message, { key: "component" });
+      }
+      return await components.upload(await fetchComponent(reference, remote));
+    }
     const stored = await this.#stored(reference);
     if (stored !== undefined) return await this.#fromStore(stored);
     if (parseDigest(reference) !== undefined) {
@@ -51,7 +63,7 @@ export class References {
     }
     throw new TheaterError(
       "bad-manifest",
-      `The server takes component = "sha256:…" or "store://…"; \`theater start\` uploads a file and fills it in.`,
+      `The server takes component = "sha256:…", "store://…" or "https://…"; \`theater start\` uploads a file and fills it in.`,
       { key: "component", found: reference },
     );
   }

@@ -2,6 +2,7 @@
 // and in an actor's own object, where an actor starts its children.
 
 import type { Executor } from "../../executor/executor.ts";
+import { COMPONENT_BYTES_MAX } from "../../executor/transpile.ts";
 import type { Plugins } from "../../handlers/plugins.ts";
 import type { Registry } from "../../handlers/registry.ts";
 import type { LabelledStores } from "../../store/labels.ts";
@@ -34,7 +35,12 @@ export function starterOf(
     ...given,
     log: logOf(environment),
     births: new Births(environment.LEDGER),
-    references: new References({ components, stores, content }),
+    references: new References({
+      components,
+      stores,
+      content,
+      remote: { allowLocal: environment.FETCH_LOCAL === "1", bytesMax: COMPONENT_BYTES_MAX },
+    }),
     actor: (id) => actorStub(environment, id),
   });
 }
