@@ -4,6 +4,7 @@
 import { fromUtf8 } from "../lib/bytes.ts";
 import { isActorId } from "./actor-id.ts";
 import {
+  CLOSERS,
   FAILURES,
   MESSAGE_KINDS,
   OUTCOMES,
@@ -63,8 +64,9 @@ export const PAYLOAD_FIELDS: {
     shard: count,
     parent: nullOr(cause),
     origin: nullOr(origin),
+    supervision: nullOr(text),
   },
-  "actor.started": { reason: text, attempt: count },
+  "actor.started": { reason: text, attempt: count, by: nullOr(text), state: nullOr(list) },
   "actor.paused": { by: text },
   "actor.resumed": { by: text },
   "actor.stopped": { reason: text, by: nullOr(text), data: any },
@@ -101,6 +103,7 @@ export const PAYLOAD_FIELDS: {
     outcome: oneOf(SETTLEMENTS),
     reply: nullOr(list),
   },
+  "channel.closed": { channel: text, peer: actor, by: oneOf(CLOSERS), reason: text },
   "child.exited": {
     child: actor,
     head: nullOr(link),

@@ -13,6 +13,7 @@ import { R2Store } from "../store/r2-store.ts";
 import { answer } from "./answers.ts";
 import { bear } from "./birth/birth.ts";
 import { Births } from "./birth/births.ts";
+import { starterOf } from "./birth/starter-of.ts";
 import { Cell } from "./record/cell.ts";
 import { Blocks, blocksPrefix } from "./record/content.ts";
 import { Directory } from "./directory.ts";
@@ -35,6 +36,8 @@ import type {
   Answer,
   BirthInput,
   ChainEntry,
+  ChannelAnswer,
+  ChannelInput,
   Consistency,
   Delivery,
   Erasure,
@@ -58,15 +61,15 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     super(state, environment);
     const content = new R2Store(environment.CONTENT);
     const own = new R2Store(environment.CONTENT, blocksPrefix(state.id.name ?? ""));
+    const stores = new LabelledStores(environment.LEDGER, content);
+    const executor = new LoaderExecutor(environment.LOADER, registry.isPure);
+    const given = { content, stores, executor, registry, plugins: pluginsOf(environment) };
     this.#around = {
+      ...given,
       directory: new Directory(environment.LEDGER),
-      content,
       blocks: new Blocks(own),
       births: new Births(environment.LEDGER),
-      stores: new LabelledStores(environment.LEDGER, content),
-      executor: new LoaderExecutor(environment.LOADER, registry.isPure),
-      registry,
-      plugins: pluginsOf(environment),
+      starter: starterOf(environment, given),
       log: logOf(environment),
       sealEvents: sealEventsOf(environment),
       // Every hop is the handler's to judge, and no shared cache may answer for a server.
@@ -126,9 +129,19 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async deliver(delivery: Delivery): Promise<Answer<null>> {
     return await answer(async () => {
-      await this.#alive().admission.deliver(delivery);
+      const { admission, channelAdmission } = this.#alive();
+      if (delivery.channel === undefined) await admission.deliver(delivery);
+      else await channelAdmission.deliver(delivery);
       return null;
     });
+  }
+
+  async openChannel(input: ChannelInput): Promise<Answer<ChannelAnswer>> {
+    return await answer(async () => await this.#alive().channelAdmission.open(input));
+  }
+
+  async isBorn(): Promise<Answer<boolean>> {
+    return await answer(() => Promise.resolve(this.#life !== undefined));
   }
 
   async change(

@@ -78,6 +78,7 @@ export function genesis(name: string): Payloads["actor.created"] {
     shard: 0,
     parent: null,
     origin: null,
+    supervision: null,
   };
 }
 
@@ -87,7 +88,7 @@ export const ERASED = [9, 12];
 export function sampleChain(): ChainBuilder {
   const chain = new ChainBuilder()
     .add("actor.created", genesis("sample"))
-    .add("actor.started", { reason: "created", attempt: 1 });
+    .add("actor.started", { reason: "created", attempt: 1, by: null, state: null });
   addTurns(chain);
   addLifecycle(chain);
   return chain;
@@ -95,12 +96,11 @@ export function sampleChain(): ChainBuilder {
 
 /** The sample, which is in the vectors and stays as it is, and behind it the types that came later. */
 export function fullChain(): ChainBuilder {
-  return sampleChain().add("request.settled", {
-    message: 2,
-    turn: 3,
-    outcome: "answered",
-    reply: [rawLink("reply")],
-  });
+  const chain = sampleChain();
+  const reply = [rawLink("reply")];
+  return chain
+    .add("request.settled", { message: 2, turn: 3, outcome: "answered", reply })
+    .add("channel.closed", { channel: "ch_1", peer: chain.actor, by: "peer", reason: "closed" });
 }
 
 function addTurns(chain: ChainBuilder): void {

@@ -1,12 +1,14 @@
 // What the runtime does for handlers during one turn.
 
-import { cidText } from "../../chain/cid.ts";
+import { cidText, parseCid } from "../../chain/cid.ts";
+import { decodeEvent } from "../../chain/event.ts";
 import type { LedgerEntry } from "../../chain/ledger.ts";
 import { Link } from "../../chain/value.ts";
 import {
   err,
   failed,
   ok,
+  returned,
   type ChainView,
   type HandlerAnswer,
   type Services,
@@ -17,7 +19,9 @@ import type { Secrets } from "../../handlers/secrets.ts";
 import type { LabelledStores } from "../../store/labels.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
-import type { ActorRpc } from "../protocol.ts";
+import type { Peers } from "../mail/peers.ts";
+import { reached, settled } from "../answers.ts";
+import type { ActorRpc, ChainEntry } from "../protocol.ts";
 import type { TurnActs } from "./turn-parts.ts";
 
 interface ServiceParts {
@@ -29,6 +33,7 @@ interface ServiceParts {
   fetch: Services["fetch"];
   timers: Timers;
   peer: (id: string) => ActorRpc;
+  peers: Peers;
   /** The actors whose turns wait for the one that asks. */
   waiting: readonly string[];
 }
@@ -37,7 +42,7 @@ interface ServiceParts {
 const WAITING_MAX = 32;
 
 export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
-  const { journal, stores, variables, secrets, fetch, timers } = parts;
+  const { journal, stores, variables, secrets, fetch, timers, peers } = parts;
   const nowMs = (): number => journal.nowMs();
   return {
     stores,
@@ -47,7 +52,10 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
     get files() {
       return turn.files;
     },
-    send: (to, body) => turn.addSend({ to, body }),
+    send: async (to, body) => {
+      if (await peers.isBorn(to)) return turn.addSend({ to, body });
+      return err(`not-found: there is no actor ${to}`);
+    },
     request: (to, body, callId) => request(parts, turn, { to, body, callId }),
     requests: {
       list: () => turn.mail.listRequests(),
@@ -55,11 +63,53 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
       cancel: (id) => turn.mail.cancel(id),
       again: (id, reply) => turn.mail.again(id, reply),
     },
+    channels: {
+      open: (to, body, callId) => openChannel(parts, turn, { to, body, callId }),
+      openAgain: (to, callId, isAccepted) => turn.mail.channels.openAgain(to, callId, isAccepted),
+      send: (id, body) => turn.mail.channels.send(turn, id, body),
+      close: (id) => turn.mail.channels.close(turn, id),
+    },
+    children: NO_CHILDREN,
     chain: (limit) => newest(parts, limit),
     chainAgain: (recorded) => again(parts, recorded as unknown as ViewRange),
     timers: turn.timers.services({ set: () => timers.all(), nowMs }),
     clock: { nowMs, waitUntil: (ms) => waitUntil(ms, turn.endsMs) },
   };
+}
+
+const unsupervised = (): HandlerAnswer =>
+  failed("unsupported: this version of Theater does not supervise children");
+const refused = (): Promise<HandlerAnswer> => Promise.resolve(unsupervised());
+
+/** The children of an actor are not wired in yet. */
+const NO_CHILDREN: Services["children"] = {
+  spawn: refused,
+  resume: refused,
+  list: () => returned([]),
+  stop: refused,
+  restart: refused,
+  state: refused,
+  events: refused,
+};
+
+/** Why nobody may wait for that actor in a turn for which `chain` waits already, its own actor included. */
+function refuseWaiting(to: string, chain: readonly string[]): string | undefined {
+  // It would wait for a turn that waits for this one, until one of them is cut.
+  if (chain.includes(to)) return `request-cycle: ${to} waits for the answer of this turn`;
+  if (chain.length > WAITING_MAX) return `request-depth: ${WAITING_MAX} actors wait already`;
+  return undefined;
+}
+
+async function openChannel(
+  { journal, peer, waiting }: ServiceParts,
+  turn: TurnActs,
+  opening: { to: string; body: Uint8Array; callId: string },
+): Promise<HandlerAnswer> {
+  const from = journal.actor;
+  const chain = [...waiting, from];
+  const why = opening.to === from ? undefined : refuseWaiting(opening.to, chain);
+  if (why !== undefined) return err(why);
+  return await turn.mail.channels.open(turn, { ...opening, from, waiting: chain, peer });
 }
 
 /** The call id is the message's key at the other actor, so a repetition is answered once more, not run. */
@@ -70,9 +120,8 @@ async function request(
 ): Promise<HandlerAnswer> {
   const from = journal.actor;
   const chain = [...waiting, from];
-  // It would wait for a turn that waits for this one, until one of them is cut.
-  if (chain.includes(to)) return err(`request-cycle: ${to} waits for the answer of this turn`);
-  if (chain.length > WAITING_MAX) return err(`request-depth: ${WAITING_MAX} actors wait already`);
+  const why = refuseWaiting(to, chain);
+  if (why !== undefined) return err(why);
   try {
     const answer = await peer(to).request({
       body,
@@ -96,8 +145,8 @@ const VIEW_BYTES_MAX = 4 * 1024 * 1024;
 /** Events that a view reads at once, going back from the newest: it stops soon behind what fits. */
 const VIEW_STEP = 64;
 
-/** Which events a view shows: what the chain keeps of it. `head` is the CID of the last. */
-type ViewRange = { from: number; to: number; head: string };
+/** Which events a view shows: what the chain keeps of it. `head` is the CID of the last, `actor` whose they are if not its own. */
+type ViewRange = { actor?: string; from: number; to: number; head: string };
 
 /** The newest events that fit. Through the history: a guest never sees that some of them are sealed. */
 async function newest({ journal, history }: ServiceParts, limit: number): Promise<ChainView> {
@@ -121,8 +170,33 @@ async function newest({ journal, history }: ServiceParts, limit: number): Promis
 }
 
 /** What a view showed when it was recorded. */
-async function again({ history }: ServiceParts, range: ViewRange): Promise<ChainView> {
+async function again({ history, peer }: ServiceParts, range: ViewRange): Promise<ChainView> {
+  if (range.actor !== undefined) return await foreignView(peer(range.actor), range);
   return viewOf(range, await between(history, range.from, range.to));
+}
+
+/** Of another actor's chain. Throws what keeps it from being read. */
+export async function foreignView(actor: ActorRpc, range: ViewRange): Promise<ChainView> {
+  const events: ChainView["events"][number][] = [];
+  for (let from = range.from; from <= range.to;) {
+    const limit = Math.min(range.to - from + 1, VIEW_STEP);
+    const entries = settled(await reached(() => actor.journal(from, limit)));
+    if (entries.length === 0) break;
+    events.push(...entries.map(shownEntry));
+    from += entries.length;
+  }
+  return { recorded: { ...range }, events };
+}
+
+function shownEntry({ cid, block, payload }: ChainEntry): ChainView["events"][number] {
+  const { parent, type, time } = decodeEvent(block);
+  return {
+    digest: parseCid(cid).digest,
+    parent: parent?.digest ?? null,
+    type,
+    payload: payload ?? new Uint8Array(0),
+    time,
+  };
 }
 
 async function between(history: History, from: number, to: number): Promise<LedgerEntry[]> {
@@ -135,11 +209,12 @@ async function between(history: History, from: number, to: number): Promise<Ledg
 function viewOf(range: ViewRange, events: readonly LedgerEntry[]): ChainView {
   return {
     recorded: { ...range },
-    events: events.map(({ cid, parent, type, payload }) => ({
+    events: events.map(({ cid, parent, type, payload, time }) => ({
       digest: cid,
       parent,
       type,
       payload: payload.block ?? new Uint8Array(0),
+      time,
     })),
   };
 }
