@@ -6,12 +6,13 @@ import type { Answer } from "../../src/runtime/protocol.ts";
 import { fromBase64, fromUtf8, toUtf8 } from "../../src/lib/bytes.ts";
 import { must, Probe, theater, until, type Told } from "../runtime/stage.ts";
 import { startTools, tools } from "../runtime/tools.ts";
-import type { Scene } from "./scene.ts";
+import { turn, type Scene } from "./scene.ts";
 import type { Column } from "./table.ts";
 
 /** Each fills a cell, or says in a test's words what is wrong. */
 export type ExportRow = Readonly<Record<Column, (at: Scene) => Promise<string>>>;
 
+const HOST = "theater:simple/message-server-host";
 const CLIENT = "theater:simple/message-server-client";
 
 /** The code of a refusal, which a caller counts on. */
@@ -37,15 +38,15 @@ const message = (length: number) => ({
   from: "external",
 });
 
-/** The newest message of a kind, and the end of its turn. */
+/** The first message of a kind, and the end of its turn. */
 async function turnOf(actor: Probe, kind: string): Promise<{ received: Told; end: Told }> {
   let found: { received: Told; end: Told } | undefined;
   await until(async () => {
     const events = await actor.events();
-    const received = events.findLast(
+    const received = events.find(
       ({ type, about }) => type === "message.received" && about === kind,
     );
-    const end = events.findLast(
+    const end = events.find(
       ({ type, fields }) => type.startsWith("turn.") && fields["message"] === received?.seq,
     );
     if (received !== undefined && end !== undefined) found = { received, end };
@@ -111,6 +112,46 @@ const handleRequest: ExportRow = {
     await onRecord(called, "request", [expect.any(String), message(1).body]),
 };
 
+/** What the actor is told that opens a channel. */
+async function opening(to: Probe, length: number): Promise<string> {
+  const program = btoa(toUtf8(message(length).body));
+  const call = { about: `${HOST}#open-channel`, args: [to.id, program], gives: null };
+  const [opened] = await turn(await tools(), [call]);
+  const { err } = (opened?.gave ?? {}) as { err?: string };
+  if (err === undefined) throw new Error("it was not refused");
+  return `\`${err.replace(/:.*/, "")}\``;
+}
+
+const committed = async (actor: Probe, kind: string): Promise<string> => {
+  expect((await turnOf(actor, kind)).end.type).toBe("turn.committed");
+  return "yes";
+};
+
+/** The rows of the functions that open, use and close channels did so with this actor at the other end. */
+const handleChannelOpen: ExportRow = {
+  works: async ({ called }) => await committed(called, "channel-open"),
+  "refused without grant": async () => `opening: ${await opening(await withoutGrant(), 1)}`,
+  "bad input": async () =>
+    await opening(await tools({}, { message_bytes: MESSAGE_BYTES }), MESSAGE_BYTES),
+  recorded: async ({ called, channels: [id] }) =>
+    await onRecord(called, "channel-open", [id, fromUtf8("[]")]),
+};
+
+const handleChannelMessage: ExportRow = {
+  works: async ({ called }) => await committed(called, "channel"),
+  "refused without grant": async () => "no channel without message-server",
+  "bad input": async () => "none: `send-on-channel` checked it",
+  recorded: async ({ called, channels: [id] }) =>
+    await onRecord(called, "channel", [id, fromUtf8('[["log","said"]]')]),
+};
+
+const handleChannelClose: ExportRow = {
+  works: async ({ called }) => await committed(called, "channel-close"),
+  "refused without grant": async () => "no channel without message-server",
+  "bad input": async () => "none: takes no input",
+  recorded: async ({ called, channels: [, id] }) => await onRecord(called, "channel-close", [id]),
+};
+
 /** The row of `schedule` set one that was due at once. */
 const handleTimer: ExportRow = {
   works: async ({ actor }) => {
@@ -130,5 +171,8 @@ export const EXPORT_ROWS: ReadonlyMap<string, ExportRow> = new Map([
   ["theater:simple/actor#init", init],
   [`${CLIENT}#handle-send`, handleSend],
   [`${CLIENT}#handle-request`, handleRequest],
+  [`${CLIENT}#handle-channel-open`, handleChannelOpen],
+  [`${CLIENT}#handle-channel-message`, handleChannelMessage],
+  [`${CLIENT}#handle-channel-close`, handleChannelClose],
   ["theater:edge/timers-client#handle-timer", handleTimer],
 ]);

@@ -20,12 +20,16 @@ const runtime: ImportRows = {
 };
 
 const NOT_AN_ID = err(/^not an actor id/);
+const NO_CHANNEL = err(/channel/);
 const NOBODY = err(/^no-such-request/);
 
 const messages: ImportRows = {
   send: {
     works: ({ peer }) => [[[peer.id, bytes('[["log","sent"]]')], ok(null)]],
-    bad: () => [[["somebody", ""], NOT_AN_ID]],
+    bad: () => [
+      [["somebody", ""], NOT_AN_ID],
+      [["a".repeat(32), ""], err(/no actor/)],
+    ],
   },
   request: {
     works: ({ peer }) => [
@@ -36,6 +40,21 @@ const messages: ImportRows = {
       [["somebody", ""], NOT_AN_ID],
       [[actor.id, ""], err(/^request-cycle/)],
     ],
+  },
+  "open-channel": {
+    works: ({ peer }) => [[[peer.id, bytes("[]")], ok(expect.stringMatching(/^ch_/))]],
+    bad: ({ actor }) => [
+      [["somebody", ""], NOT_AN_ID],
+      [[actor.id, ""], err(/^channel-to-self/)],
+    ],
+  },
+  "send-on-channel": {
+    works: ({ channels: [id] }) => [[[id, bytes('[["log","said"]]')], ok(null)]],
+    bad: () => [[["no such", ""], NO_CHANNEL]],
+  },
+  "close-channel": {
+    works: ({ channels: [, id] }) => [[[id], ok(null)]],
+    bad: () => [[["no such"], NO_CHANNEL]],
   },
   "list-outstanding-requests": {
     works: ({ requests }) => [[[], expect.arrayContaining([...requests])]],
@@ -249,6 +268,23 @@ const timers: ImportRows = {
   },
 };
 
+/** A known gap: the handler is there, and the runtime behind it is not. */
+const notYet = (...args: unknown[]): ImportRow => ({
+  works: () => [[args, err(/^unsupported: this version of Theater/)]],
+  gap: "not yet: a recorded error",
+  bad: "all input gives the same error",
+});
+
+const supervisor: ImportRows = {
+  spawn: notYet("", null),
+  resume: notYet("", bytes("state")),
+  "list-children": { works: () => [[[], []]], gap: "not yet: always none", bad: NO_INPUT },
+  "stop-child": notYet("no child"),
+  "restart-child": notYet("no child"),
+  "get-child-state": notYet("no child"),
+  "get-child-events": notYet("no child"),
+};
+
 const byInterface: Readonly<Record<string, ImportRows>> = {
   "theater:simple/runtime": runtime,
   "theater:simple/message-server-host": messages,
@@ -260,6 +296,7 @@ const byInterface: Readonly<Record<string, ImportRows>> = {
   "theater:simple/process": process,
   "theater:simple/http-client": httpClient,
   "theater:edge/timers": timers,
+  "theater:simple/supervisor": supervisor,
 };
 
 /** By `interface#function`. */

@@ -56,8 +56,11 @@ export interface Scene {
   /** Open requests to the actor, by the event that began them, and how each ends. */
   requests: readonly string[];
   asked: readonly Promise<Ended>[];
+  /** Channels from the actor to `called`: one to speak on, and one to close. */
+  channels: readonly [string, string];
 }
 
+const HOST = "theater:simple/message-server-host";
 const GHOST = "f".repeat(32);
 
 const digestOf = (text: string): string => toHex(sha256(fromUtf8(text)));
@@ -87,10 +90,13 @@ export async function openScene(): Promise<Scene> {
   await gave(actor, ["store-put-at", store, "kept", "one"], ["store-put", store, "two"]);
   const [foreign] = (await gave(peer, ["store-new"])) as [string];
   const asked = [actor.ask([["defer"]]), actor.ask([["defer"]])];
-  const open = async () =>
+  const outstanding = async () =>
     (await actor.sql("SELECT id FROM deferred ORDER BY message")) as { id: string }[];
-  await until(async () => (await open()).length === asked.length);
-  const requests = (await open()).map(({ id }) => id);
+  await until(async () => (await outstanding()).length === asked.length);
+  const requests = (await outstanding()).map(({ id }) => id);
+  const open = { about: `${HOST}#open-channel`, args: [called.id, btoa("[]")], gives: null };
+  const opened = await turn(actor, [open, open]);
+  const channels = opened.map(({ gave: answer }) => (answer as { ok: string }).ok);
   return {
     actor,
     called,
@@ -105,6 +111,7 @@ export async function openScene(): Promise<Scene> {
     elsewhere,
     requests,
     asked,
+    channels: [channels[0] ?? "", channels[1] ?? ""],
   };
 }
 
@@ -126,7 +133,7 @@ export async function turn(actor: Probe, calls: readonly Call[]): Promise<Observ
   });
 }
 
-export function signatureOf(about: string): WitFunction {
+function signatureOf(about: string): WitFunction {
   const signature = findSignature(about);
   if (signature === undefined) throw new Error(`wit/ has no ${about}`);
   return signature;

@@ -17,6 +17,7 @@ const HANDLERS = [
   "process",
   "timing",
   "timers",
+  "supervisor",
 ];
 
 const TOOLS = "build/tools-actor.wasm";

@@ -21,6 +21,7 @@ const TYPES = [
   "process",
   "timing",
   "timers",
+  "supervisor",
 ];
 
 /** Every handler, each with the keys that are given for it. */

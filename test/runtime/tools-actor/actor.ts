@@ -117,6 +117,14 @@ export const { actor, messageServerClient, timersClient } = defineActor<object>(
     if (program[0]?.[0] === "defer") return [state, null];
     return [state, JSON.stringify(run(program))];
   },
+  onChannelOpen(state, message) {
+    run(message.json() as readonly Step[]);
+    return [state, true];
+  },
+  onChannelMessage(state, message) {
+    run(message.json() as readonly Step[]);
+    return state;
+  },
   onTimer(state, _, message) {
     run(message.json() as readonly Step[]);
     return state;

@@ -10,6 +10,7 @@ import * as process from "theater:simple/process";
 import * as random from "theater:simple/random";
 import * as runtime from "theater:simple/runtime";
 import * as store from "theater:simple/store";
+import * as supervisor from "theater:simple/supervisor";
 import * as timing from "theater:simple/timing";
 
 const IMPORTS: Record<string, unknown> = {
@@ -22,6 +23,7 @@ const IMPORTS: Record<string, unknown> = {
   "theater:simple/random": random,
   "theater:simple/runtime": runtime,
   "theater:simple/store": store,
+  "theater:simple/supervisor": supervisor,
   "theater:simple/timing": timing,
 };
 
