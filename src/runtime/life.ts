@@ -7,6 +7,8 @@ import { Alarm, LINE_MS_MAX, within } from "./alarm.ts";
 import { Admission } from "./mail/admission.ts";
 import { Control } from "./control.ts";
 import { Cell } from "./record/cell.ts";
+import { Asking } from "./mail/asking.ts";
+import { Deadlocks } from "./mail/deadlocks.ts";
 import { Deferred } from "./mail/deferred.ts";
 import { Eraser } from "./record/eraser.ts";
 import { Feeder } from "./record/feeder.ts";
@@ -17,11 +19,20 @@ import { History } from "./record/history.ts";
 import { Idempotency } from "./mail/idempotency.ts";
 import { Listing } from "./listing.ts";
 import { Journal } from "./record/journal.ts";
+import type { Wait } from "./mail/wait-cycle.ts";
 import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
 import { Notary } from "./record/notary.ts";
 import { Outbox } from "./mail/outbox.ts";
-import type { ActorSummary, Erasure, ErasureInput, EventRef, Mark, Parentage } from "./protocol.ts";
+import type {
+  ActorSummary,
+  Erasure,
+  ErasureInput,
+  EventRef,
+  Mark,
+  Parentage,
+  Refusal,
+} from "./protocol.ts";
 import { Runner } from "./turn/runner.ts";
 import { Sealer } from "./record/sealer.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -52,6 +63,7 @@ export class Life {
   readonly #sealer: Sealer;
   readonly #followers = new Followers();
   readonly #listing: Listing;
+  readonly #asking: Asking;
   readonly #alarm: Alarm;
   readonly #timers: Timers;
 
@@ -72,6 +84,7 @@ export class Life {
     this.genesis = readGenesis(entry.payload.block);
     this.#mailbox = new Mailbox(sql);
     this.#outbox = new Outbox(sql, this.journal, around.peer);
+    this.#asking = this.#makeAsking();
     this.#idempotency = new Idempotency(sql);
     this.#deferred = new Deferred(sql, this.journal, this.#idempotency);
     this.#timers = this.#makeTimers(sql);
@@ -86,8 +99,6 @@ export class Life {
       tree,
       acknowledged: () => this.#feeder.acknowledged,
     });
-    const forked = this.cell.get("forked");
-    if (forked !== undefined) this.#feeder.stayForked(forked);
     this.#eraser = new Eraser({
       ...around,
       ...this.#records(),
@@ -127,6 +138,8 @@ export class Life {
 
   /** Takes up what the last life left. */
   #open(): void {
+    const forked = this.cell.get("forked");
+    if (forked !== undefined) this.#feeder.stayForked(forked);
     this.journal.onAppend = () => {
       this.#arm();
       this.#followers.wake();
@@ -169,6 +182,21 @@ export class Life {
     return nextDueMs === undefined || this.cell.status !== "running" ? undefined : nextDueMs;
   }
 
+  #makeAsking(): Asking {
+    const { id: actor } = this;
+    const { peer } = this.#around;
+    const deadlocks = new Deadlocks({ actor, mailbox: this.#mailbox, peer });
+    const asking = new Asking(actor, { peer, outbox: this.#outbox, deadlocks });
+    const onFork = ({ message }: Refusal): void => {
+      this.#feeder.stayForked(message);
+      const fail = (): void => this.#onFork(new TheaterError("chain-fork", message));
+      void this.#runner.between(fail, "set-back").catch(() => undefined); // repeated by what found it
+    };
+    this.#outbox.onFork = onFork;
+    asking.onFork = onFork;
+    return asking;
+  }
+
   #records() {
     return {
       journal: this.journal,
@@ -190,6 +218,7 @@ export class Life {
       content: around.blocks,
       limits: this.genesis.limits,
       deferred: this.#deferred,
+      deadlocks: this.#asking.deadlocks,
       grants: this.genesis.permissions.held,
       feeder: this.#feeder,
       run: () => this.#runner.start(),
@@ -217,7 +246,8 @@ export class Life {
       files: new FileTree(this.#sql),
       services: (turn, waiting) => {
         const { journal, history } = this;
-        const given = { journal, history, timers: this.#timers, waiting, variables, secrets };
+        const own = { timers: this.#timers, asking: this.#asking, waiting };
+        const given = { journal, history, ...own, variables, secrets };
         return servicesFor({ ...around, ...given }, turn);
       },
       deferred: this.#deferred,
@@ -291,6 +321,11 @@ export class Life {
       // An object with a request in it stays in memory: so wait, but not so long that all else waits too.
       await within(LINE_MS_MAX, this.#runner.run()).catch(() => undefined);
     });
+  }
+
+  /** See `ActorRpc`. */
+  waits(callId: string): Wait | null {
+    return this.#asking.deadlocks.waits(callId);
   }
 
   summary(): ActorSummary {

@@ -3,21 +3,14 @@
 import { cidText } from "../../chain/cid.ts";
 import type { LedgerEntry } from "../../chain/ledger.ts";
 import { Link } from "../../chain/value.ts";
-import {
-  err,
-  failed,
-  ok,
-  type ChainView,
-  type HandlerAnswer,
-  type Services,
-} from "../../handlers/handler.ts";
+import type { ChainView, Services } from "../../handlers/handler.ts";
 import type { Timers } from "../timers/timers.ts";
 import { waitUntil } from "../timers/wait.ts";
 import type { Secrets } from "../../handlers/secrets.ts";
 import type { LabelledStores } from "../../store/labels.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
-import type { ActorRpc } from "../protocol.ts";
+import type { Asking } from "../mail/asking.ts";
 import type { TurnActs } from "./turn-parts.ts";
 
 interface ServiceParts {
@@ -28,16 +21,13 @@ interface ServiceParts {
   secrets: Secrets;
   fetch: Services["fetch"];
   timers: Timers;
-  peer: (id: string) => ActorRpc;
+  asking: Asking;
   /** The actors whose turns wait for the one that asks. */
   waiting: readonly string[];
 }
 
-/** Actors that may wait for one another in a row. */
-const WAITING_MAX = 32;
-
 export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
-  const { journal, stores, variables, secrets, fetch, timers } = parts;
+  const { journal, stores, variables, secrets, fetch, timers, asking, waiting } = parts;
   const nowMs = (): number => journal.nowMs();
   return {
     stores,
@@ -48,7 +38,7 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
       return turn.files;
     },
     send: (to, body) => turn.addSend({ to, body }),
-    request: (to, body, callId) => request(parts, turn, { to, body, callId }),
+    request: (to, body, callId) => asking.ask(turn, { to, body, callId, waiting }),
     requests: {
       list: () => turn.mail.listRequests(),
       respond: (id, reply) => turn.mail.respond(id, reply),
@@ -60,34 +50,6 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
     timers: turn.timers.services({ set: () => timers.all(), nowMs }),
     clock: { nowMs, waitUntil: (ms) => waitUntil(ms, turn.endsMs) },
   };
-}
-
-/** The call id is the message's key at the other actor, so a repetition is answered once more, not run. */
-async function request(
-  { journal, peer, waiting }: ServiceParts,
-  { endsMs, intent: cause }: TurnActs,
-  { to, body, callId }: { to: string; body: Uint8Array; callId: string },
-): Promise<HandlerAnswer> {
-  const from = journal.actor;
-  const chain = [...waiting, from];
-  // It would wait for a turn that waits for this one, until one of them is cut.
-  if (chain.includes(to)) return err(`request-cycle: ${to} waits for the answer of this turn`);
-  if (chain.length > WAITING_MAX) return err(`request-depth: ${WAITING_MAX} actors wait already`);
-  try {
-    const answer = await peer(to).request({
-      body,
-      from,
-      idempotency: { principal: from, key: callId },
-      cause,
-      waiting: chain,
-      deadlineMs: endsMs,
-    });
-    if (answer.ok) return ok(answer.value.reply);
-    const { code, message } = answer.error;
-    return code === "guest-error" ? err(message) : failed(`${code}: ${message}`);
-  } catch {
-    return failed("outcome-unknown: the connection to the actor broke");
-  }
 }
 
 /** Payload bytes of one view: it is copied into the guest's memory. */
