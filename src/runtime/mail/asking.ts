@@ -23,11 +23,17 @@ interface AskingTurn {
 
 interface Asked {
   to: string;
-  body: Uint8Array;
   /** `<actor>/<turn>/<call>`: the same for a repetition. */
   callId: string;
   /** The actors whose turns wait for the one that asks. */
   waiting: readonly string[];
+}
+
+interface AskingParts {
+  peer: (id: string) => ActorRpc;
+  outbox: Outbox;
+  deadlocks: Deadlocks;
+  onFork: (refusal: Refusal) => void;
 }
 
 type Reply = Answer<{ reply: Uint8Array; event: EventRef }>;
@@ -36,22 +42,47 @@ export class Asking {
   readonly #actor: string;
   readonly #peer: (id: string) => ActorRpc;
   readonly #outbox: Outbox;
-  readonly deadlocks: Deadlocks;
+  readonly #deadlocks: Deadlocks;
   /** Told where another actor has seen another history of this one. */
-  onFork: (refusal: Refusal) => void = () => undefined;
+  readonly #onFork: (refusal: Refusal) => void;
 
-  constructor(
-    actor: string,
-    parts: { peer: (id: string) => ActorRpc; outbox: Outbox; deadlocks: Deadlocks },
-  ) {
+  constructor(actor: string, parts: AskingParts) {
     this.#actor = actor;
     this.#peer = parts.peer;
+    this.#onFork = parts.onFork;
     this.#outbox = parts.outbox;
-    this.deadlocks = parts.deadlocks;
+    this.#deadlocks = parts.deadlocks;
   }
 
   /** Waits for the answer, until the turn ends at the latest. */
-  async ask(turn: AskingTurn, { to, body, callId, waiting }: Asked): Promise<HandlerAnswer> {
+  async ask(
+    turn: AskingTurn,
+    { body, ...asked }: Asked & { body: Uint8Array },
+  ): Promise<HandlerAnswer> {
+    const { to, callId } = asked;
+    const message = {
+      body,
+      from: this.#actor,
+      idempotency: { principal: this.#actor, key: callId },
+      cause: turn.intent,
+      deadlineMs: turn.endsMs,
+    };
+    return await this.during(turn, asked, (waiting) => {
+      const call = async (): Promise<Reply> =>
+        await this.#peer(to).request({ ...message, waiting });
+      return this.#insist(call, () => turn.isOpen);
+    });
+  }
+
+  /**
+   * `work` makes the turn wait for the other actor; it gets those who wait for that. Answers at once where the
+   * other one waits for this turn. What earlier turns sent to it arrives before.
+   */
+  async during(
+    turn: AskingTurn,
+    { to, callId, waiting }: Asked,
+    work: (waiting: readonly string[]) => Promise<HandlerAnswer>,
+  ): Promise<HandlerAnswer> {
     const chain = [...waiting, this.#actor];
     // It would wait for a turn that waits for this one, until one of them is cut.
     if (chain.includes(to)) return err(`request-cycle: ${to} waits for the answer of this turn`);
@@ -59,16 +90,7 @@ export class Asking {
     const isLive = (): boolean => turn.isOpen;
     const behind = await this.#outbox.caughtUp(to, isLive);
     if (behind !== null) return failed(`${behind.code}: ${behind.message}`);
-    const message = {
-      body,
-      from: this.#actor,
-      idempotency: { principal: this.#actor, key: callId },
-      cause: turn.intent,
-      waiting: chain,
-      deadlineMs: turn.endsMs,
-    };
-    const call = async (): Promise<Reply> => await this.#peer(to).request(message);
-    return await this.deadlocks.during({ to, callId, isLive }, () => this.#insist(call, isLive));
+    return await this.#deadlocks.during({ to, callId, isLive }, () => work(chain));
   }
 
   async #insist(call: () => Promise<Reply>, isLive: () => boolean): Promise<HandlerAnswer> {
@@ -87,7 +109,7 @@ export class Asking {
   #refused({ code, message, ...rest }: Refusal, isRepeated: boolean): HandlerAnswer {
     if (code === "guest-error") return err(message);
     if (code === "request-cycle") return err(`${code}: ${message}`);
-    if (code === "chain-fork") this.onFork({ code, message, ...rest });
+    if (code === "chain-fork") this.#onFork({ code, message, ...rest });
     // The try before may still be on its way: that this one was refused does not say that nothing happens.
     if (isRepeated && rest.event === undefined) {
       return failed(`outcome-unknown: the connection broke, and a repetition got ${code}`);

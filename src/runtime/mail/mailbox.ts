@@ -107,6 +107,19 @@ export class Mailbox {
     return this.#queue[this.#placeOf(callId)]?.sinceMs;
   }
 
+  /**
+   * Answers the request of an actor under this key at `deadlineMs`, if its turn has not begun by then. Returns
+   * what calls that off.
+   */
+  expireQueued(callId: string, deadlineMs: number | undefined): () => void {
+    if (deadlineMs === undefined) return () => undefined;
+    const message = "The deadline passed before the turn began: nothing was done.";
+    const expire = (): void =>
+      this.takeQueued(callId)?.failed(new TheaterError("too-slow", message));
+    const timer = setTimeout(expire, Math.max(0, deadlineMs - Date.now()));
+    return () => clearTimeout(timer);
+  }
+
   /** Takes out the request under this key, if its turn has not begun. */
   takeQueued(callId: string): Waiting | undefined {
     const at = this.#placeOf(callId);
@@ -130,8 +143,14 @@ export class Mailbox {
   }
 
   /** In the transaction that appends the message event. */
-  admit(seq: number): void {
-    this.#sql.exec("INSERT INTO mailbox (seq) VALUES (?)", seq);
+  admit(seq: number, channel: string | null = null): void {
+    this.#sql.exec("INSERT INTO mailbox (seq, channel) VALUES (?, ?)", seq, channel);
+  }
+
+  /** Messages of a channel that wait for their turn or for the end of it. */
+  waitingOn(channel: string): number {
+    const query = "SELECT count(*) AS waiting FROM mailbox WHERE channel = ?";
+    return this.#sql.exec<{ waiting: number }>(query, channel).one().waiting;
   }
 
   /** Whether the send that was appended at `seq` waits for its turn or for the end of it. */

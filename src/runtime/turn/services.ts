@@ -5,6 +5,7 @@ import { decodeEvent } from "../../chain/event.ts";
 import type { LedgerEntry } from "../../chain/ledger.ts";
 import { Link } from "../../chain/value.ts";
 import {
+  err,
   failed,
   returned,
   type ChainView,
@@ -18,6 +19,7 @@ import type { LabelledStores } from "../../store/labels.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Asking } from "../mail/asking.ts";
+import type { Peers } from "../mail/peers.ts";
 import { reached, settled } from "../answers.ts";
 import type { ActorRpc, ChainEntry } from "../protocol.ts";
 import type { TurnActs } from "./turn-parts.ts";
@@ -32,12 +34,13 @@ interface ServiceParts {
   timers: Timers;
   asking: Asking;
   peer: (id: string) => ActorRpc;
+  peers: Peers;
   /** The actors whose turns wait for the one that asks. */
   waiting: readonly string[];
 }
 
 export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
-  const { journal, stores, variables, secrets, fetch, timers, asking, waiting } = parts;
+  const { journal, stores, variables, secrets, fetch, timers, peers, asking, waiting } = parts;
   const nowMs = (): number => journal.nowMs();
   return {
     stores,
@@ -47,13 +50,22 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
     get files() {
       return turn.files;
     },
-    send: (to, body) => turn.addSend({ to, body }),
+    send: async (to, body) => {
+      if (await peers.isBorn(to)) return turn.addSend({ to, body });
+      return err(`not-found: there is no actor ${to}`);
+    },
     request: (to, body, callId) => asking.ask(turn, { to, body, callId, waiting }),
     requests: {
       list: () => turn.mail.listRequests(),
       respond: (id, reply) => turn.mail.respond(id, reply),
       cancel: (id) => turn.mail.cancel(id),
       again: (id, reply) => turn.mail.again(id, reply),
+    },
+    channels: {
+      open: (to, body, callId) => openChannel(parts, turn, { to, body, callId }),
+      openAgain: (to, callId, isAccepted) => turn.mail.channels.openAgain(to, callId, isAccepted),
+      send: (id, body) => turn.mail.channels.send(turn, id, body),
+      close: (id) => turn.mail.channels.close(turn, id),
     },
     children: NO_CHILDREN,
     chain: (limit) => newest(parts, limit),
@@ -77,6 +89,18 @@ const NO_CHILDREN: Services["children"] = {
   state: refused,
   events: refused,
 };
+
+async function openChannel(
+  { journal, peer, asking, waiting }: ServiceParts,
+  turn: TurnActs,
+  opening: { to: string; body: Uint8Array; callId: string },
+): Promise<HandlerAnswer> {
+  const from = journal.actor;
+  const { to, callId } = opening;
+  const open = (chain: readonly string[]): Promise<HandlerAnswer> =>
+    turn.mail.channels.open(turn, { ...opening, from, waiting: chain, peer });
+  return to === from ? await open([]) : await asking.during(turn, { to, callId, waiting }, open);
+}
 
 /** Payload bytes of one view: it is copied into the guest's memory. */
 const VIEW_BYTES_MAX = 4 * 1024 * 1024;
