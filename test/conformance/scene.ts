@@ -133,7 +133,7 @@ export async function turn(actor: Probe, calls: readonly Call[]): Promise<Observ
   });
 }
 
-function signatureOf(about: string): WitFunction {
+export function signatureOf(about: string): WitFunction {
   const signature = findSignature(about);
   if (signature === undefined) throw new Error(`wit/ has no ${about}`);
   return signature;
