@@ -1,0 +1,143 @@
+// An actor as its supervisor's child: it obeys the orders of the one actor that its genesis names, and
+// says so once it has. It never restarts itself.
+//
+// Invariants: an order about an older incarnation changes nothing; an incarnation that was stopped never
+// runs again; going down by itself and the notice of it are one transaction.
+
+import type { Failure } from "../../chain/event-types.ts";
+import type { Value } from "../../chain/value.ts";
+import { assert, TheaterError } from "../../lib/errors.ts";
+import type { ExitKind } from "../../supervision/spec.ts";
+import { failActor, lifecycleEvent } from "../lifecycle.ts";
+import type { Mailbox } from "../mail/mailbox.ts";
+import type { Cell } from "../record/cell.ts";
+import type { Journal } from "../record/journal.ts";
+import type { Runner } from "../turn/runner.ts";
+import type { TurnEnd } from "../turn/turn.ts";
+import type { Keeper } from "./keeper.ts";
+import type { Notices } from "./notices.ts";
+import type { Obeyed, Order } from "./orders.ts";
+
+interface SubordinateParts {
+  journal: Journal;
+  cell: Cell;
+  mailbox: Mailbox;
+  notices: Notices;
+  runner: () => Runner;
+  /** Of its own children, which go down before it does. */
+  keeper: () => Keeper;
+  /** Begins anew: appends the first message again, in a transaction. */
+  reinit: () => void;
+}
+
+export class Subordinate {
+  readonly #parts: SubordinateParts;
+
+  constructor(parts: SubordinateParts) {
+    this.#parts = parts;
+  }
+
+  get incarnation(): number {
+    return this.#parts.cell.get("incarnation") ?? 0;
+  }
+
+  /** Throws `forbidden` for an order of anybody else. */
+  async obey(order: Order): Promise<Obeyed> {
+    const { cell, runner } = this.#parts;
+    if (order.parent !== cell.get("parent")) {
+      const message = "Only its supervisor gives this actor orders: use stop, restart and the like.";
+      throw new TheaterError("forbidden", message);
+    }
+    try {
+      return order.what === "start" ? await this.#start(order) : await this.#stop(order);
+    } finally {
+      runner().start();
+    }
+  }
+
+  async #start({ parent, incarnation, from }: Order): Promise<Obeyed> {
+    const { cell, journal, runner } = this.#parts;
+    if (incarnation <= (cell.get("stoppedUpTo") ?? -1)) return this.#told({ saw: "stopped" });
+    if (incarnation < this.incarnation) return this.#told({ saw: "stopped" });
+    if (incarnation > this.incarnation) {
+      if (cell.get("forked") !== undefined) {
+        return this.#told({ saw: "start-failed", kind: "corrupted-state", detail: "forked" });
+      }
+      const begins = from === "init" || !this.#hasBegun();
+      const start = (): void =>
+        journal.transaction(() => {
+          journal.append(lifecycleEvent("restart", parent, incarnation));
+          cell.set("incarnation", incarnation);
+          cell.set("status", "running");
+          cell.set("reason", "");
+          cell.set("beganAt", journal.head.seq);
+          if (begins) this.#parts.reinit();
+        });
+      await runner().between(start, "superseded");
+      this.#parts.keeper().resume();
+      if (begins) await runner().run();
+    }
+    // Down again already: its notice says why, and the policy decides about that.
+    return this.#told({ saw: "started" });
+  }
+
+  async #stop({ parent, incarnation, what }: Order): Promise<Obeyed> {
+    const { cell, journal, runner, keeper } = this.#parts;
+    if (incarnation < this.incarnation) return this.#told({ saw: "stopped" });
+    await keeper().shutDown("shutdown", `its supervisor ${parent} ordered it`);
+    const down = (): void =>
+      journal.transaction(() => {
+        cell.set("stoppedUpTo", Math.max(incarnation, cell.get("stoppedUpTo") ?? -1));
+        if (cell.status === "stopped" || cell.status === "failed") return;
+        const change = what === "kill" ? "terminate" : "stop";
+        journal.append(lifecycleEvent(change, parent, incarnation));
+        cell.set("status", "stopped");
+        cell.set("reason", "stopped by its supervisor");
+      });
+    await runner().between(down, what === "kill" ? "terminated" : undefined);
+    return this.#told({ saw: "stopped" });
+  }
+
+  /**
+   * In the transaction that ends a turn which no supervisor wants to go on from: the actor is down, and the
+   * supervisor will know. An actor without one goes on: nobody could start it again.
+   */
+  fail(kind: Failure, code: string): void {
+    const { cell, journal } = this.#parts;
+    if (cell.get("parent") == null || cell.status === "stopped" || cell.status === "failed") return;
+    failActor({ journal, cell }, `${kind}: ${code}`);
+    this.#notify(exitKind(kind, code), code, null);
+  }
+
+  /** In the transaction that records that the actor ended by itself, or that somebody else ended it. */
+  leave(kind: ExitKind, detail: string, data: Value): void {
+    if (this.#parts.cell.get("parent") == null) return;
+    const [bytes = null] = (data ?? []) as readonly (null | readonly [Uint8Array])[];
+    this.#notify(kind, detail, bytes === null ? null : bytes[0]);
+  }
+
+  #notify(kind: ExitKind, detail: string, data: Uint8Array | null): void {
+    const { journal, notices } = this.#parts;
+    const { seq, digest } = journal.head;
+    const head = { seq, digest };
+    const { incarnation } = this;
+    notices.add({ child: journal.actor, incarnation, kind, detail, data, head });
+  }
+
+  #hasBegun(): boolean {
+    const { journal } = this.#parts;
+    const end = journal.endOfTurn(1);
+    return end !== undefined && journal.about(end)?.type === "turn.committed";
+  }
+
+  #told(seen: { saw: "started" | "stopped" } | { saw: "start-failed"; kind: ExitKind; detail: string }): Obeyed {
+    const { seq, digest } = this.#parts.journal.head;
+    return { ...seen, head: { seq, digest } };
+  }
+}
+
+/** A failed turn as supervision knows it. */
+function exitKind(kind: Failure, code: string): ExitKind {
+  if (code === "crash-loop") return "crash-loop";
+  return kind === "lost" ? "cut" : kind;
+}
