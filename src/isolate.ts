@@ -23,7 +23,7 @@ import {
   type TurnSlot,
 } from "./executor/recorder.ts";
 import { findFunction } from "./executor/wit-type.ts";
-import { randomPure } from "./handlers/pure/random.ts";
+import { randomPure, streamSeed } from "./handlers/pure/random.ts";
 import { runtimePure } from "./handlers/pure/runtime.ts";
 import { timingPure } from "./handlers/pure/timing.ts";
 
@@ -73,7 +73,7 @@ export default class Guest extends WorkerEntrypoint {
 
   /** Runs one turn. Throws nothing: whatever the guest does is an outcome. */
   async run(input: TurnInput, host: TurnHost): Promise<TurnOutput> {
-    const stream = shake256.create({}).update(input.seed);
+    const stream = shake256.create({}).update(streamSeed(input));
     const turn = new OpenTurn(input, host, (length) => stream.xof(length));
     this.ctx.waitUntil(later().then(refill));
     let instance = pool.pop();

@@ -1,15 +1,17 @@
 // `theater dev` as a process: what it prints, and how it ends.
 
-import { startDevServer } from "./dev.ts";
+import { startDevServer, type DevOptions } from "./dev.ts";
 import { fields, printableLines } from "./output.ts";
 import type { Context } from "./program.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+export type DevCommandOptions = Pick<DevOptions, "port" | "data" | "shards" | "sealEvents">;
+
 /** Resolves when a signal has ended the server. */
 export async function dev(
   { connection, output }: Context,
-  options: { port: number; data: string },
+  options: DevCommandOptions,
 ): Promise<void> {
   const signals = listenToSignals();
   const began = performance.now();

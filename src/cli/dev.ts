@@ -21,6 +21,10 @@ export interface DevOptions {
   data: string;
   /** The bearer token that may do everything; a random one if not given. */
   token?: string | undefined;
+  /** Databases of the ledger, 1 by default. Never fewer than the folder has had: its actors keep theirs. */
+  shards?: number | undefined;
+  /** The Worker's SEAL_EVENTS; its default if not given. */
+  sealEvents?: number | undefined;
   /** Gets each line that a person should see, console output of the Worker included. */
   note?: (line: string) => void;
 }
@@ -48,10 +52,11 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
   try {
     await requireFreePort(options.port);
     const platform = await readPlatform();
-    const [modules] = await Promise.all([bundleWorker(), migrateLedger(folder, platform, lock)]);
+    const base = common(folder, platform, { note, shards: options.shards ?? 1 });
+    const [modules] = await Promise.all([bundleWorker(), migrateLedgers(base, lock)]);
     const miniflare = new Miniflare(
       convertV4MiniflareOptions({
-        ...common(folder, platform, note),
+        ...base,
         modules,
         // A socket of the Worker's own. Miniflare's entry socket would also answer
         // /cdn-cgi/local/r2/public/…, which shows every R2 object without a token, and takes twice as
@@ -63,6 +68,7 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
           LOG_NAME: "theater.local",
           LOG_KEY: await logKey(folder),
           THEATER_TOKEN_SHA256: createHash("sha256").update(token).digest("hex"),
+          ...(options.sealEvents === undefined ? {} : { SEAL_EVENTS: String(options.sealEvents) }),
         },
         unsafeHandleRuntimeRestart: async () => {
           await recordWorkerd(lock);
@@ -110,7 +116,12 @@ async function readPlatform(): Promise<Platform> {
   return { compatibilityDate: date, compatibilityFlags: flags.map(String) };
 }
 
-function common(folder: string, platform: Platform, note: (line: string) => void) {
+function common(
+  folder: string,
+  platform: Platform,
+  { note, shards }: { note: (line: string) => void; shards: number },
+) {
+  const more = Array.from({ length: shards - 1 }, (_, n) => `LEDGER_${n + 1}`);
   return {
     ...platform,
     host: HOST,
@@ -118,24 +129,27 @@ function common(folder: string, platform: Platform, note: (line: string) => void
     cf: false,
     log: new Log(LogLevel.NONE),
     handleStructuredLogs: ({ message }: { message: string }) => note(message),
-    d1Databases: ["LEDGER"],
+    d1Databases: ["LEDGER", ...more],
     r2Buckets: ["CONTENT"],
     resourcePersistencePath: join(folder, "workerd"),
   };
 }
 
 /** In a runtime of its own, because the real one fires alarms as soon as it runs. */
-async function migrateLedger(folder: string, platform: Platform, lock: FolderLock): Promise<void> {
+async function migrateLedgers(base: ReturnType<typeof common>, lock: FolderLock): Promise<void> {
   const contents = "export default { fetch: () => new Response(null, { status: 404 }) };";
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      ...common(folder, platform, () => undefined),
+      ...base,
+      handleStructuredLogs: () => undefined,
       modules: [{ type: "ESModule", path: "migrate.js", contents }],
     }),
   );
   try {
     await ready(miniflare, lock);
-    await migrate(await miniflare.getD1Database("LEDGER"), join(ROOT, "migrations"));
+    for (const name of base.d1Databases) {
+      await migrate(await miniflare.getD1Database(name), join(ROOT, "migrations"));
+    }
   } finally {
     await miniflare.dispose();
   }

@@ -3,6 +3,7 @@
 
 import { Command, InvalidArgumentError } from "commander";
 import type { Connection } from "./client.ts";
+import type { DevCommandOptions } from "./dev-command.ts";
 import type { EventsOptions } from "./events.ts";
 import type { ExportOptions } from "./export.ts";
 import { makeOutput, type Output } from "./output.ts";
@@ -69,6 +70,18 @@ function port(text: string): number {
   throw new InvalidArgumentError("A port is at most 65535.");
 }
 
+function shards(text: string): number {
+  const number = wholeNumber(text);
+  if (number >= 1 && number <= 8) return number;
+  throw new InvalidArgumentError("A ledger has 1 to 8 shards.");
+}
+
+function count(text: string): number {
+  const number = wholeNumber(text);
+  if (number >= 1) return number;
+  throw new InvalidArgumentError("It must be 1 or more.");
+}
+
 function eventRef(text: string): { seq: number; cid: string } {
   const [, seq, cid] = /^(\d{1,15}):(b[a-z2-7]{58})$/.exec(text) ?? [];
   if (seq !== undefined && cid !== undefined) return { seq: Number(seq), cid };
@@ -81,7 +94,14 @@ function addLocalCommands(program: Command): void {
     .description("run a server on this machine, with everything on disk in one folder")
     .option("--port <port>", "0 takes any free one", port, 8787)
     .option("--data <folder>", "where everything is kept", ".theater")
-    .action(async (options: { port: number; data: string }, command: Command) => {
+    .option(
+      "--shards <count>",
+      "databases of the ledger, 1 to 8; never fewer than before",
+      shards,
+      1,
+    )
+    .option("--seal-events <count>", "events that stay before older ones are sealed (10000)", count)
+    .action(async (options: DevCommandOptions, command: Command) => {
       const { dev } = await import("./dev-command.ts");
       await dev(contextOf(command), options);
     });

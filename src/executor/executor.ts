@@ -50,6 +50,8 @@ export interface TurnInput {
   params: readonly Value[];
   /** The guest's clock, ms since the epoch. */
   time: number;
+  /** The turn's number in its chain. */
+  turn: number;
   /** 32 bytes: all randomness of the turn comes from here. */
   seed: Uint8Array;
   /** Configuration by handler type, for the handlers that answer inside the isolate. */

@@ -121,7 +121,7 @@ function guestId({ digest }: ModuleSetRef, generation: number): string {
 }
 
 /** Moves whenever src/isolate.ts or anything it bundles changes behaviour. */
-const ISOLATE_VERSION = "3";
+const ISOLATE_VERSION = "4";
 
 /**
  * Failed starts by module set, since this isolate began. Not a lock and not a turn's state: losing it

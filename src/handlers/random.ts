@@ -3,7 +3,7 @@
 import { z } from "zod";
 import type { Value } from "../chain/value.ts";
 import type { Handler } from "./handler.ts";
-import { least, narrowing } from "./narrow.ts";
+import { least, narrowing, type Meet } from "./narrow.ts";
 import { randomPure } from "./pure/random.ts";
 
 /** What a turn's recorder takes: a result travels and is recorded whole. */
@@ -13,10 +13,25 @@ const BYTES_DEFAULT = 1024 * 1024;
 /** Where the manifest is silent, whatever WIT can say. */
 const INT_DEFAULT = 2n ** 64n - 1n;
 
+const SEED_LENGTH_MAX = 64;
+
 const count = z
   .int()
   .nonnegative()
   .transform((n) => n + 0); // JSON can say -0, which the chain cannot hold
+
+const seedText = z
+  .string()
+  .min(1)
+  .max(SEED_LENGTH_MAX)
+  .refine((text) => text.isWellFormed(), "half of a surrogate pair is no text");
+
+/** To be predictable is no permission: whoever asks for a seed of its own has it. */
+const meet: Meet = (held, asked) => {
+  const limits = narrowing({ maxBytes: least, maxInt: least })(held, asked) as object;
+  const { seed } = asked as { seed?: Value };
+  return { ...limits, ...(seed === undefined ? {} : { seed }) };
+};
 
 export const random: Handler = {
   type: "random",
@@ -27,12 +42,14 @@ export const random: Handler = {
     .strictObject({
       max_bytes: count.pipe(z.int().max(BYTES_MAX)).default(BYTES_DEFAULT),
       max_int: count.optional(),
+      seed: z.union([seedText, count.transform(String)]).optional(),
     })
-    .transform(({ max_bytes, max_int }): Value => ({
+    .transform(({ max_bytes, max_int, seed }): Value => ({
       maxBytes: max_bytes,
       maxInt: max_int ?? INT_DEFAULT,
+      ...(seed === undefined ? {} : { seed }),
     })),
-  narrow: narrowing({ maxBytes: least, maxInt: least }),
+  narrow: meet,
   pure: randomPure,
   functions: {},
 };

@@ -43,14 +43,25 @@ export async function replayTurn(
   if (isErased || state === undefined || message === undefined) return { verdict: "erased" };
   const recorded = recordedCalls([...calls, end]);
   const host = new ReplayHost(parts, recorded.calls);
-  const outcome = await run(parts, host, { message, time: recorded.time, state });
+  const { turn } = events;
+  const outcome = await run(parts, host, { message, turn, time: recorded.time, state });
   return judge(parts, { events, host, outcome, state, last: recorded.calls.at(-1) });
 }
 
 async function run(
   { executor, modules, grants, read }: ReplayParts,
   host: ReplayHost,
-  { message, time, state }: { message: RecordedEvent; time: number; state: Uint8Array | null },
+  {
+    message,
+    turn,
+    time,
+    state,
+  }: {
+    message: RecordedEvent;
+    turn: number;
+    time: number;
+    state: Uint8Array | null;
+  },
 ): Promise<TurnOutcome> {
   const { kind, params, seed } = payloadOf(message, "message.received");
   const about = exportFor(kind);
@@ -62,7 +73,7 @@ async function run(
   const given = await withoutLinks(undefined, params, read);
   const args =
     about === INIT ? (given as readonly Value[]) : [state === null ? null : [state], given];
-  const input = { about, params: args, time, seed, grants, hostCallsMax: HOST_CALLS_MAX };
+  const input = { about, params: args, turn, time, seed, grants, hostCallsMax: HOST_CALLS_MAX };
   const { outcome, answered } = await executor.run(modules, input, host);
   host.took(answered);
   return outcome;

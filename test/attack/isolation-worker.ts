@@ -69,6 +69,7 @@ async function run({ component, turns }: IsolationCase, loader: WorkerLoader) {
       time: 1,
       seed: new Uint8Array(32),
       grants: {},
+      turn: 1,
       hostCallsMax: 100,
     };
     try {

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { composeWorld } from "../../src/cli/build-world.ts";
 import { buildActor, newActor } from "../../src/cli/build-actor.ts";
 import { TheaterError } from "../../src/lib/errors.ts";
 
@@ -97,6 +98,29 @@ test("what the code exports must fit what the manifest grants", async () => {
   );
   expect(await say(DEFINE)).toMatch(
     /^missing-handler: the code exports messageServerClient, .* type = "message-server"$/,
+  );
+});
+
+test("timers are a package of their own, and go into the component where they are granted", async () => {
+  const surface = {
+    imports: ["theater:simple/runtime", "theater:edge/timers"],
+    exports: ["actor", "timersClient", "messageServerClient"],
+  };
+  const world = composeWorld(surface, ["runtime", "message-server", "timers"]);
+  expect(world).toContain("import theater:edge/timers;");
+  expect(world).toContain("export theater:edge/timers-client;");
+  expect(world).toContain("export theater:simple/message-server-client;");
+  expect(() => composeWorld(surface, ["runtime", "message-server"])).toThrow(
+    "the code imports theater:edge/timers, but the manifest does not grant it: " +
+      'add [[handler]] type = "timers"',
+  );
+  const mute = { ...surface, exports: ["actor"] };
+  expect(() => composeWorld(mute, ["runtime", "timers"])).toThrow(
+    "the manifest grants timers, so the code must export timersClient too",
+  );
+  const idle = { imports: [], exports: ["actor", "timersClient"] };
+  expect(() => composeWorld(idle, ["runtime"])).toThrow(
+    'the code exports timersClient, but nobody would call it: grant [[handler]] type = "timers"',
   );
 });
 

@@ -5,11 +5,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Value } from "../../src/chain/value.ts";
-import { findHandler, HANDLERS } from "../../src/handlers/registry.ts";
+import { HANDLERS, Registry } from "../../src/handlers/registry.ts";
 import { TheaterError } from "../../src/lib/errors.ts";
 import type { Grants } from "../../src/manifest/handler-tables.ts";
 import { readManifest, type Manifest } from "../../src/manifest/manifest.ts";
 import { permissionsAtBirth, type Permissions } from "../../src/manifest/permissions.ts";
+
+const registry = new Registry(HANDLERS);
 
 const some = (...names: string[]) => fc.subarray(names);
 const optional = (keys: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<object> =>
@@ -41,7 +43,7 @@ const configOf = (type: string): fc.Arbitrary<object> => CONFIGS[type] ?? fc.con
 
 /** Handlers for which the table can be read: others have keys that must be there. */
 const TYPES = HANDLERS.map(({ type }) => type).filter(
-  (type) => findHandler(type)?.config.safeParse({}).success === true,
+  (type) => registry.find(type)?.config.safeParse({}).success === true,
 );
 
 const policyOf = (type: string) =>
@@ -73,7 +75,7 @@ const manifest: fc.Arbitrary<Manifest> = fc
         policies.flatMap(([type, policy]) => (policy === undefined ? [] : [[type, policy]])),
       ),
     };
-    return readManifest(table).manifest;
+    return readManifest(table, registry).manifest;
   });
 
 /** Asks for few handlers: one that asks for all of them is nearly always refused for one of them. */
@@ -86,7 +88,7 @@ const modest: fc.Arbitrary<Manifest> = fc
 
 /** One form for each meaning: nothing that another entry covers, and lists in order. */
 function normal(type: string, limit: Value, grant: Value): unknown {
-  const met = findHandler(type)?.narrow(limit, grant) ?? null;
+  const met = registry.find(type)?.narrow(limit, grant) ?? null;
   return Object.fromEntries(
     Object.entries(met as Record<string, Value>).map(([key, value]) => [
       key,
@@ -113,7 +115,7 @@ function born(
   parent: { id: string; permissions: Permissions } | null,
 ): Permissions | undefined {
   try {
-    return permissionsAtBirth(asked, parent);
+    return permissionsAtBirth(asked, parent, registry);
   } catch (thrown) {
     if (thrown instanceof TheaterError && thrown.code === "not-granted") return undefined;
     throw thrown;
@@ -126,7 +128,7 @@ test("no child widens: it is within its parent's policy, its parent's grants and
   let births = 0;
   fc.assert(
     fc.property(manifest, fc.array(modest, { minLength: 1, maxLength: 3 }), (root, line) => {
-      let parent = permissionsAtBirth(root, null);
+      let parent = permissionsAtBirth(root, null, registry);
       expect(parent.held).toEqual(root.handlers);
       for (const asked of line) {
         const child = born(asked, { id: PARENT, permissions: parent });
@@ -147,9 +149,13 @@ test("no child widens: it is within its parent's policy, its parent's grants and
 test("a child that asks for exactly what it may have gets exactly that", () => {
   fc.assert(
     fc.property(manifest, (root) => {
-      const { held, inheritable } = permissionsAtBirth(root, null);
+      const { held, inheritable } = permissionsAtBirth(root, null, registry);
       const asked = { handlers: inheritable, policies: {} };
-      const child = permissionsAtBirth(asked, { id: PARENT, permissions: { held, inheritable } });
+      const child = permissionsAtBirth(
+        asked,
+        { id: PARENT, permissions: { held, inheritable } },
+        registry,
+      );
       expect(normalized(child.held)).toEqual(normalized(inheritable));
       expect(normalized(child.inheritable)).toEqual(normalized(inheritable));
     }),
@@ -171,12 +177,9 @@ test("a parent with nothing has children with nothing", () => {
 
 test("a policy is found under every spelling of its handler", () => {
   for (const name of ["message_server", "message-server"]) {
-    const { manifest: read } = readManifest({
-      name: "a",
-      version: "1",
-      component: "c",
-      permission_policy: { [name]: { type: "disallow" } },
-    });
+    const policies = { [name]: { type: "disallow" } };
+    const table = { name: "a", version: "1", component: "c", permission_policy: policies };
+    const { manifest: read } = readManifest(table, registry);
     expect(read.policies).toEqual({ "message-server": { type: "disallow" } });
   }
 });
@@ -185,7 +188,7 @@ test("a handler that the parent lacks is told from one that its policy keeps bac
   const asked = { handlers: { random: { maxBytes: 1, maxInt: 1 } }, policies: {} };
   const refusal = (permissions: Permissions): unknown => {
     try {
-      return permissionsAtBirth(asked, { id: PARENT, permissions });
+      return permissionsAtBirth(asked, { id: PARENT, permissions }, registry);
     } catch (thrown) {
       return (thrown as TheaterError).evidence;
     }

@@ -2,11 +2,14 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { HANDLERS, Registry } from "../../src/handlers/registry.ts";
 import { TheaterError } from "../../src/lib/errors.ts";
 import { readManifest } from "../../src/manifest/manifest.ts";
 import { RENDERED_BYTES_MAX, substitute } from "../../src/manifest/template.ts";
 import { resolvedManifest } from "../../src/manifest/toml.ts";
 import { variablesFor } from "../../src/manifest/variables.ts";
+
+const registry = new Registry(HANDLERS);
 
 const VARIABLES = {
   app: { name: "chess", port: 8080 },
@@ -79,10 +82,10 @@ test("no value of a variable adds a key or a grant", () => {
       fc.oneof(fc.string(), fc.constant('x"\n[[handler]]\ntype = "store"\n')),
       (value) => {
         const text = `${BASE}description = "{{value}}"\n`;
-        const { manifest, table } = readManifest(text, { name: "a", value });
+        const { manifest, table } = readManifest(text, registry, { name: "a", value });
         expect(manifest.handlers).toEqual({});
         expect(Object.keys(table)).toEqual(["name", "version", "component", "description"]);
-        expect(readManifest(resolvedManifest(table, "c")).table["description"]).toBe(
+        expect(readManifest(resolvedManifest(table, "c"), registry).table["description"]).toBe(
           value.replaceAll("{{", "{{"),
         );
       },
@@ -99,7 +102,7 @@ test("a value with {{ in it is not read again", () => {
 
 test("init_state is left alone: it is where variables come from", () => {
   const text = `${BASE}init_state = '{"name":"from-state"} {{not.read}}'\n`;
-  expect(readManifest(text, { name: "a" }).manifest.initState).toContain("{{not.read}}");
+  expect(readManifest(text, registry, { name: "a" }).manifest.initState).toContain("{{not.read}}");
 });
 
 test("variables come from the initial state, and what is given wins", () => {

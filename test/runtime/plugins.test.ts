@@ -340,6 +340,7 @@ test("a turn runs again from its record alone, without any plug-in", async () =>
     {
       about: "theater:simple/message-server-client#handle-request",
       params: [null, params],
+      turn: message?.turn ?? 0,
       time: message?.time ?? 0,
       seed,
       grants: {},

@@ -144,6 +144,19 @@ describe("restarts that fail while others fail", () => {
     );
   });
 
+  test("a child that fails again keeps its place in line, as with two of OTP's messages in the mailbox", () => {
+    const stage = Stage.up({ strategy: "rest-for-one", children: ABC });
+    stage.failing.set("c", 2);
+    stage.meanwhile.set("start c", () => {
+      stage.feed({ trigger: stage.exitOf("a") });
+      stage.meanwhile.set("start c", () => stage.feed({ trigger: stage.exitOf("b") }));
+    });
+    const twice = "start a, start b, start c";
+    expect(stage.exit("a")).toBe(
+      `stop c, stop b, ${twice}, stop b, ${twice}, start c, stop c, start b, start c`,
+    );
+  });
+
   test("a start that a command put off happens after the command's own was tried again", () => {
     const children = [child("a", { backoff: SLOW }), child("b")];
     const stage = Stage.up({ strategy: "rest-for-one", children });

@@ -2,12 +2,22 @@
 
 import type { Value } from "../../chain/value.ts";
 import type { PureContext, PureFunctions } from "../../executor/recorder.ts";
-import { toHex } from "../../lib/bytes.ts";
+import type { TurnInput } from "../../executor/executor.ts";
+import { fromUtf8, toHex } from "../../lib/bytes.ts";
 
 /** Both limits; one that is absent allows nothing. */
 function limitsOf({ grant }: PureContext): { maxBytes: number; maxInt: bigint } {
   const { maxBytes, maxInt } = (grant ?? {}) as { maxBytes?: number; maxInt?: number | bigint };
   return { maxBytes: maxBytes ?? 0, maxInt: BigInt(maxInt ?? 0) };
+}
+
+/**
+ * What the turn's random bytes are a stream of: the recorded seed, or, where the manifest gives one, that and
+ * the number of the turn, so that two actors of one manifest draw the same.
+ */
+export function streamSeed({ seed, turn, grants }: TurnInput): Uint8Array {
+  const grant = (grants["random"] ?? {}) as { seed?: string };
+  return grant.seed === undefined ? seed : fromUtf8(`theater random ${turn} ${grant.seed}`);
 }
 
 const ok = (value: Value) => ({ outcome: "returned", result: { ok: value } }) as const;

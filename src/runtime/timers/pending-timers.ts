@@ -26,6 +26,8 @@ export type TimerChange = (Timer & { body: Uint8Array }) | { name: string; plan:
 export class PendingTimers {
   readonly #changes = new Map<string, TimerChange>();
   #scheduled = 0;
+  /** The actor's timers. They change between turns only, so each turn reads them once. */
+  #set: readonly Timer[] | undefined;
 
   get changes(): readonly TimerChange[] {
     return [...this.#changes.values()];
@@ -33,23 +35,21 @@ export class PendingTimers {
 
   /** The functions of `theater:edge/timers`. `set` are the timers of the actor, `nowMs` is the turn's clock. */
   services({ set, nowMs }: { set: () => Timer[]; nowMs: () => number }): Services["timers"] {
+    const list = (): Timer[] => this.#list((this.#set ??= set()));
     return {
-      schedule: (name, plan, body) => this.#schedule({ name, plan, body }, set, nowMs()),
+      schedule: (name, plan, body) => this.#schedule({ name, plan, body }, list, nowMs()),
       cancel: (name) => {
-        const isSet = this.#list(set()).some((timer) => timer.name === name);
+        const isSet = list().some((timer) => timer.name === name);
         if (isSet) this.#changes.set(name, { name, plan: null });
         return returned(isSet);
       },
-      list: () => {
-        const timers = this.#list(set());
-        return returned(timers.map(({ name, plan, dueMs }) => ({ name, plan, due: dueMs })));
-      },
+      list: () => returned(list().map(({ name, plan, dueMs }) => ({ name, plan, due: dueMs }))),
     };
   }
 
   #schedule(
     { name, plan: given, body }: { name: string; plan: Value; body: Uint8Array },
-    set: () => Timer[],
+    list: () => Timer[],
     nowMs: number,
   ): HandlerAnswer {
     const length = fromUtf8(name).length;
@@ -64,7 +64,7 @@ export class PendingTimers {
     }
     const planned = planOf(given, nowMs);
     if ("wrong" in planned) return err(planned.wrong);
-    const others = this.#list(set()).filter((timer) => timer.name !== name);
+    const others = list().filter((timer) => timer.name !== name);
     if (others.length >= TIMERS_MAX) {
       return err(`an actor has at most ${TIMERS_MAX} timers: cancel one, or use its name again`);
     }

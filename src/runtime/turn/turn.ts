@@ -73,6 +73,7 @@ export class Turn {
       about,
       params: args,
       time,
+      turn: this.#door.turn,
       seed,
       grants: pureGrants,
       hostCallsMax: HOST_CALLS_MAX,
