@@ -2,6 +2,7 @@
 // repetition under the same key gets the first one's answer.
 
 import { TheaterError } from "../lib/errors.ts";
+import type { Family } from "./children/family.ts";
 import { lifecycleEvent, statusAfter } from "./lifecycle.ts";
 import { messageKey, type Idempotency, type MessageKey } from "./mail/idempotency.ts";
 import type { ActorStatus, EventRef, LifecycleChange } from "./protocol.ts";
@@ -16,6 +17,7 @@ interface ControlParts {
   idempotency: Idempotency;
   feeder: Feeder;
   runner: Runner;
+  family: Family | undefined;
 }
 
 export interface Changed {
@@ -48,9 +50,12 @@ export class Control {
       if (known() !== undefined) return apply();
       statusAfter(change, cell.status);
       if (change !== "stop" && change !== "terminate") return apply();
+      // Children first, in the reverse of the order in which they started.
+      await this.#parts.family?.keeper.shutDown("stopped", `${change} by ${principal}`);
       return await runner.between(apply, change === "terminate" ? "terminated" : undefined);
     } finally {
       runner.start();
+      this.#parts.family?.open();
     }
   }
 
@@ -63,6 +68,7 @@ export class Control {
       cell.set("status", status);
       cell.set("reason", status === "stopped" ? change : "");
       if (key !== null) idempotency.keep(change, key, appended.seq);
+      if (status === "stopped") this.#parts.family?.onStopped();
       return { seq: appended.seq, cid: appended.cid };
     });
     return { status, event };

@@ -11,6 +11,7 @@ import { Deferred } from "./mail/deferred.ts";
 import { Eraser } from "./record/eraser.ts";
 import { Feeder } from "./record/feeder.ts";
 import { Followers } from "./record/followers.ts";
+import { Family, hasFamily } from "./children/family.ts";
 import { FileTree } from "./files/file-tree.ts";
 import { readGenesis, type Genesis } from "./birth/genesis.ts";
 import { History } from "./record/history.ts";
@@ -54,6 +55,8 @@ export class Life {
   readonly #listing: Listing;
   readonly #alarm: Alarm;
   readonly #timers: Timers;
+  /** Undefined for an actor that has no supervisor and can have no children. */
+  readonly family: Family | undefined;
 
   constructor(storage: DurableObjectStorage, id: string, around: Surroundings) {
     const { sql } = storage;
@@ -75,6 +78,7 @@ export class Life {
     this.#idempotency = new Idempotency(sql);
     this.#deferred = new Deferred(sql, this.journal, this.#idempotency);
     this.#timers = this.#makeTimers(sql);
+    this.family = this.#makeFamily();
     const acknowledged = this.cell.get("acknowledged") ?? -1;
     this.#feeder = new Feeder(this.journal, this.history, around.ledger, acknowledged, (error) =>
       this.#onFork(error),
@@ -101,6 +105,7 @@ export class Life {
     this.#feeder.isTurning = () => this.#runner.isTurning;
     this.control = new Control({
       ...this.#records(),
+      family: this.family,
       feeder: this.#feeder,
       runner: this.#runner,
     });
@@ -137,6 +142,7 @@ export class Life {
       this.#deferred.forget();
     };
     this.#mailbox.open(this.journal);
+    this.family?.open();
     this.#alarm.open();
     this.#runner.start();
     this.#feeder.poke();
@@ -150,12 +156,21 @@ export class Life {
       this.#feeder.isPending ||
       this.#eraser.isPending ||
       this.#sealer.isPending ||
-      this.#listing.isPending;
+      this.#listing.isPending ||
+      this.family?.isPending === true;
     const timerMs = (): number | undefined => {
-      const dueMs = Math.min(this.#timerMs() ?? Infinity, this.#deferred.nextDueMs ?? Infinity);
+      const wakes = [this.#timerMs(), this.#deferred.nextDueMs, this.family?.wakeMs];
+      const dueMs = Math.min(...wakes.map((ms) => ms ?? Infinity));
       return dueMs === Infinity ? undefined : dueMs;
     };
     return new Alarm({ storage, isPending, timerMs });
+  }
+
+  #makeFamily(): Family | undefined {
+    const { genesis } = this;
+    if (!hasFamily(genesis)) return undefined;
+    const given = { ...this.#records(), sql: this.#sql, genesis };
+    return new Family({ ...this.#around, ...given, runner: () => this.#runner });
   }
 
   #makeTimers(sql: SqlStorage): Timers {
@@ -220,11 +235,14 @@ export class Life {
         const given = { journal, history, timers: this.#timers, waiting, variables, secrets };
         return servicesFor({ ...around, ...given }, turn);
       },
+      ended: (turn, end) => this.family?.onTurnEnd(turn, end),
+      shutDown: (data) => this.family?.onShutdown(data),
       deferred: this.#deferred,
       halted: () => {
         if (this.cell.status === "stopped") this.#deferred.abandon();
       },
       settled: () => {
+        this.family?.tick();
         this.#deferred.wake();
         this.#feeder.poke();
         if (this.#outbox.nextDueMs() !== undefined) {
@@ -238,6 +256,7 @@ export class Life {
   async firstTurn(): Promise<EventRef> {
     if (this.journal.endOfTurn(1) === undefined) await this.#runner.run();
     const end = this.journal.endOfTurn(1);
+    this.family?.open();
     if (end === undefined) {
       const message =
         "The actor was born, but its first turn could not be run yet: look at it in a moment.";
@@ -285,6 +304,7 @@ export class Life {
   async onAlarm(): Promise<void> {
     await this.#alarm.handle(async () => {
       this.#runner.start(); // timers and messages do not wait for the ledger
+      this.family?.tick();
       await Promise.allSettled([this.#deferred.expire(), this.#outbox.deliver(), this.feed()]);
       await this.#seal();
       this.#noteAcknowledged(); // so that the next life knows that nothing is pending

@@ -42,6 +42,8 @@ export class Keeper {
   readonly #parts: KeeperParts;
   readonly #performing = new Set<string>();
   #waiting: (() => void)[] = [];
+  /** Whether somebody waits in `shutDown`. */
+  #isOrdered = false;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
@@ -68,6 +70,19 @@ export class Keeper {
     const { phase } = this.state;
     if (phase === "up" || phase === "ending") return;
     this.#inTransaction({ trigger: { on: "boot" } });
+  }
+
+  /** Ends all children, the last one first, and resolves when they are down. Does nothing without any. */
+  async shutDown(kind: "shutdown" | "stopped", reason: string): Promise<void> {
+    const { phase, children } = this.state;
+    if (phase === "ended" && !children.some((child) => child.alive !== null)) return;
+    this.#isOrdered = true;
+    try {
+      if (phase === "up") this.command({ on: "shutdown", kind, reason });
+      while (this.state.phase === "ending") await this.#change(ANSWER_MS_MAX);
+    } finally {
+      this.#isOrdered = false;
+    }
   }
 
   /** Gives the policy something to decide about, in a transaction of the caller's; then call `act`. */
@@ -123,11 +138,17 @@ export class Keeper {
       if (plans.length === 0 && queue.length === 0) return true;
       const left = deadline - Date.now();
       if (left <= 0) return false;
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-        setTimeout(resolve, left);
-      });
+      await this.#change(left);
     }
+  }
+
+  /** Resolves after the next move of the policy, or after `ms`. */
+  async #change(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    const timer = setTimeout(resolve, ms);
+    await promise;
+    clearTimeout(timer);
   }
 
   #inTransaction(input: Input): readonly Decision[] {
@@ -152,7 +173,8 @@ export class Keeper {
     const state = JSON.stringify(supervisor);
     sql.exec("INSERT OR REPLACE INTO supervisor VALUES (1, ?, ?)", state, wakeMs);
     for (const action of actions) {
-      if (action.do === "end") this.#parts.onEnd(action.kind, action.reason);
+      // Who ordered it ends the actor as well; nobody else will.
+      if (action.do === "end" && !this.#isOrdered) this.#parts.onEnd(action.kind, action.reason);
     }
     const known = new Set(supervisor.children.map((child) => child.spec.id));
     for (const { spec: child } of before.children) {
@@ -207,8 +229,14 @@ export class Keeper {
         this.#step({ observation: { child, incarnation, ...seen } as Observation });
       });
     } catch (thrown) {
-      if (action.do !== "start" || !isFinal(thrown)) return;
       const { code, message } = ensureTheaterError(thrown);
+      if (action.do !== "start" && code === "not-found") {
+        const seen = { saw: "stopped", child, incarnation } as const; // it was never born
+        journal.transaction(() => this.#step({ observation: seen }));
+        this.#settle();
+        return;
+      }
+      if (action.do !== "start" || !isFinal(thrown)) return;
       const detail = `${code}: ${message}`;
       const seen = { saw: "start-failed", child, incarnation, kind: kindOf(code), detail } as const;
       journal.transaction(() => this.#step({ observation: seen }));

@@ -4,16 +4,14 @@
 // Invariants: an order about an older incarnation changes nothing; an incarnation that was stopped never
 // runs again; going down by itself and the notice of it are one transaction.
 
-import type { Failure } from "../../chain/event-types.ts";
+import type { Failure, Payloads } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
-import { assert, TheaterError } from "../../lib/errors.ts";
+import { TheaterError } from "../../lib/errors.ts";
 import type { ExitKind } from "../../supervision/spec.ts";
-import { failActor, lifecycleEvent } from "../lifecycle.ts";
-import type { Mailbox } from "../mail/mailbox.ts";
+import { failActor, INIT_FAILED, lifecycleEvent } from "../lifecycle.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Runner } from "../turn/runner.ts";
-import type { TurnEnd } from "../turn/turn.ts";
 import type { Keeper } from "./keeper.ts";
 import type { Notices } from "./notices.ts";
 import type { Obeyed, Order } from "./orders.ts";
@@ -21,14 +19,20 @@ import type { Obeyed, Order } from "./orders.ts";
 interface SubordinateParts {
   journal: Journal;
   cell: Cell;
-  mailbox: Mailbox;
   notices: Notices;
   runner: () => Runner;
   /** Of its own children, which go down before it does. */
-  keeper: () => Keeper;
-  /** Begins anew: appends the first message again, in a transaction. */
-  reinit: () => void;
+  keeper: () => Keeper | undefined;
+  /** The first message once more, for one that begins anew; undefined where it was erased. */
+  initMessage: () => Promise<Payloads["message.received"] | undefined>;
+  /** Appends a message, in a transaction, and puts it in line. */
+  admit: (message: Payloads["message.received"]) => void;
+  /** After that transaction. */
+  admitted: () => void;
 }
+
+/** A supervisor counts as started once its children are, as OTP's does; or once its own supervisor has waited so long. */
+const BOOT_MS_MAX = 20_000;
 
 export class Subordinate {
   readonly #parts: SubordinateParts;
@@ -56,7 +60,7 @@ export class Subordinate {
   }
 
   async #start({ parent, incarnation, from }: Order): Promise<Obeyed> {
-    const { cell, journal, runner } = this.#parts;
+    const { cell, journal, runner, keeper } = this.#parts;
     if (incarnation <= (cell.get("stoppedUpTo") ?? -1)) return this.#told({ saw: "stopped" });
     if (incarnation < this.incarnation) return this.#told({ saw: "stopped" });
     if (incarnation > this.incarnation) {
@@ -64,19 +68,28 @@ export class Subordinate {
         return this.#told({ saw: "start-failed", kind: "corrupted-state", detail: "forked" });
       }
       const begins = from === "init" || !this.#hasBegun();
+      const init = begins ? await this.#parts.initMessage() : null;
+      if (init === undefined) {
+        const detail = "what it began with was erased";
+        return this.#told({ saw: "start-failed", kind: "corrupted-state", detail });
+      }
       const start = (): void =>
         journal.transaction(() => {
           journal.append(lifecycleEvent("restart", parent, incarnation));
           cell.set("incarnation", incarnation);
           cell.set("status", "running");
           cell.set("reason", "");
-          cell.set("beganAt", journal.head.seq);
-          if (begins) this.#parts.reinit();
+          if (init !== null) this.#parts.admit(init);
         });
       await runner().between(start, "superseded");
-      this.#parts.keeper().resume();
+      this.#parts.admitted();
       if (begins) await runner().run();
     }
+    if (cell.status === "failed" && cell.get("reason") === INIT_FAILED) {
+      return this.#told({ saw: "start-failed", kind: "trap", detail: INIT_FAILED });
+    }
+    if (cell.status === "running") keeper()?.ensureUp();
+    await keeper()?.isQuiet(BOOT_MS_MAX);
     // Down again already: its notice says why, and the policy decides about that.
     return this.#told({ saw: "started" });
   }
@@ -84,7 +97,7 @@ export class Subordinate {
   async #stop({ parent, incarnation, what }: Order): Promise<Obeyed> {
     const { cell, journal, runner, keeper } = this.#parts;
     if (incarnation < this.incarnation) return this.#told({ saw: "stopped" });
-    await keeper().shutDown("shutdown", `its supervisor ${parent} ordered it`);
+    await keeper()?.shutDown("shutdown", "its supervisor ordered it");
     const down = (): void =>
       journal.transaction(() => {
         cell.set("stoppedUpTo", Math.max(incarnation, cell.get("stoppedUpTo") ?? -1));
@@ -105,6 +118,7 @@ export class Subordinate {
   fail(kind: Failure, code: string): void {
     const { cell, journal } = this.#parts;
     if (cell.get("parent") == null || cell.status === "stopped" || cell.status === "failed") return;
+    if (code === "terminated" || code === "superseded") return; // whoever cut it says the rest
     failActor({ journal, cell }, `${kind}: ${code}`);
     this.#notify(exitKind(kind, code), code, null);
   }
