@@ -65,7 +65,9 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
         durableObjects: { ACTOR: { className: "Actor", useSQLite: true } },
         workerLoaders: { LOADER: {} },
         bindings: {
+          ...actorSettings(process.env),
           LOG_NAME: "theater.local",
+          FETCH_LOCAL: "1",
           LOG_KEY: await logKey(folder),
           THEATER_TOKEN_SHA256: createHash("sha256").update(token).digest("hex"),
           ...(options.sealEvents === undefined ? {} : { SEAL_EVENTS: String(options.sealEvents) }),
@@ -90,6 +92,14 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
     await lock.release();
     throw thrown;
   }
+}
+
+/** What actors may be granted to read or to send, from the environment that the server is started in. */
+export function actorSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const names = Object.keys(environment).filter((name) => /^ACTOR_(ENV|SECRET)_./.test(name));
+  return Object.fromEntries(names.map((name) => [name, environment[name] ?? ""]));
 }
 
 /** A development server signs with a key of its own, kept beside what it has signed. */

@@ -34,6 +34,8 @@ export interface Environment {
   LOG_NAME: string;
   /** Events that stay in D1 and in the object before older ones are sealed into R2; 10,000 by default. */
   SEAL_EVENTS?: string;
+  /** "1": a manifest's component may be fetched from this machine and its networks, as in `theater dev`. */
+  FETCH_LOCAL?: string;
   /** Secret: base64 of the log's Ed25519 private key, 32 bytes. Without one nothing is signed. */
   LOG_KEY?: string;
   /** Hex sha256 of each bearer token, separated by commas. Nobody is answered without one. */

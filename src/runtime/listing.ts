@@ -19,7 +19,7 @@ interface ListingParts {
 }
 
 /** How far the directory's time may be from the true one, either way. */
-export const LISTED_MS_SLACK = 10 * 60_000;
+const LISTED_MS_SLACK = 10 * 60_000;
 
 export class Listing {
   readonly #parts: ListingParts;

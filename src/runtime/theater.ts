@@ -6,6 +6,7 @@ import { Link } from "../chain/value.ts";
 import type { ReplayReport } from "../replay/report.ts";
 import type { Report } from "../chain/verify.ts";
 import type { Executor } from "../executor/executor.ts";
+import { COMPONENT_BYTES_MAX } from "../executor/transpile.ts";
 import type { Registry } from "../handlers/registry.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { R2Store } from "../store/r2-store.ts";
@@ -83,7 +84,11 @@ export class Theater implements Actors {
       log: logOf(environment),
       births: new Births(environment.LEDGER),
       content,
-      references: new References({ components: this.#components, stores: this.#stores }),
+      references: new References({
+        components: this.#components,
+        stores: this.#stores,
+        remote: { allowLocal: environment.FETCH_LOCAL === "1", bytesMax: COMPONENT_BYTES_MAX },
+      }),
       registry,
       plugins,
       actor: (id) => this.#actor(id),

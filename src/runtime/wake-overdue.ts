@@ -7,7 +7,7 @@ import { actorStub, type Environment } from "./environment.ts";
 /** An alarm that is late by less may still come. Above LISTED_MS_SLACK, by which the directory may be wrong. */
 const OVERDUE_MS = 30 * 60_000;
 /** Actors of one run; each is one call, and a Worker may make 1,000 of them for one event. */
-export const WOKEN_MAX = 200;
+const WOKEN_MAX = 200;
 
 /** Returns how many actors were called. Throws what D1 throws; the next run tries again. */
 export async function wakeOverdue(environment: Environment): Promise<number> {

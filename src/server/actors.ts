@@ -42,6 +42,13 @@ const start: Route = {
     "unknown-import",
     "missing-handler",
     "not-granted",
+    // A component that a store holds or an address gives is uploaded by its first start.
+    "not-wasm",
+    "core-module",
+    "truncated-component",
+    "bad-component",
+    "transpile-failed",
+    "content-corrupt",
     "not-an-actor",
     "key-reused",
     "not-found",

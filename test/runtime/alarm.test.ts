@@ -182,6 +182,7 @@ test("timers come at their time although the ledger does not answer at all", asy
   await actor.ask([["schedule", "tick", { after: HOUR }, []]]);
   await settle(actor);
   faults.ledger = () => new Promise(() => undefined);
+  await actor.ask([["echo", 1]]); // something to feed
   vi.spyOn(Date, "now").mockImplementation(() => realNow() + HOUR + 1);
   await actor.inside((object) => void object.alarm());
   await until(async () => (await actor.lines()).includes("message.received timer 0"));

@@ -2,7 +2,10 @@
 // genesis says. It holds at the start and at every call.
 
 import { expect, test } from "vitest";
-import { must, start, startAnswer, theater, type Probe, type StartOptions } from "./stage.ts";
+import { actorId } from "../../src/chain/actor-id.ts";
+import { decodePayload, encodePayload } from "../../src/chain/payload.ts";
+import type { Value } from "../../src/chain/value.ts";
+import { must, Probe, start, startAnswer, theater, until, type StartOptions } from "./stage.ts";
 
 interface Held {
   held: Record<string, unknown>;
@@ -33,6 +36,50 @@ test("a child gets what its parent holds and it asks for, and nothing else", asy
     random: { maxBytes: 50, maxInt: 10 },
     store: { stores: [STORES[1]] },
   });
+});
+
+/** An actor as a start would never make it: its component imports what its genesis does not hold. */
+async function withoutGrants(...types: string[]): Promise<Probe> {
+  const usual = must(await (await start()).stub.parentage());
+  const { salt: _, ...fields } = decodePayload("actor.created", usual.genesis);
+  const { held } = fields.grants as unknown as Held;
+  const left = Object.fromEntries(Object.entries(held).filter(([type]) => !types.includes(type)));
+  const grants = { held: left, inheritable: left } as Value;
+  const salt = crypto.getRandomValues(new Uint8Array(16));
+  const genesis = encodePayload("actor.created", { ...fields, grants }, salt).block;
+  const actor = new Probe(actorId(genesis));
+  must(await actor.stub.create({ genesis, initState: null, createdMs: Date.now() }));
+  return actor;
+}
+
+test("every call is checked again: by the host where it answers, and in the isolate", async () => {
+  const actor = await withoutGrants("store", "random");
+  expect((await actor.ask([["echo", 1]])).gave).toEqual([1]);
+  for (const step of [
+    ["put", "x"],
+    ["random", 4],
+  ]) {
+    const { gave, message } = await actor.ask([step]);
+    expect(gave).toBe("host-failure");
+    expect(message).toMatch(/theater:simple\/\w+#[\w-]+ is not granted$/);
+  }
+  expect((await actor.lines()).slice(-2)).toEqual([
+    expect.stringMatching(/^message.received request/),
+    expect.stringMatching(/^turn.failed host\/host-call/),
+  ]);
+});
+
+test("without message-server an actor is sent nothing, whoever sends, and the sender's chain says why", async () => {
+  const mute = await withoutGrants("message-server");
+  expect(await mute.tell([["echo", 1]])).toBe("missing-handler");
+  expect((await mute.ask([["echo", 1]])).gave).toBe("missing-handler");
+  const sender = await start();
+  await sender.ask([["send", mute.id, []]]);
+  await until(async () => (await sender.events()).some(({ type }) => type === "send.failed"));
+  const failed = (await sender.events()).find(({ type }) => type === "send.failed");
+  expect(failed?.fields).toMatchObject({ reason: "missing-handler" });
+  const received = (await mute.events()).filter(({ type }) => type === "message.received");
+  expect(received.map(({ about }) => about)).toEqual(["lifecycle"]);
 });
 
 test("what the manifest asks beyond the parent is denied at the call, and the denial is recorded", async () => {

@@ -287,18 +287,22 @@ test("an alarm that comes early, late, twice or at once with another changes not
 test("what a running turn takes back does not fire behind its back", async () => {
   const [actor, peer] = [await start(), await start()];
   await set(actor, "due", { after: HOUR });
-  const gate = new Gate();
+  const gates = [new Gate(), new Gate()];
+  const [first, second] = gates;
   faults.peer = async ({ name }, go) => {
-    if (name === `${peer.id} request`) await gate.wait();
+    if (name === `${peer.id} request`) await gates.shift()?.wait();
     return await go();
   };
-  const asked = actor.ask([["cancel", "due"], ["request", peer.id, []], ["timers"]]);
-  await gate.reached();
+  const request = ["request", peer.id, []];
+  const asked = actor.ask([["cancel", "due"], request, request, ["timers"]]);
+  await first?.reached();
   pass(HOUR + 1);
+  first?.open(); // the turn's clock moves on, and the timer is due by it too
+  await second?.reached();
   await actor.inside((object) => void object.alarm());
   expect(await fired(actor)).toEqual([]);
-  gate.open();
-  expect((await asked).gave).toEqual([true, "[]", []]);
+  second?.open();
+  expect((await asked).gave).toEqual([true, "[]", "[]", []]);
   await until(async () => !(await actor.alarm()));
   expect(await fired(actor)).toEqual([]);
 });
@@ -373,6 +377,17 @@ test("a full mailbox holds timers back, and they fire when there is room", async
   await actor.alarm();
   await until(async () => (await fired(actor)).length === 3);
   expect(await heard(actor)).toEqual([["a", "b", "c"]]);
+  // One place was free each time.
+  const lines = (await actor.lines()).map((line) => line.replace(/ \d+$/, ""));
+  const first = lines.indexOf("message.received timer");
+  const [received, committed] = ["message.received timer", "turn.committed"];
+  expect(lines.slice(first, first + 5)).toEqual([
+    received,
+    committed,
+    received,
+    committed,
+    received,
+  ]);
 });
 
 test("a timer whose turn fails is used up, and an interval goes on", async () => {

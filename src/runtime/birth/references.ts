@@ -6,6 +6,7 @@ import { fromHex, fromUtf8 } from "../../lib/bytes.ts";
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { LabelledStores } from "../../store/labels.ts";
 import { componentDigest, type Component, type Components } from "./components.ts";
+import { fetchComponent, isRemote, type RemoteOptions } from "./remote-component.ts";
 
 interface Stored {
   store: string;
@@ -15,6 +16,7 @@ interface Stored {
 interface ReferenceParts {
   components: Components;
   stores: LabelledStores;
+  remote: RemoteOptions;
 }
 
 export class References {
@@ -24,9 +26,15 @@ export class References {
     this.#parts = parts;
   }
 
-  /** "sha256:<hex>", "store://<store>/<label>" or "store://<store>/hash/<hex>". */
+  /**
+   * "sha256:<hex>", "store://<store>/<label>", "store://<store>/hash/<hex>" or "https://…". For operators: a
+   * manifest that a guest wrote must not make the server fetch anything.
+   */
   async component(reference: string): Promise<Component> {
-    const { components } = this.#parts;
+    const { components, remote } = this.#parts;
+    if (isRemote(reference)) {
+      return await components.upload(await fetchComponent(reference, remote));
+    }
     const stored = await this.#stored(reference);
     if (stored !== undefined) return await this.#fromStore(stored);
     if (parseDigest(reference) !== undefined) {
@@ -34,7 +42,7 @@ export class References {
     }
     throw new TheaterError(
       "bad-manifest",
-      `The server takes component = "sha256:…" or "store://…"; \`theater start\` uploads a file and fills it in.`,
+      `The server takes component = "sha256:…", "store://…" or "https://…"; \`theater start\` uploads a file and fills it in.`,
       { key: "component", found: reference },
     );
   }

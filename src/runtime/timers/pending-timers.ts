@@ -7,7 +7,7 @@ import type { Value } from "../../chain/value.ts";
 import { planOf, type Plan } from "./plan.ts";
 
 /** Timers of one actor. */
-export const TIMERS_MAX = 100;
+const TIMERS_MAX = 100;
 const NAME_BYTES_MAX = 128;
 /** What a payload holds by value: so a timer fires without asking the store for anything. */
 const BODY_BYTES_MAX = 64 * 1024;
