@@ -44,8 +44,16 @@ export function lifecycleEvent(change: LifecycleChange, by: string, attempt: num
 export const INIT_FAILED = "init-failed";
 
 /** In the transaction that ends what it was doing: the actor is down, and does not go on by itself. */
-export function failActor({ journal, cell }: { journal: Journal; cell: Cell }, reason: string): void {
-  journal.append({ type: "actor.stopped", about: "", turn: 0, fields: { reason, by: null, data: null } });
+export function failActor(
+  { journal, cell }: { journal: Journal; cell: Cell },
+  reason: string,
+): void {
+  journal.append({
+    type: "actor.stopped",
+    about: "",
+    turn: 0,
+    fields: { reason, by: null, data: null },
+  });
   cell.set("status", "failed");
   cell.set("reason", reason);
 }

@@ -28,7 +28,9 @@ import { Subordinate } from "./subordinate.ts";
 
 /** Whether an actor has a supervisor, or can have children. */
 export function hasFamily({ parent, permissions, supervision }: Genesis): boolean {
-  return parent !== null || "supervisor" in permissions.held || supervision.spec.children.length > 0;
+  return (
+    parent !== null || "supervisor" in permissions.held || supervision.spec.children.length > 0
+  );
 }
 
 interface FamilyParts {
@@ -115,7 +117,10 @@ export class Family {
   }
 
   /** In the transaction that ends a turn. */
-  onTurnEnd(turn: number, how: { committed: boolean; failure: { kind: Failure; code: string } | null }): void {
+  onTurnEnd(
+    turn: number,
+    how: { committed: boolean; failure: { kind: Failure; code: string } | null },
+  ): void {
     this.#spawner.settle(turn, how.committed);
     if (how.failure !== null) this.subordinate.fail(how.failure.kind, how.failure.code);
   }
@@ -218,7 +223,14 @@ export class Family {
     const params = paramsFor(id, kind, { detail, data });
     const random = crypto.getRandomValues(new Uint8Array(48));
     const name = [...random.subarray(0, 16)].map((byte) => byte.toString(16).padStart(2, "0"));
-    this.#admit({ id: name.join(""), kind: "child-notice", from: id, cause, params, seed: random.slice(16) });
+    this.#admit({
+      id: name.join(""),
+      kind: "child-notice",
+      from: id,
+      cause,
+      params,
+      seed: random.slice(16),
+    });
   }
 
   #admit(fields: Payloads["message.received"]): void {

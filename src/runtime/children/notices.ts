@@ -72,5 +72,9 @@ function read(text: string): Notice {
     head: { seq: number; digest: string };
   };
   const bytes = (base64: string): Uint8Array => fromBase64(base64) ?? new Uint8Array(0);
-  return { ...rest, data: data === null ? null : bytes(data), head: { seq: head.seq, digest: bytes(head.digest) } };
+  return {
+    ...rest,
+    data: data === null ? null : bytes(data),
+    head: { seq: head.seq, digest: bytes(head.digest) },
+  };
 }

@@ -45,9 +45,11 @@ export class Spawner {
 
   /** The child's id, or an err that says why there is none. */
   async spawn(spawn: Spawn): Promise<HandlerAnswer> {
-    let row = this.#parts.rows.byCall(spawn.callId);
+    const known = this.#parts.rows.byCall(spawn.callId);
+    if (known !== undefined) return await this.#bear(known);
+    let row: ChildRow | string;
     try {
-      row ??= await this.#conceive(spawn);
+      row = await this.#conceive(spawn);
     } catch (thrown) {
       const { code, message } = ensureTheaterError(thrown);
       return err(`${code}: ${message}`);
@@ -56,7 +58,14 @@ export class Spawner {
   }
 
   /** The row of the child that is to be, or why it may not be. */
-  async #conceive({ manifest, initState, asIs, callId, turn, intent }: Spawn): Promise<ChildRow | string> {
+  async #conceive({
+    manifest,
+    initState,
+    asIs,
+    callId,
+    turn,
+    intent,
+  }: Spawn): Promise<ChildRow | string> {
     const { journal, rows, keeper, spec, permissions, starter } = this.#parts;
     const id = journal.actor;
     const cause = { actor: id, seq: intent.seq, event: new Link("dag-cbor", intent.event) };
@@ -101,7 +110,12 @@ export class Spawner {
     const { rows, keeper, spec } = this.#parts;
     for (const { name, born } of rows.ofTurn(turn)) {
       if (committed && born) continue;
-      const gone: ChildSpec = { id: name, ...spec.spawned, restart: "temporary", significant: false };
+      const gone: ChildSpec = {
+        id: name,
+        ...spec.spawned,
+        restart: "temporary",
+        significant: false,
+      };
       if (findChild(keeper.state, name) === undefined) {
         keeper.decide({ on: "add-child", spec: gone, incarnation: 0 });
       }

@@ -49,7 +49,8 @@ export class Subordinate {
   async obey(order: Order): Promise<Obeyed> {
     const { cell, runner } = this.#parts;
     if (order.parent !== cell.get("parent")) {
-      const message = "Only its supervisor gives this actor orders: use stop, restart and the like.";
+      const message =
+        "Only its supervisor gives this actor orders: use stop, restart and the like.";
       throw new TheaterError("forbidden", message);
     }
     try {
@@ -144,7 +145,9 @@ export class Subordinate {
     return end !== undefined && journal.about(end)?.type === "turn.committed";
   }
 
-  #told(seen: { saw: "started" | "stopped" } | { saw: "start-failed"; kind: ExitKind; detail: string }): Obeyed {
+  #told(
+    seen: { saw: "started" | "stopped" } | { saw: "start-failed"; kind: ExitKind; detail: string },
+  ): Obeyed {
     const { seq, digest } = this.#parts.journal.head;
     return { ...seen, head: { seq, digest } };
   }

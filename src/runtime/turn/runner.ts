@@ -4,6 +4,7 @@
 // after 30 s (measured). The queue is ours, so chain reads and control do not stand in it.
 
 import type { Failure } from "../../chain/event-types.ts";
+import type { Value } from "../../chain/value.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { Idempotency } from "../mail/idempotency.ts";
 import { INIT } from "../../handlers/exports.ts";
