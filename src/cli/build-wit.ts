@@ -12,7 +12,7 @@ export interface PluginWit {
   readonly interfaces: readonly string[];
 }
 
-export interface WitFile {
+interface WitFile {
   /** Below the folder of a world. */
   readonly place: string;
   readonly text: string;

@@ -9,6 +9,7 @@ import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type BuildOptions, type Plugin } from "esbuild";
+import { registering, WIT_LOADER } from "./dev-plugins.ts";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const BUILD = join(ROOT, "build");
@@ -108,8 +109,8 @@ export async function bundleIsolates(): Promise<void> {
   ]);
 }
 
-/** The whole Worker as modules for workerd, the main one first. */
-export async function bundleWorker(): Promise<WorkerModule[]> {
+/** The whole Worker as modules for workerd, the main one first. `registered`: files of plug-ins in it. */
+export async function bundleWorker(registered: readonly string[] = []): Promise<WorkerModule[]> {
   await bundleIsolates();
   const assets: WorkerModule[] = [];
   const keepAssets: Plugin = {
@@ -130,7 +131,10 @@ export async function bundleWorker(): Promise<WorkerModule[]> {
       });
     },
   };
-  const main = await bundleText("src/worker.ts", { plugins: [keepAssets] });
+  const main = await bundleText("src/worker.ts", {
+    plugins: [registering(registered), keepAssets],
+    loader: WIT_LOADER,
+  });
   return [{ type: "ESModule", path: "worker.js", contents: main }, ...assets];
 }
 

@@ -6,7 +6,10 @@ import type { Context } from "./program.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-export type DevCommandOptions = Pick<DevOptions, "port" | "data" | "shards" | "sealEvents">;
+export type DevCommandOptions = Pick<
+  DevOptions,
+  "port" | "data" | "shards" | "sealEvents" | "plugins"
+>;
 
 /** Resolves when a signal has ended the server. */
 export async function dev(

@@ -12,6 +12,7 @@ import { TheaterError } from "../lib/errors.ts";
 import { bundleWorker } from "./bundle.ts";
 import { lockFolder, type FolderLock } from "./dev-lock.ts";
 import { migrate } from "./dev-migrations.ts";
+import { pluginBindings, pluginWorkers, readPlugins } from "./dev-plugins.ts";
 import { childrenNamed } from "./dev-process.ts";
 
 export interface DevOptions {
@@ -25,6 +26,8 @@ export interface DevOptions {
   shards?: number | undefined;
   /** The Worker's SEAL_EVENTS; its default if not given. */
   sealEvents?: number | undefined;
+  /** As `--plugins` has them: `NAME=file` or a file. */
+  plugins?: readonly string[];
   /** Gets each line that a person should see, console output of the Worker included. */
   note?: (line: string) => void;
 }
@@ -47,31 +50,41 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
   const token = options.token ?? randomBytes(24).toString("base64url");
   const folder = resolve(options.data);
   const note = options.note ?? (() => undefined);
+  const plugins = await readPlugins(options.plugins ?? []);
   const { lock, orphan } = await lockFolder(folder);
   if (orphan !== undefined) note(`ended workerd ${orphan}, which a killed server had left running`);
   try {
     await requireFreePort(options.port);
     const platform = await readPlatform();
     const base = common(folder, platform, { note, shards: options.shards ?? 1 });
-    const [modules] = await Promise.all([bundleWorker(), migrateLedgers(base, lock)]);
+    const [modules, workers] = await Promise.all([
+      bundleWorker(plugins.registered),
+      pluginWorkers(plugins, platform),
+      migrateLedgers(base, lock),
+    ]);
+    const theater = {
+      ...base,
+      modules,
+      serviceBindings: pluginBindings(plugins),
+      // A socket of the Worker's own. Miniflare's entry socket would also answer
+      // /cdn-cgi/local/r2/public/…, which shows every R2 object without a token, and takes twice as
+      // long for each request (both measured with miniflare 5.20261102.0).
+      unsafeDirectSockets: [{ host: HOST, port: options.port }],
+      durableObjects: { ACTOR: { className: "Actor", useSQLite: true } },
+      workerLoaders: { LOADER: {} },
+      bindings: {
+        ...actorSettings(process.env),
+        LOG_NAME: "theater.local",
+        FETCH_LOCAL: "1",
+        LOG_KEY: await logKey(folder),
+        THEATER_TOKEN_SHA256: createHash("sha256").update(token).digest("hex"),
+        ...(options.sealEvents === undefined ? {} : { SEAL_EVENTS: String(options.sealEvents) }),
+      },
+    };
     const miniflare = new Miniflare(
       convertV4MiniflareOptions({
         ...base,
-        modules,
-        // A socket of the Worker's own. Miniflare's entry socket would also answer
-        // /cdn-cgi/local/r2/public/…, which shows every R2 object without a token, and takes twice as
-        // long for each request (both measured with miniflare 5.20261102.0).
-        unsafeDirectSockets: [{ host: HOST, port: options.port }],
-        durableObjects: { ACTOR: { className: "Actor", useSQLite: true } },
-        workerLoaders: { LOADER: {} },
-        bindings: {
-          ...actorSettings(process.env),
-          LOG_NAME: "theater.local",
-          FETCH_LOCAL: "1",
-          LOG_KEY: await logKey(folder),
-          THEATER_TOKEN_SHA256: createHash("sha256").update(token).digest("hex"),
-          ...(options.sealEvents === undefined ? {} : { SEAL_EVENTS: String(options.sealEvents) }),
-        },
+        workers: [theater, ...workers],
         unsafeHandleRuntimeRestart: async () => {
           await recordWorkerd(lock);
           note("workerd ended unexpectedly and was started again");

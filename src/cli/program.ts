@@ -101,6 +101,7 @@ function addLocalCommands(program: Command): void {
       1,
     )
     .option("--seal-events <count>", "events that stay before older ones are sealed (10000)", count)
+    .option("--plugins <file...>", "plug-ins to register, NAME=file for a Worker of its own")
     .action(async (options: DevCommandOptions, command: Command) => {
       const { dev } = await import("./dev-command.ts");
       await dev(contextOf(command), options);

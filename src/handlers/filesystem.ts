@@ -44,6 +44,8 @@ export interface Files {
   bytesOf(path: string): number;
   /** The names in a folder, sorted. */
   list(path: string): string[];
+  /** How many names a folder has. */
+  countIn(path: string): number;
   write(path: string, bytes: Uint8Array): void;
   makeFolder(path: string): void;
   /** A file, or a folder with all that is in it. */
@@ -138,7 +140,7 @@ function noRoom(files: Files, folder: string, grant: FilesystemGrant): HandlerAn
   if (files.size.count >= maxFiles) {
     return denied(`there are at most ${maxFiles} files and folders (max_files)`);
   }
-  return files.list(folder).length < FOLDER_NAMES_MAX
+  return files.countIn(folder) < FOLDER_NAMES_MAX
     ? undefined
     : err(`too-many: a folder has at most ${FOLDER_NAMES_MAX} names`);
 }
@@ -169,7 +171,7 @@ function createDir({ files, path, grant, given }: Operation): HandlerAnswer {
     return denied(`there are at most ${maxFiles} files and folders (max_files)`);
   }
   const [first] = missing;
-  if (first !== undefined && files.list(folderOf(first)).length >= FOLDER_NAMES_MAX) {
+  if (first !== undefined && files.countIn(folderOf(first)) >= FOLDER_NAMES_MAX) {
     return err(`too-many: a folder has at most ${FOLDER_NAMES_MAX} names: ${given} has no room`);
   }
   for (const folder of missing) files.makeFolder(folder);

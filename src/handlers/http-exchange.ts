@@ -22,7 +22,7 @@ import {
   type HttpGrant,
   type OutgoingRequest,
 } from "./http-request.ts";
-import type { Secrets, Spelling } from "./secrets.ts";
+import { TooManySecrets, type Secrets, type Spelling } from "./secrets.ts";
 
 /** Names and values of a response's headers together, in characters. */
 const RESPONSE_HEADERS_MAX = 64 * 1024;
@@ -55,6 +55,7 @@ export async function exchange(
     return ok(await answerOf(context.services.secrets, grant, request, response));
   } catch (thrown) {
     if (thrown instanceof Ended) return thrown.answer;
+    if (thrown instanceof TooManySecrets) return failed("too-large: a body holds too many secrets");
     const unknown = SAFE_METHODS.includes(request.method)
       ? ""
       : "; whether the server has acted is unknown";
@@ -79,7 +80,7 @@ async function follow(
   const { maxRedirects = 0 } = grant;
   let request = first;
   for (let hops = 0; ; hops++) {
-    const response = await services.fetch(...filled(secrets, grant, request), signal);
+    const response = await services.fetch(...filled(secrets, grant, request, hops === 0), signal);
     const redirection = { status: response.status, location: response.headers.get("location") };
     if (maxRedirects === 0 || !isRedirect(redirection)) return response;
     await response.body?.cancel();
@@ -95,14 +96,18 @@ async function follow(
   }
 }
 
-/** With the secrets in their places. Throws where one may not go there. */
+/**
+ * With the secrets in their places. Throws where one may not go there. A URL that a server gave is taken as it is:
+ * secrets go where the guest put them.
+ */
 function filled(
   secrets: Secrets,
   grant: HttpGrant,
   { method, url, headers, body }: OutgoingRequest,
+  isGuestsUrl: boolean,
 ): [url: string, init: OutgoingInit] {
   const path = url.pathname + url.search;
-  const texts = [path, ...headers.map(([, value]) => value)];
+  const texts = [...(isGuestsUrl ? [path] : []), ...headers.map(([, value]) => value)];
   const names = new Set([
     ...texts.flatMap((text) => secrets.namesIn(text)),
     ...(body === null ? [] : secrets.namesInBytes(body)),
@@ -121,7 +126,10 @@ function filled(
   }
   const spelling = spellingOf(sent.get("content-type"));
   const content = body === null ? null : secrets.fillBytes(body, spelling);
-  return [url.origin + secrets.fill(path, "url"), { method, headers: sent, body: content }];
+  return [
+    url.origin + (isGuestsUrl ? secrets.fill(path, "url") : path),
+    { method, headers: sent, body: content },
+  ];
 }
 
 /** How a secret must be spelt to stay one value in a body of this type. */

@@ -26,11 +26,17 @@ const SPELLINGS: Readonly<Record<Spelling, (value: string) => string>> = {
 /** Only characters that URLs, forms and JSON leave as they are. */
 const PLACEHOLDER = /secret\.([A-Za-z][A-Za-z0-9_]{0,63})\.([0-9a-f]{32})/g;
 const MARK = "secret.";
+/** Placeholders or secrets in one body: each may become many times as long as it was. */
+const PLACES_MAX = 1_000;
+
+/** A body has more than PLACES_MAX places to fill or to clean. */
+export class TooManySecrets extends Error {}
 const NONCE_BYTES = 16;
 
 export class Secrets {
   readonly #values: ReadonlyMap<string, string>;
   readonly #salt: Uint8Array;
+  readonly #marks = new Map<string, string>();
 
   /**
    * `salt` is the actor's own and not public, so that nobody who merely writes to an actor can name its
@@ -78,6 +84,7 @@ export class Secrets {
     );
   }
 
+  /** Throws TooManySecrets. */
   fillBytes(bytes: Uint8Array, spelling: Spelling): Uint8Array {
     const names = this.namesInBytes(bytes);
     return names.reduce((filled, name) => {
@@ -94,6 +101,7 @@ export class Secrets {
     );
   }
 
+  /** Throws TooManySecrets. */
   redactBytes(bytes: Uint8Array, names: readonly string[]): Uint8Array {
     return this.#spelt(names).reduce(
       (redacted, { value, name }) =>
@@ -118,6 +126,12 @@ export class Secrets {
   }
 
   #placeholder(name: string): string {
+    const mark = this.#marks.get(name) ?? this.#makePlaceholder(name);
+    this.#marks.set(name, mark);
+    return mark;
+  }
+
+  #makePlaceholder(name: string): string {
     const digest = sha256(concat([fromUtf8("theater secret"), this.#salt, fromUtf8(name)]));
     return `${MARK}${name}.${toHex(digest.subarray(0, NONCE_BYTES))}`;
   }
@@ -131,6 +145,7 @@ function replaceAll(bytes: Uint8Array, from: Uint8Array, to: Uint8Array): Uint8A
   const parts: Uint8Array[] = [];
   let start = 0;
   for (let at = searched.indexOf(from); at !== -1; at = searched.indexOf(from, start)) {
+    if (parts.length >= 2 * PLACES_MAX) throw new TooManySecrets();
     parts.push(bytes.subarray(start, at), to);
     start = at + from.length;
   }

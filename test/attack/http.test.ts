@@ -301,16 +301,18 @@ test.for<[string, Record<string, unknown>, string]>([
   expect(await refusalOf(fields)).toContain(`unsupported: ${says}`);
 });
 
-// JSON.stringify would not write such a key of an object literal, so the text is made by hand.
 test.for([
-  `"limits":{"__proto__":{}}`,
-  `"permission_policy":{"__proto__":{}}`,
-  `"permission_policy":{"random":{"type":"restrict","config":{"__proto__":{}}}}`,
-  `"__proto__":{}`,
-])("a manifest with %s is refused by that name", async (member) => {
-  const body = `{"manifest":{"name":"a","version":"1","component":"${component}",${member}}}`;
+  "[__proto__]",
+  "[limits.__proto__]",
+  "[permission_policy.__proto__]",
+  "[permission_policy.random.config.__proto__]",
+  '[[handler]]\ntype = "runtime"\n[handler.__proto__]',
+])("a manifest with %s is refused by that name", async (table) => {
+  const manifest = `name = "a"\nversion = "1"\ncomponent = "${component}"\n${table}\n`;
+  const body = JSON.stringify({ manifest });
   const response = await stage.ask("/v1/actors", { method: "POST", body });
-  expect(await response.json()).toMatchObject({ code: "bad-manifest" });
+  const { code, detail } = (await response.json()) as Problem;
+  expect(`${code}: ${detail}`).toMatch(/^bad-manifest: .*__proto__/s);
 });
 
 test("an actor without message-server takes no messages, and none is recorded", async () => {

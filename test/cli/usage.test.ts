@@ -5,7 +5,7 @@ test("--help names every command and exits 0", async () => {
   const { code, stdout } = await theater(["--help"]);
   expect(code).toBe(0);
   const commands =
-    "dev build start list inspect stop terminate restart pause resume state send request events erase export verify receipt trust store";
+    "dev build validate start list inspect stop terminate restart pause resume state send request events erase export verify receipt trust store";
   const missing = commands
     .split(" ")
     .filter((command) => !new RegExp(`^  ${command}\\b`, "m").test(stdout));

@@ -6,7 +6,7 @@ import { sha256 } from "../../src/chain/hash.ts";
 import { fromUtf8 } from "../../src/lib/bytes.ts";
 import { folderDigest, type Named } from "../../src/runtime/files/tree-block.ts";
 import { clearFaults, faults } from "./faults.ts";
-import { hex, type Probe, type Program } from "./stage.ts";
+import { hex, must, type Probe, type Program } from "./stage.ts";
 import { call, gave, startTools, tools } from "./tools.ts";
 
 afterEach(clearFaults);
@@ -239,6 +239,42 @@ test("a file above 64 KiB is written, read and recorded by reference", async () 
   expect(await gave(actor, ["read-length", "long"])).toEqual([1_048_576]);
   const { args } = await call(actor, "write-file");
   expect((args as unknown[])[1]).toMatchObject({ codec: "raw" });
+});
+
+test("once a write is erased, what it replaced since is nowhere", async () => {
+  const actor = await files();
+  await gave(actor, ["write", "a", "personal data"]);
+  await gave(actor, ["write", "a", "***"]);
+  const write = (await actor.events()).find(({ about, fields }) => {
+    return about.endsWith("write-file") && String(fields["args"]).includes("personal");
+  });
+  must(await actor.stub.erase({ seqs: [write?.seq ?? -1], reason: "asked", by: "tester" }));
+  const rows = JSON.stringify([
+    await actor.sql("SELECT hex(content) FROM file_content"),
+    await actor.sql("SELECT hex(payload) FROM event WHERE about LIKE '%file'"),
+  ]);
+  expect(rows).not.toContain(hex(fromUtf8("personal data")).toUpperCase());
+  expect(await gave(actor, ["read", "a"])).toEqual(["***"]);
+});
+
+test("a folder takes a thousand names and no more, whenever they came", async () => {
+  const actor = await files({ max_files: 2_000 });
+  const names = Array.from({ length: 1_000 }, (_, n) => ["write", `f${n}`, ""]);
+  await gave(actor, ...names.slice(0, 600));
+  const answers = await gave(
+    actor,
+    ...names.slice(600),
+    ["write", "one-more", ""],
+    ["mkdir", "d/e"],
+    ["delete", "f0"],
+    ["write", "one-more", ""],
+  );
+  expect(answers.slice(400)).toEqual([
+    expect.stringMatching(/^err: too-many/),
+    expect.stringMatching(/^err: too-many/),
+    null,
+    null,
+  ]);
 });
 
 /** A tree of files as a plain model: paths of two names at most. */

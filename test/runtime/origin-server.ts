@@ -95,6 +95,18 @@ const routes: Record<string, Route> = {
   again: (request, response) => {
     if (seen.filter(({ url }) => url === request.url).length > 1) response.end("again");
   },
+  /** A header of the request, so many times. */
+  repeat: (request, response, times) => {
+    response.end(String(request.headers["x-key"]).repeat(Number(times)));
+  },
+  /** Leads to a path whose end came in base64. */
+  decoded: (request, response, id) => {
+    const hidden = decodeURIComponent(request.url.split("?")[1] ?? "");
+    response.writeHead(302, {
+      location: `/echo/${id}/${Buffer.from(hidden, "base64").toString()}`,
+    });
+    response.end();
+  },
   loop: (request, response) => {
     response.writeHead(302, { location: request.url });
     response.end();

@@ -183,7 +183,7 @@ test("after all that can be done with a secret, its bytes are in no event, paylo
     url: `${first}/echo/long`,
     method: "POST",
     headers: [["x-key", "$VAR"]],
-    body: "$VAR".repeat(3_000),
+    body: `${"x".repeat(100)}$VAR`.repeat(900),
   };
   const [mark] = (await gave(actor, ["get-var", "API_KEY"], ["log", "not it"])) as [string];
   const to = (status: number, path: string) => `${first}/to/${status}/${encodeURIComponent(path)}`;
@@ -204,4 +204,29 @@ test("after all that can be done with a secret, its bytes are in no event, paylo
   expect(all.includes(mark)).toBe(true); // it is looked for where it would be
   const found = FORMS.filter((form) => all.includes(latin1(fromUtf8(form))));
   expect(found).toEqual([]);
+});
+
+test("a body with more secrets in it than anybody needs is refused on the way out and on the way in", async () => {
+  const [actor, id] = [await spy({ max_request_bytes: 1_000_000 }), crypto.randomUUID()];
+  const post = (times: number) => ({
+    url: `${first}/echo/${id}`,
+    method: "POST",
+    body: "$VAR".repeat(times),
+  });
+  const [out, back] = await gave(
+    actor,
+    ["http-with-var", "API_KEY", post(1_001)],
+    ["http-with-var", "API_KEY", { url: `${first}/repeat/1001`, headers: [["x-key", "$VAR"]] }],
+  );
+  expect([out, back]).toEqual(Array(2).fill("err: too-large: a body holds too many secrets"));
+  expect(await seen(id)).toEqual([]);
+});
+
+test("a server cannot have a secret put into a URL of its own choice", async () => {
+  const [actor, id] = [await spy(), crypto.randomUUID()];
+  const [mark] = (await gave(actor, ["get-var", "API_KEY"])) as [string];
+  const known = Buffer.from(mark).toString("base64"); // as a server may have come to know it
+  await gave(actor, ["http", { url: `${first}/decoded/${id}?${encodeURIComponent(known)}` }]);
+  const [, arrived] = await seen(id);
+  expect(arrived?.url).toBe(`/echo/${id}/${mark}`);
 });

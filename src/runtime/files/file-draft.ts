@@ -9,6 +9,8 @@ export class FileDraft implements Files {
   readonly #tree: FileTree;
   /** By folder, then by name. */
   readonly #changes = new Map<string, Map<string, Change>>();
+  /** Names by folder, of the folders that were asked about: counted once, whatever the turn writes. */
+  readonly #counts = new Map<string, number>();
   #size: { count: number; bytes: number } | undefined;
 
   constructor(tree: FileTree) {
@@ -60,6 +62,12 @@ export class FileDraft implements Files {
     return [...names].sort();
   }
 
+  countIn(path: string): number {
+    const count = this.#counts.get(path) ?? this.#tree.countIn(path);
+    this.#counts.set(path, count);
+    return count;
+  }
+
   write(path: string, bytes: Uint8Array): void {
     this.#set(path, bytes);
   }
@@ -82,8 +90,10 @@ export class FileDraft implements Files {
   #set(path: string, change: Change): void {
     const kind = this.kindOf(path);
     const { count, bytes } = this.size;
+    const more = (change === null ? 0 : 1) - (kind === undefined ? 0 : 1);
+    this.#counts.set(folderOf(path), this.countIn(folderOf(path)) + more);
     this.#size = {
-      count: count - (kind === undefined ? 0 : 1) + (change === null ? 0 : 1),
+      count: count + more,
       bytes: bytes - this.bytesOf(path) + (change instanceof Uint8Array ? change.length : 0),
     };
     const names = this.#changes.get(folderOf(path)) ?? new Map<string, Change>();

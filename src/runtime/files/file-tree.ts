@@ -68,6 +68,11 @@ export class FileTree {
     );
   }
 
+  countIn(folder: string): number {
+    const query = "SELECT count(*) AS count FROM file WHERE folder = ?";
+    return this.#sql.exec<{ count: number }>(query, folder).toArray()[0]?.count ?? 0;
+  }
+
   content(digest: Uint8Array): Uint8Array {
     const query = "SELECT content FROM file_content WHERE digest = ?";
     const [row] = this.#sql.exec<{ content: ArrayBuffer }>(query, digest).toArray();
