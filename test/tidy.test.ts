@@ -17,7 +17,7 @@ const LAYERS: Record<string, readonly string[]> = {
   handlers: ["lib", "chain", "store", "executor"],
   replay: ["lib", "chain", "executor", "handlers"],
   supervision: ["lib", "chain"],
-  manifest: ["lib", "chain", "executor", "handlers"],
+  manifest: ["lib", "chain", "executor", "handlers", "supervision"],
   runtime: ["lib", "chain", "store", "executor", "handlers", "replay", "manifest", "supervision"],
   server: ["lib", "chain", "store", "executor", "runtime"],
   guest: [],

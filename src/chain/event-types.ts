@@ -82,8 +82,19 @@ export interface Payloads {
     readonly shard: number;
     readonly parent: Cause | null;
     readonly origin: Origin | null;
+    /** JSON, because a policy has fractions and a chain has none; null: it supervises nothing. */
+    readonly supervision: string | null;
   };
-  "actor.started": { readonly reason: string; readonly attempt: number };
+  /**
+   * `by` is a principal or the parent, null at a birth. `state` is the state that it begins with, without
+   * init: a list of none or one, null where it goes on with what it had.
+   */
+  "actor.started": {
+    readonly reason: string;
+    readonly attempt: number;
+    readonly by: string | null;
+    readonly state: readonly Value[] | null;
+  };
   "actor.paused": { readonly by: string };
   "actor.resumed": { readonly by: string };
   "actor.stopped": { readonly reason: string; readonly by: string | null; readonly data: Value };

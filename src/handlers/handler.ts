@@ -81,9 +81,20 @@ export interface Services {
     /** Leaves again what `respond` or, with null, `cancel` left in the turn that goes on. */
     again(id: string, reply: Uint8Array | null): void;
   };
+  /** The actor's own children. Every answer is of the WIT type of the function of `theater:simple/supervisor`. */
+  children: {
+    spawn(manifest: string, initState: Uint8Array | null, callId: string): Promise<HandlerAnswer>;
+    resume(manifest: string, state: Uint8Array | null, callId: string): Promise<HandlerAnswer>;
+    list(): HandlerAnswer;
+    stop(id: string, callId: string): Promise<HandlerAnswer>;
+    restart(id: string, callId: string): Promise<HandlerAnswer>;
+    state(id: string): Promise<HandlerAnswer>;
+    /** See `shownEvents`. */
+    events(id: string): Promise<HandlerAnswer>;
+  };
   /** The chain up to now, oldest first, at most `limit` events. */
   chain(limit: number): Promise<ChainView>;
-  /** The view that was recorded so, once more. */
+  /** The view that was recorded so, once more; of another actor's chain where it names one. */
   chainAgain: (recorded: Value) => Promise<ChainView>;
   /** What the turn sets and takes back is real with its commit. By the WIT types of `theater:edge/timers`. */
   timers: {
@@ -102,13 +113,15 @@ export interface OutgoingInit {
 }
 
 export interface ChainView {
-  /** Position and digest of the newest event that is shown, with the first seq shown. */
+  /** Position and digest of the newest event that is shown, with the first seq shown and, if not its own, whose. */
   recorded: Value;
   events: readonly {
     digest: Uint8Array;
     parent: Uint8Array | null;
     type: string;
     payload: Uint8Array;
+    /** Milliseconds since the epoch. */
+    time: number;
   }[];
 }
 

@@ -20,6 +20,7 @@ import { random } from "./random.ts";
 import { runtime } from "./runtime.ts";
 import { checkArguments, findSignature, misfits } from "./signatures.ts";
 import { store } from "./store.ts";
+import { supervisor } from "./supervisor.ts";
 import { timers } from "./timers.ts";
 import { timing } from "./timing.ts";
 
@@ -35,6 +36,7 @@ export const HANDLERS: readonly Handler[] = [
   httpClient,
   process,
   timers,
+  supervisor,
   plugin,
 ];
 

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { sha256 } from "../chain/hash.ts";
 import type { Value } from "../chain/value.ts";
+import type { LabelledStores } from "../store/labels.ts";
 import { fromHex, fromUtf8, toHex } from "../lib/bytes.ts";
 import { ensureTheaterError } from "../lib/errors.ts";
 import {
@@ -37,7 +38,7 @@ function onStore(effect: Effect, operation: Operation): HostFunction {
   const call = async (context: CallContext, args: readonly Value[]): Promise<HandlerAnswer> => {
     const [store, ...rest] = args;
     if (typeof store !== "string") return err("the store's id is not a text");
-    if (!(await mayUse(context, store))) {
+    if (!(await mayUseStore({ ...context, stores: context.services.stores }, store))) {
       return denied(`the store ${store} is not granted to this actor`);
     }
     return await answered(operation({ context, store, rest }));
@@ -55,10 +56,14 @@ async function answered(result: Promise<Value>): Promise<HandlerAnswer> {
   }
 }
 
-async function mayUse({ actor, grant, services }: CallContext, store: string): Promise<boolean> {
+/** Those that its grant names and those that it created. */
+export async function mayUseStore(
+  { actor, grant, stores }: { actor: string; grant: Value; stores: LabelledStores },
+  store: string,
+): Promise<boolean> {
   const named = (grant as { stores?: readonly string[] }).stores ?? [];
   if (named.includes(store)) return true;
-  const owner = await services.stores.owner(store).catch(() => undefined);
+  const owner = await stores.owner(store).catch(() => undefined);
   return owner === actor;
 }
 

@@ -3,7 +3,8 @@
 
 import { z } from "zod";
 import type { Registry } from "../handlers/registry.ts";
-import { TheaterError } from "../lib/errors.ts";
+import type { TheaterError } from "../lib/errors.ts";
+import { parseSupervision, type Supervision } from "../supervision/manifest-tables.ts";
 import {
   handlerTables,
   policyTables,
@@ -31,14 +32,11 @@ const manifest = z.strictObject({
   limits: limitsTable,
   handler: handlerTables.default([]),
   permission_policy: policyTables.default({}),
+  supervisor: z.unknown().optional(),
+  child: z.unknown().optional(),
 });
 
 export const MANIFEST_KEYS: readonly string[] = Object.keys(manifest.shape);
-
-/** Keys that section 9 of the contract has and this version does not serve yet. */
-const LATER: Readonly<Record<string, string>> = {
-  supervisor: "supervision",
-};
 
 /** Keys of other versions of Theater, and what they are called here. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
@@ -60,6 +58,8 @@ export interface Manifest {
   handlers: Grants;
   /** What its children may get, by handler type. */
   policies: Policies;
+  /** The children as written: a manifest is a digest or another reference. */
+  supervision: Supervision;
 }
 
 export interface ReadManifest {
@@ -75,11 +75,6 @@ export function readManifest(
   variables: unknown = {},
 ): ReadManifest {
   const table = substitute(readTable(source), variables, ["init_state"]);
-  for (const [key, feature] of Object.entries(LATER)) {
-    if (!Object.hasOwn(table, key)) continue;
-    const message = `Remove [${key}]: this version does not have ${feature} yet.`;
-    throw new TheaterError("unsupported", message, { key });
-  }
   for (const [key, instead] of Object.entries(ELSEWHERE)) {
     if (!Object.hasOwn(table, key)) continue;
     throw badKey(key, { message: `Remove ${key}: ${instead}.` });
@@ -88,6 +83,7 @@ export function readManifest(
   const parsed = manifest.safeParse(table);
   if (!parsed.success) throw refusalOf(parsed.error);
   const { name, version, component, init_state, limits, handler, permission_policy } = parsed.data;
+  const { supervisor, child } = parsed.data;
   return {
     table,
     manifest: {
@@ -98,6 +94,7 @@ export function readManifest(
       limits,
       handlers: readHandlers(handler, registry),
       policies: readPolicies(permission_policy, registry),
+      supervision: parseSupervision({ supervisor, child }),
     },
   };
 }

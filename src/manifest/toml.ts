@@ -16,11 +16,20 @@ export function readTable(source: ManifestSource): Record<string, unknown> {
 
 /**
  * The manifest as genesis commits to it: TOML, with variables replaced, the component's digest in place of
- * its reference, and without the initial state, which is a parameter of the first turn and can be erased.
+ * its reference, the digests of its children's manifests in place of theirs, by name, and without the initial
+ * state, which is a parameter of the first turn and can be erased.
  */
-export function resolvedManifest(table: Record<string, unknown>, component: string): string {
-  const { init_state: _, ...rest } = table;
-  return stringify({ ...rest, component });
+export function resolvedManifest(
+  table: Record<string, unknown>,
+  { component, children }: { component: string; children?: ReadonlyMap<string, string> },
+): string {
+  const { init_state: _, child, ...rest } = table;
+  if (!Array.isArray(child)) return stringify({ ...rest, component });
+  const pinned = (child as readonly Record<string, unknown>[]).map((each) => ({
+    ...each,
+    manifest: children?.get(String(each["name"])) ?? each["manifest"],
+  }));
+  return stringify({ ...rest, component, child: pinned });
 }
 
 function parseToml(text: string): Record<string, unknown> {

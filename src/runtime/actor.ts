@@ -13,6 +13,7 @@ import { R2Store } from "../store/r2-store.ts";
 import { answer } from "./answers.ts";
 import { bear } from "./birth/birth.ts";
 import { Births } from "./birth/births.ts";
+import { starterOf } from "./birth/starter-of.ts";
 import { Cell } from "./record/cell.ts";
 import { Blocks, blocksPrefix } from "./record/content.ts";
 import { Directory } from "./directory.ts";
@@ -59,15 +60,15 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     super(state, environment);
     const content = new R2Store(environment.CONTENT);
     const own = new R2Store(environment.CONTENT, blocksPrefix(state.id.name ?? ""));
+    const stores = new LabelledStores(environment.LEDGER, content);
+    const executor = new LoaderExecutor(environment.LOADER, registry.isPure);
+    const given = { content, stores, executor, registry, plugins: pluginsOf(environment) };
     this.#around = {
+      ...given,
       directory: new Directory(environment.LEDGER),
-      content,
       blocks: new Blocks(own),
       births: new Births(environment.LEDGER),
-      stores: new LabelledStores(environment.LEDGER, content),
-      executor: new LoaderExecutor(environment.LOADER, registry.isPure),
-      registry,
-      plugins: pluginsOf(environment),
+      starter: starterOf(environment, given),
       log: logOf(environment),
       sealEvents: sealEventsOf(environment),
       // Every hop is the handler's to judge, and no shared cache may answer for a server.

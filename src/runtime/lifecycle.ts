@@ -32,7 +32,11 @@ export function lifecycleEvent(change: LifecycleChange, by: string, attempt: num
     case "terminate":
       return { ...place, type: "actor.stopped", fields: { reason: change, by, data: null } };
     case "restart":
-      return { ...place, type: "actor.started", fields: { reason: change, attempt } };
+      return {
+        ...place,
+        type: "actor.started",
+        fields: { reason: change, attempt, by, state: null },
+      };
     case "pause":
       return { ...place, type: "actor.paused", fields: { by } };
     case "resume":

@@ -10,6 +10,7 @@ import type { ContentStore } from "../store/store.ts";
 import type { Archive } from "../chain/archive.ts";
 import type { D1Segments } from "../chain/d1-segments.ts";
 import type { Births } from "./birth/births.ts";
+import type { Starter } from "./birth/starter.ts";
 import type { Checkpoints } from "./record/checkpoints.ts";
 import type { Blocks } from "./record/content.ts";
 import type { Settings } from "./environment.ts";
@@ -25,6 +26,7 @@ export interface Surroundings {
   /** The actor's own raw blocks. */
   blocks: Blocks;
   births: Births;
+  starter: Starter;
   stores: LabelledStores;
   executor: Executor;
   registry: Registry;

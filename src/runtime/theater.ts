@@ -6,7 +6,6 @@ import { Link } from "../chain/value.ts";
 import type { ReplayReport } from "../replay/report.ts";
 import type { Report } from "../chain/verify.ts";
 import type { Executor } from "../executor/executor.ts";
-import { COMPONENT_BYTES_MAX } from "../executor/transpile.ts";
 import type { Registry } from "../handlers/registry.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { R2Store } from "../store/r2-store.ts";
@@ -22,11 +21,10 @@ import type {
 } from "./actors.ts";
 import { answer, reached, settled } from "./answers.ts";
 import { AuditReader } from "./record/audit-reader.ts";
-import { Births } from "./birth/births.ts";
-import { componentDigest, Components, summarize } from "./birth/components.ts";
+import { componentDigest, summarize, type Components } from "./birth/components.ts";
 import { blocksPrefix } from "./record/content.ts";
 import { Directory } from "./directory.ts";
-import { actorStub, logOf, pluginsOf, shardOf, type Environment } from "./environment.ts";
+import { actorStub, pluginsOf, shardOf, type Environment } from "./environment.ts";
 import { compare } from "./record/compare.ts";
 import { replay } from "./record/replayer.ts";
 import { healthOf } from "./health.ts";
@@ -44,8 +42,8 @@ import type {
   MessageInput,
   TilePlace,
 } from "./protocol.ts";
-import { References } from "./birth/references.ts";
-import { Starter } from "./birth/starter.ts";
+import type { Starter } from "./birth/starter.ts";
+import { componentsOf, starterOf } from "./birth/starter-of.ts";
 
 export interface TheaterParts {
   environment: Environment;
@@ -73,26 +71,9 @@ export class Theater implements Actors {
     this.#executor = executor;
     this.#stores = new LabelledStores(environment.LEDGER, content);
     this.#directory = new Directory(environment.LEDGER);
-    this.#components = new Components({
-      db: environment.LEDGER,
-      content,
-      executor,
-      registry,
-      plugins,
-    });
-    this.#starter = new Starter({
-      log: logOf(environment),
-      births: new Births(environment.LEDGER),
-      content,
-      references: new References({
-        components: this.#components,
-        stores: this.#stores,
-        remote: { allowLocal: environment.FETCH_LOCAL === "1", bytesMax: COMPONENT_BYTES_MAX },
-      }),
-      registry,
-      plugins,
-      actor: (id) => this.#actor(id),
-    });
+    const given = { content, stores: this.#stores, executor, registry, plugins };
+    this.#components = componentsOf(environment, given);
+    this.#starter = starterOf(environment, given, this.#components);
     this.#audit = new AuditReader(
       (shard) => shardOf(environment, shard).ledger,
       (id) => this.#actor(id),

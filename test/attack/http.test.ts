@@ -293,7 +293,6 @@ test.for<[string, Record<string, unknown>, string]>([
 });
 
 test.for<[string, Record<string, unknown>, string]>([
-  ["[supervisor]", { supervisor: {} }, "Remove [supervisor]"],
   ["limits.fuel", { limits: { fuel: 1 } }, "Remove limits.fuel"],
   ["limits.memory_pages", { limits: { memory_pages: 1 } }, "Remove limits.memory_pages"],
 ])("a manifest with %s is refused, because this version would not keep it", async (row) => {

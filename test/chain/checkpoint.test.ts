@@ -156,7 +156,8 @@ test("a chain is signed to its largest checkpoint", async () => {
 function rebuiltFrom(seq: number): ChainBuilder {
   const forged = new ChainBuilder().add("actor.created", genesis("sample"));
   for (let at = 1; at < size; at++) {
-    if (at < seq) forged.add("actor.started", { reason: "created", attempt: at });
+    const started = { reason: "created", attempt: at, by: null, state: null };
+    if (at < seq) forged.add("actor.started", started);
     else forged.add("actor.paused", { by: "nobody" });
   }
   return forged;

@@ -74,7 +74,7 @@ test("only the fields that are free take just any value", () => {
 
 test("a writer is refused what a reader would refuse", () => {
   // Types forbid these; a value that came over RPC has none.
-  const fields = { reason: "r", attempt: 1 };
+  const fields = { reason: "r", attempt: 1, by: null, state: null };
   const write = (wrong: object, by = salt): unknown =>
     encodePayload("actor.started", wrong as typeof fields, by);
   expect(() => write({ reason: "r" })).toThrow(bad);

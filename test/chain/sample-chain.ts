@@ -78,6 +78,7 @@ export function genesis(name: string): Payloads["actor.created"] {
     shard: 0,
     parent: null,
     origin: null,
+    supervision: null,
   };
 }
 
@@ -87,7 +88,7 @@ export const ERASED = [9, 12];
 export function sampleChain(): ChainBuilder {
   const chain = new ChainBuilder()
     .add("actor.created", genesis("sample"))
-    .add("actor.started", { reason: "created", attempt: 1 });
+    .add("actor.started", { reason: "created", attempt: 1, by: null, state: null });
   addTurns(chain);
   addLifecycle(chain);
   return chain;

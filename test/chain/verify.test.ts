@@ -184,7 +184,7 @@ test("events behind the expected head, and another event at it, are named", () =
   const rewritten = new ChainBuilder();
   rewritten
     .add("actor.created", genesis("sample"))
-    .add("actor.started", { reason: "x", attempt: 1 });
+    .add("actor.started", { reason: "x", attempt: 1, by: null, state: null });
   expect(verify(rewritten.lines, { listed: true }).verdict).toBe("verified");
   expect(verify(rewritten.lines, { listed: true, head: line(1) }).firstBad).toMatchObject({
     seq: 1,
@@ -196,7 +196,9 @@ test("events behind the expected head, and another event at it, are named", () =
 
 test("the tail of another history does not fit", () => {
   const other = new ChainBuilder();
-  other.add("actor.created", genesis("sample")).add("actor.started", { reason: "x", attempt: 1 });
+  other
+    .add("actor.created", genesis("sample"))
+    .add("actor.started", { reason: "x", attempt: 1, by: null, state: null });
   const spliced = [...other.lines, ...lines.slice(2)];
   expect(verify(spliced, { listed: true, head }).firstBad).toMatchObject({
     seq: 1,

@@ -70,7 +70,11 @@ test.for<[string, string, RegExp]>([
   ["a component that is none", HEAD.replace("tiny.wasm", "manifest.toml"), /^not-wasm: /],
   ["text that is no TOML", "name =", /^bad-manifest: manifest\.toml is not valid TOML/],
   ["a variable that nobody gives", `${HEAD + RUNTIME}`.replace("tiny", "{{n}}"), /variable "n"/],
-  ["a supervisor", `${HEAD}[supervisor]\n`, /^unsupported: /],
+  [
+    "a strategy that there is not",
+    `${HEAD}[supervisor]\nstrategy = "one-for-two"\n`,
+    /one-for-one"\?/,
+  ],
 ])("a manifest with %s exits 1 with the server's words", async ([, manifest, says]) => {
   const { code, stdout, stderr } = await validate(manifest);
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });

@@ -85,9 +85,9 @@ test("no value of a variable adds a key or a grant", () => {
         const { manifest, table } = readManifest(text, registry, { name: "a", value });
         expect(manifest.handlers).toEqual({});
         expect(Object.keys(table)).toEqual(["name", "version", "component", "description"]);
-        expect(readManifest(resolvedManifest(table, "c"), registry).table["description"]).toBe(
-          value.replaceAll("{{", "{{"),
-        );
+        expect(
+          readManifest(resolvedManifest(table, { component: "c" }), registry).table["description"],
+        ).toBe(value.replaceAll("{{", "{{"));
       },
     ),
     { examples: [['x"\n[[handler]]\ntype = "store"\n']] },

@@ -29,7 +29,10 @@ test("a birth is recorded with what the actor may do, and with its first message
   });
   expect(inheritable).toEqual(held);
   expect(limits).toMatchObject({ stateBytes: 4_096 });
-  expect(started).toMatchObject({ type: "actor.started", fields: { reason: "created" } });
+  expect(started).toMatchObject({
+    type: "actor.started",
+    fields: { reason: "created", by: null, state: null },
+  });
   expect(message).toMatchObject({ type: "message.received", about: "lifecycle" });
   const [[state]] = (message?.fields["params"] ?? [[]]) as [[Uint8Array]];
   expect(json(state)).toEqual({ init: [["log", "born"]] });
@@ -92,7 +95,7 @@ test("a guest's error is recorded in its words", async () => {
   expect(String((await newest(actor, "turn.refused"))["error"])).toContain("no such piece");
 });
 
-test("every change of status is an event, which names who asked for it except where the actor starts", async () => {
+test("every change of status is an event, which names who asked for it", async () => {
   const actor = await start();
   const from = await actor.nextSeq();
   for (const change of ["pause", "resume", "stop", "restart", "terminate"] as const) {
@@ -107,7 +110,7 @@ test("every change of status is an event, which names who asked for it except wh
     ["actor.paused", "tester", undefined],
     ["actor.resumed", "tester", undefined],
     ["actor.stopped", "tester", "stop"],
-    ["actor.started", undefined, "restart"],
+    ["actor.started", "tester", "restart"],
     ["actor.stopped", "tester", "terminate"],
   ]);
 });

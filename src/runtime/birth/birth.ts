@@ -44,7 +44,7 @@ function write(
     if (hasFamily(about)) storage.sql.exec(CHILD_TABLES);
     if ("filesystem" in permissions.held) storage.sql.exec(FILE_TABLES);
     journal.appendGenesis({ block: genesis, digest: sha256(genesis) });
-    const started = { reason: "created", attempt: 1 };
+    const started = { reason: "created", attempt: 1, by: null, state: null };
     journal.append({ type: "actor.started", about: "", turn: 0, fields: started });
     const random = crypto.getRandomValues(new Uint8Array(48));
     const { seq } = journal.append({

@@ -7,6 +7,7 @@ import { Link } from "../../chain/value.ts";
 import { TRANSPILER } from "../../executor/transpile.ts";
 import type { Limits } from "../../manifest/limits.ts";
 import type { Permissions } from "../../manifest/permissions.ts";
+import { readSupervision, type BornSupervision } from "./born-supervision.ts";
 
 /** Versions of what a chain was made with. Part of genesis: other code may behave differently. */
 const HOST_VERSION = "theater 0.1.0";
@@ -24,11 +25,13 @@ export interface GenesisInput {
   permissions: Permissions;
   limits: Limits;
   parent: Cause | null;
+  /** See `supervisionText`. */
+  supervision: string | null;
 }
 
 /** The block of the `actor.created` payload. The random salt makes two births of one manifest two actors. */
 export function composeGenesis(input: GenesisInput): Uint8Array {
-  const { log, key, name, manifest, component, modules, permissions, limits, parent } = input;
+  const { log, key, name, manifest, component, modules, permissions, limits } = input;
   const fields: Payloads["actor.created"] = {
     log,
     key,
@@ -40,8 +43,9 @@ export function composeGenesis(input: GenesisInput): Uint8Array {
     grants: { held: permissions.held, inheritable: permissions.inheritable },
     limits: { ...limits },
     shard: 0,
-    parent,
+    parent: input.parent,
     origin: null,
+    supervision: input.supervision,
   };
   const salt = crypto.getRandomValues(new Uint8Array(16));
   return encodePayload("actor.created", fields, salt).block;
@@ -60,14 +64,13 @@ export interface Genesis {
   salt: Uint8Array;
   /** The event of its parent's chain that it comes from. */
   parent: Cause | null;
+  supervision: BornSupervision;
 }
 
 /** Throws `bad-block` for bytes that are no genesis payload. */
 export function readGenesis(block: Uint8Array): Genesis {
-  const { name, manifest, component, modules, grants, limits, parent, salt } = decodePayload(
-    "actor.created",
-    block,
-  );
+  const fields = decodePayload("actor.created", block);
+  const { name, manifest, component, modules, grants, limits, parent, salt, supervision } = fields;
   return {
     name,
     manifest: manifest.digest,
@@ -77,5 +80,6 @@ export function readGenesis(block: Uint8Array): Genesis {
     limits: limits as unknown as Limits,
     salt,
     parent,
+    supervision: readSupervision(supervision),
   };
 }

@@ -7,28 +7,32 @@ import type { Cause } from "../../chain/event-types.ts";
 import { sha256 } from "../../chain/hash.ts";
 import type { Plugins } from "../../handlers/plugins.ts";
 import type { Registry } from "../../handlers/registry.ts";
+import { mayUseStore } from "../../handlers/store.ts";
 import { Link } from "../../chain/value.ts";
 import { concat, fromUtf8 } from "../../lib/bytes.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
 import { checkFit } from "../../manifest/fit.ts";
 import { readManifest, type Manifest } from "../../manifest/manifest.ts";
 import { permissionsAtBirth, type Permissions } from "../../manifest/permissions.ts";
-import { readTable, resolvedManifest } from "../../manifest/toml.ts";
+import { readTable, resolvedManifest, type ManifestSource } from "../../manifest/toml.ts";
 import { variablesFor } from "../../manifest/variables.ts";
+import type { LabelledStores } from "../../store/labels.ts";
 import type { ContentStore } from "../../store/store.ts";
 import type { Started, StartInput } from "../actors.ts";
 import { reached, settled } from "../answers.ts";
 import type { ActorRpc } from "../protocol.ts";
 import type { Log } from "../record/notary.ts";
 import type { Births } from "./births.ts";
+import { supervisionText, type BornSource } from "./born-supervision.ts";
 import type { Component } from "./components.ts";
 import { composeGenesis, readGenesis } from "./genesis.ts";
-import type { References } from "./references.ts";
+import { isReference, type References } from "./references.ts";
 
-interface StarterParts {
+export interface StarterParts {
   log: Log;
   births: Births;
   content: ContentStore;
+  stores: LabelledStores;
   registry: Registry;
   plugins: Plugins;
   references: References;
@@ -43,6 +47,25 @@ interface Parent {
   cause: Cause;
 }
 
+export interface ConceiveInput {
+  /** TOML, a table, or "sha256:…" or "store://…" of TOML. */
+  manifest: ManifestSource;
+  /** Null: the manifest's. */
+  initState: Uint8Array | null;
+  variables?: Record<string, unknown>;
+  parent: Parent | null;
+}
+
+/** An actor that could be born: the same as often as it is created from this. */
+export interface Conceived {
+  id: string;
+  name: string;
+  /** "sha256:<hex>". */
+  component: string;
+  genesis: Uint8Array;
+  initState: Uint8Array | null;
+}
+
 export class Starter {
   readonly #parts: StarterParts;
 
@@ -51,32 +74,99 @@ export class Starter {
   }
 
   async start(input: StartInput): Promise<Started> {
-    const { births, references, registry, plugins, actor } = this.#parts;
-    const initState = await this.#initState(input);
-    const variables = variablesFor(input.manifest, initState, input.variables ?? {});
-    const { manifest, table } = readManifest(input.manifest, registry, variables);
+    const { births, references, actor } = this.#parts;
     const parent = input.parent === null ? null : await this.#parent(input.parent);
-    const asking = { ...manifest, handlers: await plugins.pin(manifest.handlers) };
-    const permissions = permissionsAtBirth(asking, parent, registry);
-    const component = await references.component(manifest.component);
-    checkFit(asking, component.set.description, plugins.registryFor(registry, asking.handlers));
-    const source = fromUtf8(resolvedManifest(table, digestText(component.digest)));
-    const composed = await this.#compose({ manifest, component, source, permissions, parent });
-    const asked = askedFor([source, initState, input.parent]);
+    const conceived = await this.#conceive({ ...input, parent }, references);
+    const { name, component, initState } = conceived;
+    const { manifest } = readGenesis(conceived.genesis);
     const genesis =
       input.idempotency === undefined
-        ? composed
-        : await births.claim(input.idempotency, asked, composed);
+        ? conceived.genesis
+        : await births.claim(
+            input.idempotency,
+            askedFor([manifest, initState, input.parent]),
+            conceived.genesis,
+          );
     const id = actorId(genesis);
     const birth = { genesis, initState, createdMs: Date.now() };
     const { head } = settled(await reached(() => actor(id).create(birth)), { id });
-    return { id, name: manifest.name, component: digestText(component.digest), head };
+    return { id, name, component, head };
   }
 
-  async #initState({ manifest, initState }: StartInput): Promise<Uint8Array | null> {
-    if (initState !== null) return initState;
-    const named = readTable(manifest)["init_state"];
-    return typeof named === "string" ? await this.#parts.references.state(named) : null;
+  /**
+   * All of a birth but the birth itself. Nobody exists by it; what is kept is the manifest, under its digest.
+   * A child's manifest reaches the stores that its parent may use and no others: what an actor may not
+   * read, it may not have read to its child. Throws what `start` throws.
+   */
+  async conceive(input: ConceiveInput): Promise<Conceived> {
+    const { parent } = input;
+    const { references, stores } = this.#parts;
+    if (parent === null) return await this.#conceive(input, references);
+    const grant = parent.permissions.held["store"];
+    const within = async (store: string): Promise<boolean> =>
+      grant !== undefined && (await mayUseStore({ actor: parent.id, grant, stores }, store));
+    return await this.#conceive(input, references.within(within));
+  }
+
+  async #conceive(input: ConceiveInput, references: References): Promise<Conceived> {
+    const { registry, plugins } = this.#parts;
+    const given = input.manifest;
+    const source =
+      typeof given === "string" && isReference(given) ? await references.manifest(given) : given;
+    const initState = input.initState ?? (await namedState(source, references));
+    const variables = variablesFor(source, initState, input.variables ?? {});
+    const { manifest, table } = readManifest(source, registry, variables);
+    const asking = { ...manifest, handlers: await plugins.pin(manifest.handlers) };
+    const permissions = permissionsAtBirth(asking, input.parent, registry);
+    const component = await references.component(manifest.component);
+    const { description } = component.set;
+    checkFit(asking, description, plugins.registryFor(registry, asking.handlers));
+    const sources = await this.#sources(manifest.supervision, references);
+    const callbacks =
+      Object.hasOwn(permissions.held, "supervisor") &&
+      description.exports.some(({ name }) => name === "theater:simple/supervisor-handlers");
+    const genesis = await this.#compose({
+      manifest,
+      component,
+      source: fromUtf8(
+        resolvedManifest(table, {
+          component: digestText(component.digest),
+          children: new Map([...sources].map(([name, { manifest: digest }]) => [name, digest])),
+        }),
+      ),
+      permissions,
+      parent: input.parent,
+      supervision: supervisionText({ spec: manifest.supervision.spec, sources, callbacks }),
+    });
+    return {
+      id: actorId(genesis),
+      name: manifest.name,
+      component: digestText(component.digest),
+      genesis,
+      initState,
+    };
+  }
+
+  /** What the children of the manifest are made from, whatever becomes of the names by which it calls it. */
+  async #sources(
+    { sources }: Manifest["supervision"],
+    references: References,
+  ): Promise<Map<string, BornSource>> {
+    const { content } = this.#parts;
+    const pinned = new Map<string, string>();
+    const found = new Map<string, BornSource>();
+    for (const [name, { manifest, initState }] of sources) {
+      if (!pinned.has(manifest)) {
+        const text = await references.manifest(manifest);
+        readTable(text);
+        pinned.set(manifest, digestText(await content.put(fromUtf8(text))));
+      }
+      found.set(name, {
+        manifest: pinned.get(manifest) ?? "",
+        initState: initState === null ? null : await references.state(initState),
+      });
+    }
+    return found;
   }
 
   /** As the parent's own object knows it: the genesis proves itself by the parent's id. */
@@ -103,9 +193,10 @@ export class Starter {
     source: Uint8Array;
     permissions: Permissions;
     parent: Parent | null;
+    supervision: string | null;
   }): Promise<Uint8Array> {
     const { log, content } = this.#parts;
-    const { manifest, component, source, permissions, parent } = born;
+    const { manifest, component, source, permissions, parent, supervision } = born;
     return composeGenesis({
       log: log.name,
       key: (await log.key())?.publicKey ?? null,
@@ -116,8 +207,17 @@ export class Starter {
       permissions,
       limits: manifest.limits,
       parent: parent?.cause ?? null,
+      supervision,
     });
   }
+}
+
+async function namedState(
+  source: ManifestSource,
+  references: References,
+): Promise<Uint8Array | null> {
+  const named = readTable(source)["init_state"];
+  return typeof named === "string" ? await references.state(named) : null;
 }
 
 /** Digest of what a birth was asked with; each part is told from its absence and from its neighbours. */

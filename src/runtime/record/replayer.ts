@@ -145,22 +145,23 @@ async function partsOf(
 
 /** As the actor's own services show it; what was erased since is shown empty, as it is to everybody. */
 async function viewAgain(audit: AuditReader, id: string, recorded: Value): Promise<ChainView> {
-  const { from, to } = recorded as { from: number; to: number };
+  const { actor = id, from, to } = recorded as { actor?: string; from: number; to: number };
   const events: ChainView["events"][number][] = [];
   for (let next: number | null = from; next !== null && next <= to;) {
-    const page: { entries: ChainEntry[]; next: number | null } = await audit.page(id, {
+    const page: { entries: ChainEntry[]; next: number | null } = await audit.page(actor, {
       from: next,
       to,
       types: [],
       limit: PAGE_MAX,
     });
     for (const { cid, block, payload } of page.entries) {
-      const { parent, type } = decodeEvent(block);
+      const { parent, type, time } = decodeEvent(block);
       events.push({
         digest: parseCid(cid).digest,
         parent: parent?.digest ?? null,
         type,
         payload: payload ?? new Uint8Array(0),
+        time,
       });
     }
     next = page.next;

@@ -1,12 +1,14 @@
 // What the runtime does for handlers during one turn.
 
-import { cidText } from "../../chain/cid.ts";
+import { cidText, parseCid } from "../../chain/cid.ts";
+import { decodeEvent } from "../../chain/event.ts";
 import type { LedgerEntry } from "../../chain/ledger.ts";
 import { Link } from "../../chain/value.ts";
 import {
   err,
   failed,
   ok,
+  returned,
   type ChainView,
   type HandlerAnswer,
   type Services,
@@ -17,7 +19,8 @@ import type { Secrets } from "../../handlers/secrets.ts";
 import type { LabelledStores } from "../../store/labels.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
-import type { ActorRpc } from "../protocol.ts";
+import { reached, settled } from "../answers.ts";
+import type { ActorRpc, ChainEntry } from "../protocol.ts";
 import type { TurnActs } from "./turn-parts.ts";
 
 interface ServiceParts {
@@ -55,12 +58,28 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
       cancel: (id) => turn.mail.cancel(id),
       again: (id, reply) => turn.mail.again(id, reply),
     },
+    children: NO_CHILDREN,
     chain: (limit) => newest(parts, limit),
     chainAgain: (recorded) => again(parts, recorded as unknown as ViewRange),
     timers: turn.timers.services({ set: () => timers.all(), nowMs }),
     clock: { nowMs, waitUntil: (ms) => waitUntil(ms, turn.endsMs) },
   };
 }
+
+const unsupervised = (): HandlerAnswer =>
+  failed("unsupported: this version of Theater does not supervise children");
+const refused = (): Promise<HandlerAnswer> => Promise.resolve(unsupervised());
+
+/** The children of an actor are not wired in yet. */
+const NO_CHILDREN: Services["children"] = {
+  spawn: refused,
+  resume: refused,
+  list: () => returned([]),
+  stop: refused,
+  restart: refused,
+  state: refused,
+  events: refused,
+};
 
 /** The call id is the message's key at the other actor, so a repetition is answered once more, not run. */
 async function request(
@@ -96,8 +115,8 @@ const VIEW_BYTES_MAX = 4 * 1024 * 1024;
 /** Events that a view reads at once, going back from the newest: it stops soon behind what fits. */
 const VIEW_STEP = 64;
 
-/** Which events a view shows: what the chain keeps of it. `head` is the CID of the last. */
-type ViewRange = { from: number; to: number; head: string };
+/** Which events a view shows: what the chain keeps of it. `head` is the CID of the last, `actor` whose they are if not its own. */
+type ViewRange = { actor?: string; from: number; to: number; head: string };
 
 /** The newest events that fit. Through the history: a guest never sees that some of them are sealed. */
 async function newest({ journal, history }: ServiceParts, limit: number): Promise<ChainView> {
@@ -121,8 +140,33 @@ async function newest({ journal, history }: ServiceParts, limit: number): Promis
 }
 
 /** What a view showed when it was recorded. */
-async function again({ history }: ServiceParts, range: ViewRange): Promise<ChainView> {
+async function again({ history, peer }: ServiceParts, range: ViewRange): Promise<ChainView> {
+  if (range.actor !== undefined) return await foreignView(peer(range.actor), range);
   return viewOf(range, await between(history, range.from, range.to));
+}
+
+/** Of another actor's chain. Throws what keeps it from being read. */
+export async function foreignView(actor: ActorRpc, range: ViewRange): Promise<ChainView> {
+  const events: ChainView["events"][number][] = [];
+  for (let from = range.from; from <= range.to;) {
+    const limit = Math.min(range.to - from + 1, VIEW_STEP);
+    const entries = settled(await reached(() => actor.journal(from, limit)));
+    if (entries.length === 0) break;
+    events.push(...entries.map(shownEntry));
+    from += entries.length;
+  }
+  return { recorded: { ...range }, events };
+}
+
+function shownEntry({ cid, block, payload }: ChainEntry): ChainView["events"][number] {
+  const { parent, type, time } = decodeEvent(block);
+  return {
+    digest: parseCid(cid).digest,
+    parent: parent?.digest ?? null,
+    type,
+    payload: payload ?? new Uint8Array(0),
+    time,
+  };
 }
 
 async function between(history: History, from: number, to: number): Promise<LedgerEntry[]> {
@@ -135,11 +179,12 @@ async function between(history: History, from: number, to: number): Promise<Ledg
 function viewOf(range: ViewRange, events: readonly LedgerEntry[]): ChainView {
   return {
     recorded: { ...range },
-    events: events.map(({ cid, parent, type, payload }) => ({
+    events: events.map(({ cid, parent, type, payload, time }) => ({
       digest: cid,
       parent,
       type,
       payload: payload.block ?? new Uint8Array(0),
+      time,
     })),
   };
 }

@@ -1,0 +1,46 @@
+// The starter of a deployment, made of its bindings: the same in the Worker, where operators start actors,
+// and in an actor's own object, where an actor starts its children.
+
+import type { Executor } from "../../executor/executor.ts";
+import { COMPONENT_BYTES_MAX } from "../../executor/transpile.ts";
+import type { Plugins } from "../../handlers/plugins.ts";
+import type { Registry } from "../../handlers/registry.ts";
+import type { LabelledStores } from "../../store/labels.ts";
+import type { ContentStore } from "../../store/store.ts";
+import { actorStub, logOf, type Environment } from "../environment.ts";
+import { Births } from "./births.ts";
+import { Components } from "./components.ts";
+import { References } from "./references.ts";
+import { Starter } from "./starter.ts";
+
+interface Given {
+  content: ContentStore;
+  stores: LabelledStores;
+  executor: Executor;
+  registry: Registry;
+  plugins: Plugins;
+}
+
+export function componentsOf({ LEDGER: db }: Environment, given: Given): Components {
+  return new Components({ ...given, db });
+}
+
+export function starterOf(
+  environment: Environment,
+  given: Given,
+  components = componentsOf(environment, given),
+): Starter {
+  const { content, stores } = given;
+  return new Starter({
+    ...given,
+    log: logOf(environment),
+    births: new Births(environment.LEDGER),
+    references: new References({
+      components,
+      stores,
+      content,
+      remote: { allowLocal: environment.FETCH_LOCAL === "1", bytesMax: COMPONENT_BYTES_MAX },
+    }),
+    actor: (id) => actorStub(environment, id),
+  });
+}

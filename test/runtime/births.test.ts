@@ -1,0 +1,110 @@
+// What a birth pins of the children to come, and what of it can be refused.
+
+import { expect, test } from "vitest";
+import { readGenesis } from "../../src/runtime/birth/genesis.ts";
+import { UNSUPERVISED } from "../../src/supervision/spec.ts";
+import { digestText } from "../../src/chain/cid.ts";
+import { fromUtf8 } from "../../src/lib/bytes.ts";
+import { must, start, startAnswer, theater, type Probe } from "./stage.ts";
+
+const CHILD = 'name = "worker"\nversion = "1"\ncomponent = "store://shared/worker"\n';
+
+async function genesisOf(actor: Probe) {
+  const { genesis } = must(await actor.stub.parentage());
+  return readGenesis(genesis);
+}
+
+async function putManifest(label: string, text = CHILD): Promise<string> {
+  return must(await theater.putContent("manifests", fromUtf8(text), label)).digest;
+}
+
+const supervising = (child: readonly object[], supervisor: object = {}) => ({
+  manifest: { supervisor, child },
+});
+
+test("an actor that supervises nothing has nothing about it in its genesis", async () => {
+  const actor = await start();
+  const [created] = await actor.events(0);
+  expect(created?.fields["supervision"]).toBe(null);
+  const { supervision } = await genesisOf(actor);
+  expect(supervision).toEqual({ spec: UNSUPERVISED, sources: new Map(), callbacks: false });
+});
+
+test("a genesis pins the policy, and each child's manifest and state as they were at the birth", async () => {
+  const digest = await putManifest("worker");
+  await theater.putContent("states", fromUtf8("from a store"), "first");
+  const actor = await start(
+    supervising(
+      [
+        { name: "a", manifest: "store://manifests/worker", init_state: "store://states/first" },
+        { name: "b", manifest: digest, restart: "transient" },
+      ],
+      { strategy: "rest-for-one", backoff: { factor: 1.5, jitter: 0.25 } },
+    ),
+  );
+  await putManifest("worker", `${CHILD}description = "another"\n`);
+  const { supervision, manifest } = await genesisOf(actor);
+  expect(supervision.spec).toMatchObject({
+    strategy: "rest-for-one",
+    backoff: { factor: 1.5, jitter: 0.25 },
+    children: [
+      { id: "a", restart: "permanent" },
+      { id: "b", restart: "transient" },
+    ],
+  });
+  expect([...supervision.sources]).toEqual([
+    ["a", { manifest: digest, initState: fromUtf8("from a store") }],
+    ["b", { manifest: digest, initState: null }],
+  ]);
+  const resolved = must(await theater.manifest(actor.id));
+  expect(resolved.match(new RegExp(digest, "g"))).toHaveLength(2);
+  expect(digestText(manifest)).toBe(must(await theater.inspect(actor.id)).manifest);
+});
+
+test.for<[string, object, string, RegExp]>([
+  ["a path", { manifest: "./worker.toml" }, "bad-manifest", /`theater start` uploads/],
+  ["a label that is not there", { manifest: "store://manifests/none" }, "not-found", /no label/],
+  ["an unknown digest", { manifest: `sha256:${"0".repeat(64)}` }, "not-found", /upload it first/],
+  ["what is no TOML", { manifest: "store://manifests/junk" }, "bad-manifest", /not valid TOML/],
+  ["what is no text", { manifest: "store://manifests/binary" }, "bad-manifest", /no text/],
+  [
+    "what is far too long",
+    { manifest: "store://manifests/long" },
+    "bad-manifest",
+    /at most 262144/,
+  ],
+])("a birth is refused where a child's manifest is %s", async ([, child, code, says]) => {
+  await putManifest("junk", "name =");
+  await theater.putContent("manifests", Uint8Array.of(255, 254), "binary");
+  await putManifest("long", " ".repeat(262_145));
+  const answer = await startAnswer(supervising([{ name: "a", ...child }]));
+  expect(answer).toMatchObject({
+    ok: false,
+    error: { code, message: expect.stringMatching(says) },
+  });
+});
+
+test("a birth is refused whose children do not fit into a genesis", async () => {
+  const digest = await putManifest("worker");
+  const child = (index: number) => ({
+    name: `c${index}`,
+    manifest: digest,
+    init_state: "x".repeat(4_000),
+  });
+  const some = await startAnswer(supervising(Array.from({ length: 10 }, (_, i) => child(i))));
+  expect(some).toMatchObject({ ok: true });
+  const more = await startAnswer(supervising(Array.from({ length: 11 }, (_, i) => child(i))));
+  expect(more).toMatchObject({
+    ok: false,
+    error: { code: "bad-manifest", message: expect.stringContaining("at most 60000 fit") },
+  });
+});
+
+test("a manifest may be given by its digest or its label", async () => {
+  const actor = await start();
+  const { manifest } = must(await theater.inspect(actor.id));
+  const again = must(
+    await theater.start({ manifest, initState: null, parent: null, principal: "tester" }),
+  );
+  expect(must(await theater.inspect(again.id)).manifest).toBe(manifest);
+});
