@@ -83,13 +83,7 @@ export class Life {
     this.#feeder = new Feeder(this.journal, this.history, around.ledger, acknowledged, (error) =>
       this.#onFork(error),
     );
-    this.#sealer = new Sealer({
-      ...around,
-      ...this.#records(),
-      sql,
-      tree,
-      acknowledged: () => this.#feeder.acknowledged,
-    });
+    this.#sealer = this.#makeSealer(tree);
     const forked = this.cell.get("forked");
     if (forked !== undefined) this.#feeder.stayForked(forked);
     this.#eraser = new Eraser({
@@ -164,6 +158,16 @@ export class Life {
       return dueMs === Infinity ? undefined : dueMs;
     };
     return new Alarm({ storage, isPending, timerMs });
+  }
+
+  #makeSealer(tree: TreeKeeper): Sealer {
+    return new Sealer({
+      ...this.#around,
+      ...this.#records(),
+      sql: this.#sql,
+      tree,
+      acknowledged: () => this.#feeder.acknowledged,
+    });
   }
 
   #makeFamily(): Family | undefined {

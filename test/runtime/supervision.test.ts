@@ -17,7 +17,7 @@ import {
 
 afterEach(clearFaults);
 
-const HANDLERS = ["runtime", "message-server", "store", "timing", "random"];
+const HANDLERS = ["runtime", "message-server", "store", "timing", "random", "timers"];
 
 interface Policy {
   supervisor?: Record<string, unknown>;
@@ -56,7 +56,7 @@ async function supervise({ supervisor = {}, children }: Policy): Promise<Probe> 
 async function childrenOf(boss: Probe): Promise<Record<string, Probe>> {
   const rows = await boss.sql("SELECT name, actor FROM child WHERE born = 1");
   return Object.fromEntries(
-    rows.map(({ name, actor }) => [String(name), new Probe(String(actor))]),
+    rows.map(({ name, actor }) => [name as string, new Probe(actor as string)]),
   );
 }
 
@@ -70,7 +70,7 @@ async function up(boss: Probe, count: number): Promise<Record<string, Probe>> {
 async function quiet(boss: Probe): Promise<void> {
   await until(async () => {
     const [row] = await boss.sql("SELECT state FROM supervisor");
-    const { plans, queue } = JSON.parse(String(row?.["state"])) as { plans: []; queue: [] };
+    const { plans, queue } = JSON.parse(row?.["state"] as string) as { plans: []; queue: [] };
     return plans.length === 0 && queue.length === 0;
   });
 }

@@ -9,7 +9,6 @@ import { fromUtf8 } from "../../lib/bytes.ts";
 import { findChild } from "../../supervision/children.ts";
 import type { EndKind } from "../../supervision/plan.ts";
 import type { ExitKind } from "../../supervision/spec.ts";
-import { reached, settled } from "../answers.ts";
 import type { Genesis } from "../birth/genesis.ts";
 import type { Starter } from "../birth/starter.ts";
 import { failActor } from "../lifecycle.ts";
