@@ -12,7 +12,7 @@ import { concat, fromUtf8, toHex } from "../lib/bytes.ts";
 export const SECRET_NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 
 /** Of a shorter one, a response that happens to hold the same bytes could not be told from an echo. */
-export const SECRET_BYTES_MIN = 8;
+const SECRET_BYTES_MIN = 8;
 
 /** How a value must be written at the place where it goes: so it cannot break out of it. */
 export type Spelling = "plain" | "url" | "json";

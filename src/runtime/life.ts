@@ -4,10 +4,10 @@
 import { Secrets } from "../handlers/secrets.ts";
 import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import { Alarm, LINE_MS_MAX, within } from "./alarm.ts";
-import { Admission } from "./mail/admission.ts";
+import type { Admission } from "./mail/admission.ts";
+import type { ChannelAdmission } from "./mail/channel-admission.ts";
 import { Control } from "./control.ts";
 import { Cell } from "./record/cell.ts";
-import { Deferred } from "./mail/deferred.ts";
 import { Eraser } from "./record/eraser.ts";
 import { Feeder } from "./record/feeder.ts";
 import { Followers } from "./record/followers.ts";
@@ -21,7 +21,7 @@ import { Journal } from "./record/journal.ts";
 import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
 import { Notary } from "./record/notary.ts";
-import { Outbox } from "./mail/outbox.ts";
+import { Mail } from "./mail/mail.ts";
 import type { ActorSummary, Erasure, ErasureInput, EventRef, Mark, Parentage } from "./protocol.ts";
 import { Runner } from "./turn/runner.ts";
 import { Sealer } from "./record/sealer.ts";
@@ -37,6 +37,7 @@ export class Life {
   readonly history: History;
   readonly cell: Cell;
   readonly admission: Admission;
+  readonly channelAdmission: ChannelAdmission;
   readonly control: Control;
   readonly genesis: Genesis;
   readonly notary: Notary;
@@ -44,10 +45,9 @@ export class Life {
   readonly #genesisBlock: Uint8Array;
   readonly #around: Surroundings;
   readonly #mailbox: Mailbox;
-  readonly #outbox: Outbox;
+  readonly #mail: Mail;
   readonly #feeder: Feeder;
   readonly #idempotency: Idempotency;
-  readonly #deferred: Deferred;
   readonly #runner: Runner;
   readonly #eraser: Eraser;
   readonly #sealer: Sealer;
@@ -74,9 +74,8 @@ export class Life {
     this.#genesisBlock = entry.payload.block;
     this.genesis = readGenesis(entry.payload.block);
     this.#mailbox = new Mailbox(sql);
-    this.#outbox = new Outbox(sql, this.journal, around.peer);
     this.#idempotency = new Idempotency(sql);
-    this.#deferred = new Deferred(sql, this.journal, this.#idempotency);
+    this.#mail = this.#makeMail(sql);
     this.#timers = this.#makeTimers(sql);
     this.family = this.#makeFamily();
     const acknowledged = this.cell.get("acknowledged") ?? -1;
@@ -90,7 +89,7 @@ export class Life {
       ...around,
       ...this.#records(),
       sql,
-      outbox: this.#outbox,
+      outbox: this.#mail.outbox,
       feeder: this.#feeder,
       sealer: this.#sealer,
     });
@@ -120,7 +119,9 @@ export class Life {
         return this.#feeder.acknowledged;
       },
     });
-    this.admission = this.#makeAdmission();
+    const { admission, channelAdmission } = this.#makeAdmissions();
+    this.admission = admission;
+    this.channelAdmission = channelAdmission;
     this.#open();
   }
 
@@ -133,7 +134,7 @@ export class Life {
     this.journal.onUndone = () => {
       this.#alarm.forget();
       this.#timers.forget();
-      this.#deferred.forget();
+      this.#mail.forget();
     };
     this.#mailbox.open(this.journal);
     this.family?.open();
@@ -146,14 +147,14 @@ export class Life {
     const isPending = (): boolean =>
       (this.cell.status === "running" && this.#mailbox.holdsSends) ||
       this.cell.get("openTurn") != null ||
-      this.#outbox.nextDueMs() !== undefined ||
+      this.#mail.outbox.nextDueMs() !== undefined ||
       this.#feeder.isPending ||
       this.#eraser.isPending ||
       this.#sealer.isPending ||
       this.#listing.isPending ||
       this.family?.isPending === true;
     const timerMs = (): number | undefined => {
-      const wakes = [this.#timerMs(), this.#deferred.nextDueMs, this.family?.wakeMs];
+      const wakes = [this.#timerMs(), this.#mail.deferred.nextDueMs, this.family?.wakeMs];
       const dueMs = Math.min(...wakes.map((ms) => ms ?? Infinity));
       return dueMs === Infinity ? undefined : dueMs;
     };
@@ -198,20 +199,18 @@ export class Life {
     };
   }
 
-  #makeAdmission(): Admission {
-    const around = this.#around;
-    return new Admission({
-      registry: around.registry,
-      journal: this.journal,
-      cell: this.cell,
-      mailbox: this.#mailbox,
-      idempotency: this.#idempotency,
-      content: around.blocks,
+  #makeMail(sql: SqlStorage): Mail {
+    const { peer } = this.#around;
+    return new Mail({ ...this.#records(), sql, peer, run: () => this.#runner.start() });
+  }
+
+  #makeAdmissions(): ReturnType<Mail["admissions"]> {
+    return this.#mail.admissions({
+      registry: this.#around.registry,
+      content: this.#around.blocks,
       limits: this.genesis.limits,
-      deferred: this.#deferred,
       grants: this.genesis.permissions.held,
       feeder: this.#feeder,
-      run: () => this.#runner.start(),
       endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
     });
   }
@@ -222,9 +221,12 @@ export class Life {
     const registry = around.plugins.livingRegistry(around.registry, grants);
     const { variables, secrets: values } = around.settings;
     const secrets = new Secrets(values, this.genesis.salt);
+    const { outbox, deferred, channels, peers } = this.#mail;
     return new Runner({
       ...this.#records(),
-      outbox: this.#outbox,
+      outbox,
+      deferred,
+      channels,
       timers: this.#timers,
       executor: around.executor,
       registry,
@@ -236,22 +238,17 @@ export class Life {
       files: new FileTree(this.#sql),
       services: (turn, waiting) => {
         const { journal, history } = this;
-        const given = { journal, history, timers: this.#timers, waiting, variables, secrets };
+        const mine = { journal, history, timers: this.#timers, peers };
+        const given = { ...mine, waiting, variables, secrets };
         return servicesFor({ ...around, ...given }, turn);
       },
       ended: (turn, end) => this.family?.onTurnEnd(turn, end),
       shutDown: (data) => this.family?.onShutdown(data),
-      deferred: this.#deferred,
-      halted: () => {
-        if (this.cell.status === "stopped") this.#deferred.abandon();
-      },
+      halted: () => this.#mail.halted(this.cell.status),
       settled: () => {
         this.family?.tick();
-        this.#deferred.wake();
         this.#feeder.poke();
-        if (this.#outbox.nextDueMs() !== undefined) {
-          void this.#outbox.deliver().catch(() => undefined);
-        }
+        this.#mail.settled();
       },
     });
   }
@@ -309,7 +306,11 @@ export class Life {
     await this.#alarm.handle(async () => {
       this.#runner.start(); // timers and messages do not wait for the ledger
       this.family?.tick();
-      await Promise.allSettled([this.#deferred.expire(), this.#outbox.deliver(), this.feed()]);
+      await Promise.allSettled([
+        this.#mail.deferred.expire(),
+        this.#mail.outbox.deliver(),
+        this.feed(),
+      ]);
       await this.#seal();
       this.#noteAcknowledged(); // so that the next life knows that nothing is pending
       // An object with a request in it stays in memory: so wait, but not so long that all else waits too.

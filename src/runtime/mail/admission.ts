@@ -3,7 +3,7 @@
 
 import { Link, type Value } from "../../chain/value.ts";
 import type { Registry } from "../../handlers/registry.ts";
-import { toHex, toUtf8 } from "../../lib/bytes.ts";
+import { toUtf8 } from "../../lib/bytes.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
 import { RecordedError } from "../answers.ts";
 import type { Cell } from "../record/cell.ts";
@@ -17,11 +17,13 @@ import type { Mailbox } from "./mailbox.ts";
 import type { Grants } from "../../manifest/handler-tables.ts";
 import type { Limits } from "../../manifest/limits.ts";
 import type { Delivery, EventRef, MessageInput } from "../protocol.ts";
+import { newMessage } from "./new-message.ts";
 import { hasReply } from "./turn-mail.ts";
+import { refusalOf, settledEnd, type Committed } from "./turn-outcome.ts";
 import type { Message } from "../turn/turn-parts.ts";
 import type { TurnEnd } from "../turn/turn.ts";
 
-interface AdmissionParts {
+export interface AdmissionParts {
   journal: Journal;
   cell: Cell;
   mailbox: Mailbox;
@@ -53,14 +55,14 @@ export class Admission {
       key === null ? undefined : idempotency.find("send", key);
     const earlier = known();
     if (earlier !== undefined) return journal.ref(earlier);
-    this.#check(HANDLE_SEND, input.body);
+    this.check(HANDLE_SEND, input.body);
     const message = newMessage("send", HANDLE_SEND, input, [input.body]);
     return await content.keep(message.params, () => {
       // Again: the store took its time, and a repetition may have come through meanwhile.
       const meanwhile = known();
       if (meanwhile !== undefined) return journal.ref(meanwhile);
-      this.#check(HANDLE_SEND, input.body);
-      return this.#admit(message, (seq) => {
+      this.check(HANDLE_SEND, input.body);
+      return this.admit(message, (seq) => {
         if (key !== null) idempotency.keep("send", key, seq);
       });
     });
@@ -70,7 +72,7 @@ export class Admission {
   async deliver({ from, n, cause, body }: Delivery): Promise<void> {
     const { mailbox, content } = this.#parts;
     if (n <= mailbox.receivedFrom(from)) return;
-    this.#check(HANDLE_SEND, body);
+    this.check(HANDLE_SEND, body);
     const event = { actor: from, seq: cause.seq, event: new Link("dag-cbor", cause.event) };
     const message = {
       ...newMessage("send", HANDLE_SEND, { from, body }, [body]),
@@ -78,19 +80,20 @@ export class Admission {
       cause: event,
     };
     await content.keep(message.params, () => {
-      this.#check(HANDLE_SEND, body);
+      this.check(HANDLE_SEND, body);
       if (n <= mailbox.receivedFrom(from)) return; // it came twice while the store took its time
-      this.#admit(message, () => mailbox.noteReceived(from, n));
+      this.admit(message, () => mailbox.noteReceived(from, n));
     });
   }
 
-  #admit(message: Message, record: (seq: number) => void): EventRef {
+  /** Appends a message whose turn comes later; `record` runs in the same transaction. */
+  admit(message: Message, record: (seq: number) => void, channel: string | null = null): EventRef {
     const { journal, mailbox, run } = this.#parts;
     const { id, kind, from, cause, params, seed } = message;
     const event = journal.transaction(() => {
       const fields = { id, kind, from, cause, params, seed };
       const appended = journal.append({ type: "message.received", about: kind, turn: 0, fields });
-      mailbox.admit(appended.seq);
+      mailbox.admit(appended.seq, channel);
       record(appended.seq);
       return appended;
     });
@@ -129,7 +132,7 @@ export class Admission {
   }
 
   async #request(input: MessageInput, key: MessageKey | null): Promise<Reply> {
-    this.#check(HANDLE_REQUEST, input.body);
+    this.check(HANDLE_REQUEST, input.body);
     const { mailbox, run, deferred } = this.#parts;
     checkOutstanding(deferred.count, mailbox.length);
     const message = newMessage("request", HANDLE_REQUEST, input, []);
@@ -190,7 +193,7 @@ export class Admission {
   }
 
   /** Throws `missing-handler`, `wrong-state`, `too-large`, `busy` or `unavailable`. */
-  #check(about: string, body: Uint8Array): void {
+  check(about: string, body: Uint8Array): void {
     const { cell, limits, grants, registry, mailbox, feeder } = this.#parts;
     registry.checkDriven(about, grants);
     const status = cell.get("status");
@@ -219,35 +222,10 @@ function keyOf({ idempotency, body }: MessageInput): MessageKey | null {
   return idempotency === undefined ? null : messageKey(idempotency, body);
 }
 
-function newMessage(
-  kind: "send" | "request",
-  about: string,
-  {
-    from,
-    body,
-    cause,
-    waiting = [],
-    deadlineMs,
-  }: Pick<MessageInput, "from" | "body" | "cause" | "waiting" | "deadlineMs">,
-  params: readonly Value[],
-): Message {
-  assert(body instanceof Uint8Array, "a message's body is bytes");
-  const random = crypto.getRandomValues(new Uint8Array(48));
-  const [id, seed] = [toHex(random.subarray(0, 16)), random.slice(16)];
-  const origin =
-    cause === undefined
-      ? null
-      : { actor: from, seq: cause.seq, event: new Link("dag-cbor", cause.event) };
-  const sender = { from, cause: origin, waiting, ...(deadlineMs !== undefined && { deadlineMs }) };
-  return { id, kind, about, params, seed, seq: null, key: null, ...sender };
-}
-
 function keyInUse(): TheaterError {
   const message = "This Idempotency-Key is in use with another body: use a new key.";
   return new TheaterError("key-reused", message);
 }
-
-type Committed = TurnEnd & { kind: "committed" };
 
 /** What the turn itself gave as the answer. */
 function directReply({ result, event }: Committed): Reply {
@@ -256,31 +234,3 @@ function directReply({ result, event }: Committed): Reply {
   assert(bytes !== null, "the turn gave an answer");
   return { reply: bytes, event };
 }
-
-/** A turn that committed; the guest's error and its failures are thrown with the event that records them. */
-function settledEnd(end: TurnEnd): Committed {
-  if (end.kind === "committed") return end;
-  throw refusalOf(end);
-}
-
-function refusalOf(end: Exclude<TurnEnd, Committed>): RecordedError {
-  const { event } = end;
-  if (end.kind === "refused") {
-    return new RecordedError({ code: "guest-error", message: textOf(end.error), event });
-  }
-  const code = FAILURE_CODES[end.failure];
-  return new RecordedError({ code, message: `${end.code}: ${end.message}`, event });
-}
-
-/** The err of every `theater:simple` export is a text. */
-function textOf(error: Value): string {
-  return typeof error === "string" ? error : "the guest gave an error that is not a text";
-}
-
-const FAILURE_CODES = {
-  trap: "guest-trap",
-  limit: "limit-exceeded",
-  cut: "too-slow",
-  host: "host-failure",
-  lost: "host-failure",
-} as const;

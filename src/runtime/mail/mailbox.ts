@@ -106,8 +106,14 @@ export class Mailbox {
   }
 
   /** In the transaction that appends the message event. */
-  admit(seq: number): void {
-    this.#sql.exec("INSERT INTO mailbox (seq) VALUES (?)", seq);
+  admit(seq: number, channel: string | null = null): void {
+    this.#sql.exec("INSERT INTO mailbox (seq, channel) VALUES (?, ?)", seq, channel);
+  }
+
+  /** Messages of a channel that wait for their turn or for the end of it. */
+  waitingOn(channel: string): number {
+    const query = "SELECT count(*) AS waiting FROM mailbox WHERE channel = ?";
+    return this.#sql.exec<{ waiting: number }>(query, channel).one().waiting;
   }
 
   /** Whether the send that was appended at `seq` waits for its turn or for the end of it. */

@@ -7,6 +7,8 @@ import type { PendingSend } from "../turn/turn-parts.ts";
 
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 60_000;
+/** A recipient that is full is asked more often: it works off what it has. */
+const BUSY_MAX_MS = 2_000;
 /** Rows of one round; the next round takes the rest. */
 const ROUND_MAX = 256;
 
@@ -18,6 +20,8 @@ interface Row extends Record<string, SqlStorageValue> {
   cause: number;
   tries: number;
   body: ArrayBuffer;
+  channel: string | null;
+  close: string | null;
 }
 
 /** A recipient that does not answer for so long is asked again later, under the same number. */
@@ -48,6 +52,11 @@ export class Outbox {
   readonly #peer: (id: string) => ActorRpc;
   #isDelivering = false;
   #delivering: Promise<void> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** In the transaction that records that a message on this channel could not be delivered. */
+  onUndeliverable: (channel: string) => void = () => undefined;
+  /** After a transaction that may have called it. */
+  onFailed: () => void = () => undefined;
 
   constructor(sql: SqlStorage, journal: Journal, peer: (id: string) => ActorRpc) {
     this.#sql = sql;
@@ -57,7 +66,7 @@ export class Outbox {
 
   /** In the transaction that commits the turn; `cause` is the seq of its turn.committed. */
   add(sends: readonly PendingSend[], origin: { turn: number; cause: number }): void {
-    for (const [place, { to, body }] of sends.entries()) {
+    for (const [place, { to, body, channel }] of sends.entries()) {
       const [row] = this.#sql
         .exec<{ sent: number }>(
           "INSERT INTO peer (actor, sent) VALUES (?, 1) ON CONFLICT DO UPDATE SET sent = sent + 1 RETURNING sent",
@@ -65,7 +74,7 @@ export class Outbox {
         )
         .toArray();
       this.#sql.exec(
-        "INSERT INTO outbox (recipient, n, turn, place, cause, due, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO outbox (recipient, n, turn, place, cause, due, body, channel, close) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         to,
         row?.sent ?? 0,
         origin.turn,
@@ -73,8 +82,16 @@ export class Outbox {
         origin.cause,
         Date.now(),
         body,
+        channel?.id ?? null,
+        channel?.close ?? null,
       );
     }
+  }
+
+  /** Messages on a channel that its other end has not taken yet. */
+  unsentOn(channel: string): number {
+    const query = "SELECT count(*) AS unsent FROM outbox WHERE channel = ?";
+    return this.#sql.exec<{ unsent: number }>(query, channel).one().unsent;
   }
 
   /** Whether a send of that turn is still on its way: its bytes are here. */
@@ -107,7 +124,17 @@ export class Outbox {
     } finally {
       // In the same step as the look that found nothing: a row that is added later starts anew.
       this.#isDelivering = false;
+      this.#comeBack();
     }
+  }
+
+  /** While the object lives it is quicker than the alarm, which comes back in any case. */
+  #comeBack(): void {
+    clearTimeout(this.#timer);
+    const dueMs = this.nextDueMs();
+    if (dueMs === undefined) return;
+    const again = (): void => void this.deliver().catch(() => undefined);
+    this.#timer = setTimeout(again, Math.max(dueMs - Date.now(), RETRY_MIN_MS));
   }
 
   /** A row waits while an earlier one for the same recipient does: their receiver knows only the last n. */
@@ -131,11 +158,12 @@ export class Outbox {
 
   /** False if the recipient must be tried again before anything newer goes to it. */
   async #deliverOne(row: Row): Promise<boolean> {
-    const { recipient, n, cause, turn, place } = row;
+    const { recipient, n, cause, turn, place, channel, close } = row;
     const event = this.#journal.entries(cause, 1)[0];
     const answer = await this.#send(row, event?.cid ?? new Uint8Array(32));
     if (answer === undefined || (!answer.ok && !FINAL.has(answer.error.code))) {
-      const wait = Math.min(RETRY_MIN_MS * 2 ** row.tries, RETRY_MAX_MS);
+      const isBusy = answer?.ok === false && answer.error.code === "busy";
+      const wait = Math.min(RETRY_MIN_MS * 2 ** row.tries, isBusy ? BUSY_MAX_MS : RETRY_MAX_MS);
       this.#sql.exec(
         "UPDATE outbox SET tries = tries + 1, due = ? WHERE recipient = ? AND n = ?",
         Date.now() + wait,
@@ -146,15 +174,17 @@ export class Outbox {
     }
     this.#journal.transaction(() => {
       this.#sql.exec("DELETE FROM outbox WHERE recipient = ? AND n = ?", recipient, n);
-      if (answer.ok) return;
+      if (answer.ok || close !== null) return; // who does not know the channel has it closed
       const fields = { turn, index: place, reason: answer.error.code };
       this.#journal.append({ type: "send.failed", about: "", turn: 0, fields });
+      if (channel !== null) this.onUndeliverable(channel);
     });
+    if (!answer.ok) this.onFailed();
     return true;
   }
 
   async #send(
-    { recipient, n, cause, body }: Row,
+    { recipient, n, cause, body, channel, close }: Row,
     event: Uint8Array,
   ): Promise<Answer<null> | undefined> {
     try {
@@ -163,6 +193,7 @@ export class Outbox {
         n,
         cause: { seq: cause, event },
         body: new Uint8Array(body),
+        ...(channel !== null && { channel: { id: channel, close } }),
       };
       return await answeredInTime(this.#peer(recipient).deliver(delivery));
     } catch {

@@ -13,6 +13,7 @@ import { closeOpenTurn, readInterrupted } from "./interrupted.ts";
 import type { Mailbox, Waiter, Waiting } from "../mail/mailbox.ts";
 import type { OpenTurn } from "../record/cell.ts";
 import type { History } from "../record/history.ts";
+import type { Channels } from "../mail/channels.ts";
 import type { Deferred } from "../mail/deferred.ts";
 import type { Outbox } from "../mail/outbox.ts";
 import { TurnMail } from "../mail/turn-mail.ts";
@@ -26,6 +27,7 @@ interface RunnerParts extends Omit<TurnParts, "onEnd" | "mail"> {
   history: History;
   idempotency: Idempotency;
   deferred: Deferred;
+  channels: Channels;
   /** Whenever it is seen that the actor does not run. */
   halted: () => void;
   timers: Timers;
@@ -118,6 +120,7 @@ export class Runner {
           if (await this.#goOn(open)) continue;
           return;
         }
+        this.#parts.channels.sweep();
         if (!this.#mayBegin) break;
         this.#fireTimers();
         const waiting = mailbox.next();
@@ -208,6 +211,7 @@ export class Runner {
     } finally {
       this.#current = undefined;
       this.#parts.deferred.claim(NOTHING);
+      this.#parts.channels.turnOver();
     }
   }
 
@@ -281,7 +285,7 @@ export class Runner {
     if (end.files.size > 0) files.apply(end.files, end.seq);
     if (end.committed) outbox.add(end.sends, { turn: end.turn, cause: end.seq });
     if (end.committed) timers.apply(end.timers, journal.head);
-    if (end.committed) mail.commit(end);
+    mail.end(end);
     if (end.data !== null) {
       const fields = { reason: SHUTDOWN_REASON, by: null, data: end.data };
       journal.append({ type: "actor.stopped", about: "", turn: 0, fields });

@@ -19,6 +19,7 @@ import type { Secrets } from "../../handlers/secrets.ts";
 import type { LabelledStores } from "../../store/labels.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
+import type { Peers } from "../mail/peers.ts";
 import { reached, settled } from "../answers.ts";
 import type { ActorRpc, ChainEntry } from "../protocol.ts";
 import type { TurnActs } from "./turn-parts.ts";
@@ -32,6 +33,7 @@ interface ServiceParts {
   fetch: Services["fetch"];
   timers: Timers;
   peer: (id: string) => ActorRpc;
+  peers: Peers;
   /** The actors whose turns wait for the one that asks. */
   waiting: readonly string[];
 }
@@ -40,7 +42,7 @@ interface ServiceParts {
 const WAITING_MAX = 32;
 
 export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
-  const { journal, stores, variables, secrets, fetch, timers } = parts;
+  const { journal, stores, variables, secrets, fetch, timers, peers } = parts;
   const nowMs = (): number => journal.nowMs();
   return {
     stores,
@@ -50,13 +52,22 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
     get files() {
       return turn.files;
     },
-    send: (to, body) => turn.addSend({ to, body }),
+    send: async (to, body) => {
+      if (await peers.isBorn(to)) return turn.addSend({ to, body });
+      return err(`not-found: there is no actor ${to}`);
+    },
     request: (to, body, callId) => request(parts, turn, { to, body, callId }),
     requests: {
       list: () => turn.mail.listRequests(),
       respond: (id, reply) => turn.mail.respond(id, reply),
       cancel: (id) => turn.mail.cancel(id),
       again: (id, reply) => turn.mail.again(id, reply),
+    },
+    channels: {
+      open: (to, body, callId) => openChannel(parts, turn, { to, body, callId }),
+      openAgain: (to, callId, isAccepted) => turn.mail.channels.openAgain(to, callId, isAccepted),
+      send: (id, body) => turn.mail.channels.send(turn, id, body),
+      close: (id) => turn.mail.channels.close(turn, id),
     },
     children: NO_CHILDREN,
     chain: (limit) => newest(parts, limit),
@@ -81,6 +92,26 @@ const NO_CHILDREN: Services["children"] = {
   events: refused,
 };
 
+/** Why nobody may wait for that actor in a turn for which `chain` waits already, its own actor included. */
+function refuseWaiting(to: string, chain: readonly string[]): string | undefined {
+  // It would wait for a turn that waits for this one, until one of them is cut.
+  if (chain.includes(to)) return `request-cycle: ${to} waits for the answer of this turn`;
+  if (chain.length > WAITING_MAX) return `request-depth: ${WAITING_MAX} actors wait already`;
+  return undefined;
+}
+
+async function openChannel(
+  { journal, peer, waiting }: ServiceParts,
+  turn: TurnActs,
+  opening: { to: string; body: Uint8Array; callId: string },
+): Promise<HandlerAnswer> {
+  const from = journal.actor;
+  const chain = [...waiting, from];
+  const why = opening.to === from ? undefined : refuseWaiting(opening.to, chain);
+  if (why !== undefined) return err(why);
+  return await turn.mail.channels.open(turn, { ...opening, from, waiting: chain, peer });
+}
+
 /** The call id is the message's key at the other actor, so a repetition is answered once more, not run. */
 async function request(
   { journal, peer, waiting }: ServiceParts,
@@ -89,9 +120,8 @@ async function request(
 ): Promise<HandlerAnswer> {
   const from = journal.actor;
   const chain = [...waiting, from];
-  // It would wait for a turn that waits for this one, until one of them is cut.
-  if (chain.includes(to)) return err(`request-cycle: ${to} waits for the answer of this turn`);
-  if (chain.length > WAITING_MAX) return err(`request-depth: ${WAITING_MAX} actors wait already`);
+  const why = refuseWaiting(to, chain);
+  if (why !== undefined) return err(why);
   try {
     const answer = await peer(to).request({
       body,

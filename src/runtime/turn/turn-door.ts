@@ -22,6 +22,7 @@ import {
   type HandlerAnswer,
 } from "../../handlers/handler.ts";
 import type { FoundFunction } from "../../handlers/registry.ts";
+import type { Sent } from "../../handlers/sent.ts";
 import { assert, ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { RecordedCall } from "../../replay/recorded-turn.ts";
 import { Divergence, Transcript } from "../../replay/transcript.ts";
@@ -246,10 +247,15 @@ export class TurnDoor implements TurnActs {
     const result = await whole(answer.result, signature.result);
     const recorded = { outcome, result };
     const sent = isOk(recorded) ? fn.sends?.(given) : undefined;
-    if (sent !== undefined) this.addSend(sent);
+    if (sent !== undefined) this.#sendAgain(sent);
     await fn.again?.(context, given, recorded);
     const recalled = (await fn.recall?.(context.services.chainAgain, result)) ?? result;
     return { outcome, result: recalled, ...(time === null ? {} : { time }) };
+  }
+
+  #sendAgain(sent: Sent): void {
+    if ("to" in sent) this.addSend(sent);
+    else this.mail.channels.sendAgain(this, sent.channel, sent);
   }
 
   /** An effect outside the actor: intent on disk, then the effect, then its outcome on disk. */

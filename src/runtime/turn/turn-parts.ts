@@ -58,6 +58,7 @@ export interface TurnParts {
 
 /** What the calls of one turn leave for its commit, and what they may know of it. */
 export interface TurnActs {
+  readonly turn: number;
   addSend(send: PendingSend): HandlerAnswer;
   readonly timers: PendingTimers;
   readonly mail: TurnMail;
@@ -84,6 +85,8 @@ export interface Interrupted extends RecordedCalls {
 export interface PendingSend {
   to: string;
   body: Uint8Array;
+  /** It goes on this channel; with `close`, a reason, it closes the channel. */
+  channel?: { id: string; close: string | null };
 }
 
 /** Told of the end of a turn, in its transaction. */

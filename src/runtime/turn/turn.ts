@@ -15,6 +15,7 @@ import { INIT } from "../../handlers/exports.ts";
 import { checkOutcome } from "../../handlers/signatures.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { Divergence } from "../../replay/transcript.ts";
+import { describeSent } from "../../handlers/sent.ts";
 import type { Draft } from "../record/journal.ts";
 import type { EventRef } from "../protocol.ts";
 import { TurnDoor } from "./turn-door.ts";
@@ -138,12 +139,17 @@ export class Turn {
     const state = stateOf(value);
     const result = (value as readonly Value[])[1] ?? null;
     const changed = !cell.isState(state);
-    const { sends, shutdown } = this.#door;
+    const { shutdown } = this.#door;
+    const sends = [...this.#door.sends, ...this.#parts.mail.channels.greeting(result)];
     const timers = this.#door.timers.changes;
     const fields = {
       state: changed ? (state === null ? [] : [state]) : null,
       result,
-      sends: sends.map(({ to, body }) => ({ to, bytes: body.length })),
+      sends: sends.map(({ to, body, channel }) =>
+        describeSent(
+          channel ? { channel: channel.id, body, close: channel.close !== null } : { to, body },
+        ),
+      ),
     };
     // The commit point: this one synchronous transaction. From its end on the turn has happened; until
     // then it has not, and a crash leaves no trace of it.
