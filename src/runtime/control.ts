@@ -76,13 +76,12 @@ export class Control {
 
   /** An actor whose init did not succeed has no state to go on from; one that is forked has two. */
   #requireBegun(): void {
-    const { cell, journal, feeder } = this.#parts;
+    const { cell, feeder } = this.#parts;
     if (feeder.isForked) {
       const message = "The ledger holds another history of this actor: it cannot go on as either.";
       throw new TheaterError("chain-fork", message);
     }
-    const end = journal.endOfTurn(1);
-    if (end !== undefined && journal.entries(end, 1)[0]?.type === "turn.committed") return;
+    if (cell.get("begun") === true) return;
     const message = "The actor's init did not succeed: start a new one from a mended manifest.";
     throw new TheaterError("wrong-state", message, { status: cell.status });
   }

@@ -31,6 +31,9 @@ import { Timers } from "./timers/timers.ts";
 import { TreeKeeper } from "./record/tree-keeper.ts";
 import { summaryOf } from "./summary.ts";
 
+/** The actor.started of a birth. */
+const STARTED = 1;
+
 export class Life {
   readonly id: string;
   readonly journal: Journal;
@@ -238,7 +241,7 @@ export class Life {
       files: new FileTree(this.#sql),
       services: (turn, waiting) => {
         const { journal, history } = this;
-        const mine = { journal, history, timers: this.#timers, peers };
+        const mine = { journal, history, timers: this.#timers, peers, family: this.family };
         const given = { ...mine, waiting, variables, secrets };
         return servicesFor({ ...around, ...given }, turn);
       },
@@ -255,9 +258,10 @@ export class Life {
 
   /** Waits for init and says which event ended it, or throws what became of it. */
   async firstTurn(): Promise<EventRef> {
-    if (this.journal.endOfTurn(1) === undefined) await this.#runner.run();
+    if (this.cell.get("begun") !== true) await this.#runner.run();
     const end = this.journal.endOfTurn(1);
     this.family?.open();
+    if (end === undefined && this.cell.get("begun") === true) return this.journal.ref(STARTED);
     if (end === undefined) {
       const message =
         "The actor was born, but its first turn could not be run yet: look at it in a moment.";

@@ -1,6 +1,7 @@
 // The birth of an actor: one transaction that makes its tables and its first three events. The first
 // message, init, is admitted in it like any other, so a crash right after the birth loses nothing.
 
+import type { Cause } from "../../chain/event-types.ts";
 import { sha256 } from "../../chain/hash.ts";
 import type { Value } from "../../chain/value.ts";
 import { toHex } from "../../lib/bytes.ts";
@@ -44,24 +45,17 @@ function write(
     if (hasFamily(about)) storage.sql.exec(CHILD_TABLES);
     if ("filesystem" in permissions.held) storage.sql.exec(FILE_TABLES);
     journal.appendGenesis({ block: genesis, digest: sha256(genesis) });
-    const started = { reason: "created", attempt: 1, by: null, state: null };
-    journal.append({ type: "actor.started", about: "", turn: 0, fields: started });
-    const random = crypto.getRandomValues(new Uint8Array(48));
-    const { seq } = journal.append({
-      type: "message.received",
-      about: "lifecycle",
-      turn: 0,
-      fields: {
-        id: toHex(random.subarray(0, 16)),
-        kind: "lifecycle",
-        from: parent?.actor ?? null,
-        cause: parent,
-        params,
-        seed: random.slice(16),
-      },
-    });
-    new Mailbox(storage.sql).admit(seq);
     const cell = new Cell(storage.sql);
+    const [given, rest] = params as readonly [readonly [Uint8Array] | null, Value];
+    const state = born.asIs ? (given ?? []) : null;
+    const started = { reason: "created", attempt: 1, by: null, state };
+    journal.append({ type: "actor.started", about: "", turn: 0, fields: started });
+    if (born.asIs) {
+      cell.setState(given === null ? null : given[0]);
+      cell.set("begun", true);
+    } else {
+      new Mailbox(storage.sql).admit(appendInit(journal, parent, [given, rest]));
+    }
     cell.set("status", "running");
     cell.set("createdMs", createdMs);
     cell.set("parent", parent?.actor ?? null);
@@ -70,4 +64,18 @@ function write(
     if (born.incarnation > 0) cell.set("incarnation", born.incarnation);
     void storage.setAlarm(Date.now());
   });
+}
+
+/** The first message; returns its seq. */
+function appendInit(journal: Journal, parent: Cause | null, params: Value): number {
+  const random = crypto.getRandomValues(new Uint8Array(48));
+  const fields = {
+    id: toHex(random.subarray(0, 16)),
+    kind: "lifecycle",
+    from: parent?.actor ?? null,
+    cause: parent,
+    params,
+    seed: random.slice(16),
+  } as const;
+  return journal.append({ type: "message.received", about: "lifecycle", turn: 0, fields }).seq;
 }

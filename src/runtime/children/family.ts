@@ -104,7 +104,7 @@ export class Family {
 
   /** At a wake-up, and after the first turn: the children of the manifest are to run. */
   open(): void {
-    if (this.#parts.cell.status === "running" && this.#hasBegun) {
+    if (this.#parts.cell.status === "running" && this.#parts.cell.get("begun") === true) {
       if (this.#parts.genesis.supervision.spec.children.length > 0) this.keeper.ensureUp();
     }
     this.tick();
@@ -147,13 +147,21 @@ export class Family {
   }
 
   /** Stops or restarts a child, and waits until that is done. */
-  async command(what: "stop-child" | "restart-child", id: string): Promise<HandlerAnswer> {
+  async command(
+    what: "stop-child" | "restart-child",
+    id: string,
+    callId: string,
+  ): Promise<HandlerAnswer> {
     const row = this.#rows.byActor(id);
     if (row === undefined) return err(`not-a-child: ${id}`);
     const child = row.name;
-    const trigger = what === "stop-child" ? { on: what, child } : { on: what, child, from: null };
-    const [decision] = this.keeper.command(trigger);
-    if (decision?.verdict === "refused") return err(`refused: ${decision.reason}`);
+    const { cell } = this.#parts;
+    if (cell.get("command") !== callId) {
+      const trigger = what === "stop-child" ? { on: what, child } : { on: what, child, from: null };
+      const decisions = this.keeper.command(trigger, () => cell.set("command", callId));
+      const refusal = decisions.find(({ verdict }) => verdict === "refused");
+      if (refusal !== undefined) return err(`refused: ${refusal.reason}`);
+    }
     if (!(await this.keeper.isQuiet(COMMAND_MS_MAX))) {
       return failed("outcome-unknown: the child takes its time");
     }
@@ -163,16 +171,8 @@ export class Family {
     return ok(null);
   }
 
-  /** A child's object; an err for an actor that is none. */
-  child(id: string): { peer: ActorRpc } | HandlerAnswer {
-    const row = this.#rows.byActor(id);
-    return row === undefined ? err(`not-a-child: ${id}`) : { peer: this.#parts.peer(id) };
-  }
-
-  get #hasBegun(): boolean {
-    const { journal } = this.#parts;
-    const end = journal.endOfTurn(1);
-    return end !== undefined && journal.about(end)?.type === "turn.committed";
+  isChild(id: string): boolean {
+    return this.#rows.byActor(id) !== undefined;
   }
 
   /** A child of the manifest, composed once. */
@@ -249,7 +249,7 @@ export class Family {
 
   async #initMessage(): Promise<Payloads["message.received"] | undefined> {
     const [first] = await this.#parts.history.entries(FIRST_MESSAGE, 1);
-    if (first?.payload.block == null) return undefined;
+    if (first?.payload.block == null || first.about !== "lifecycle") return undefined;
     const { salt: _, ...fields } = decodePayload("message.received", first.payload.block);
     return { ...fields, seed: crypto.getRandomValues(new Uint8Array(32)) };
   }

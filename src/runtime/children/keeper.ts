@@ -90,9 +90,9 @@ export class Keeper {
     return this.#step({ trigger });
   }
 
-  /** As `decide`, in a transaction of its own, and acts. */
-  command(trigger: Trigger): readonly Decision[] {
-    return this.#inTransaction({ trigger });
+  /** As `decide`, in a transaction of its own, with whatever `note` writes; and acts. */
+  command(trigger: Trigger, note = (): void => undefined): readonly Decision[] {
+    return this.#inTransaction({ trigger }, note);
   }
 
   /** Time has passed, or a new life has begun. */
@@ -151,8 +151,11 @@ export class Keeper {
     clearTimeout(timer);
   }
 
-  #inTransaction(input: Input): readonly Decision[] {
-    const decisions = this.#parts.journal.transaction(() => this.#step(input));
+  #inTransaction(input: Input, note = (): void => undefined): readonly Decision[] {
+    const decisions = this.#parts.journal.transaction(() => {
+      note();
+      return this.#step(input);
+    });
     this.#settle();
     return decisions;
   }

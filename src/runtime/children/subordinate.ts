@@ -68,7 +68,7 @@ export class Subordinate {
       if (cell.get("forked") !== undefined) {
         return this.#told({ saw: "start-failed", kind: "corrupted-state", detail: "forked" });
       }
-      const begins = from === "init" || !this.#hasBegun();
+      const begins = from === "init" || cell.get("begun") !== true;
       const init = begins ? await this.#parts.initMessage() : null;
       if (init === undefined) {
         const detail = "what it began with was erased";
@@ -137,12 +137,6 @@ export class Subordinate {
     const head = { seq, digest };
     const { incarnation } = this;
     notices.add({ child: journal.actor, incarnation, kind, detail, data, head });
-  }
-
-  #hasBegun(): boolean {
-    const { journal } = this.#parts;
-    const end = journal.endOfTurn(1);
-    return end !== undefined && journal.about(end)?.type === "turn.committed";
   }
 
   #told(

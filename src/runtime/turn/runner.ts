@@ -295,6 +295,7 @@ export class Runner {
     } else if (about === INIT && !end.committed) {
       failBirth(this.#parts);
     }
+    if (about === INIT && end.committed) cell.set("begun", true);
     this.#parts.ended(end.turn, end);
   }
 
