@@ -366,6 +366,24 @@ test("a close that overtakes its opening keeps it from being opened", async () =
   expect(await stateOf(b)).toEqual(["closed"]);
 });
 
+test("a close that comes while the guest decides is told to the guest", async () => {
+  const [a, b] = [await start({ limits: { turn_ms: 300 } }), await start()];
+  const gate = new Gate();
+  faults.guest = async ({ args }, go) => {
+    const { about } = args[0] as { about: string };
+    if (about.endsWith("handle-channel-open")) await gate.wait();
+    return await go();
+  };
+  expect((await a.ask([["open", b.id, []]])).gave).toBe("too-slow");
+  await until(async () => (await stateOf(b))[0] === "closed");
+  gate.open();
+  await until(async () => (await heard(b)).length === 2);
+  const [opened, closed] = (await heard(b)) as string[];
+  expect(closed).toBe(opened?.replace("open", "close"));
+  expect(await stateOf(b)).toEqual(["closed"]);
+  await expectSound(a, b);
+});
+
 test("a slow end holds the other back, and nothing is lost or out of order", async () => {
   const [a, b] = [await start(), await start()];
   const channel = await open(a, b);
