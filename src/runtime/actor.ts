@@ -28,6 +28,7 @@ import {
   type Environment,
 } from "./environment.ts";
 import { Life } from "./life.ts";
+import type { Wait } from "./mail/wait-cycle.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type {
@@ -135,6 +136,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       else await channelAdmission.deliver(delivery);
       return null;
     });
+  }
+
+  async waits(callId: string): Promise<Answer<Wait | null>> {
+    return await answer(async () => this.#alive().waits(callId));
   }
 
   async openChannel(input: ChannelInput): Promise<Answer<ChannelAnswer>> {

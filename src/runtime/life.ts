@@ -18,11 +18,20 @@ import { History } from "./record/history.ts";
 import { Idempotency } from "./mail/idempotency.ts";
 import { Listing } from "./listing.ts";
 import { Journal } from "./record/journal.ts";
+import type { Wait } from "./mail/wait-cycle.ts";
 import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
 import { Notary } from "./record/notary.ts";
 import { Mail } from "./mail/mail.ts";
-import type { ActorSummary, Erasure, ErasureInput, EventRef, Mark, Parentage } from "./protocol.ts";
+import type {
+  ActorSummary,
+  Erasure,
+  ErasureInput,
+  EventRef,
+  Mark,
+  Parentage,
+  Refusal,
+} from "./protocol.ts";
 import { Runner } from "./turn/runner.ts";
 import { Sealer } from "./record/sealer.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -86,8 +95,6 @@ export class Life {
       this.#onFork(error),
     );
     this.#sealer = this.#makeSealer(tree);
-    const forked = this.cell.get("forked");
-    if (forked !== undefined) this.#feeder.stayForked(forked);
     this.#eraser = new Eraser({
       ...around,
       ...this.#records(),
@@ -130,6 +137,8 @@ export class Life {
 
   /** Takes up what the last life left. */
   #open(): void {
+    const forked = this.cell.get("forked");
+    if (forked !== undefined) this.#feeder.stayForked(forked);
     this.journal.onAppend = () => {
       this.#arm();
       this.#followers.wake();
@@ -204,7 +213,12 @@ export class Life {
 
   #makeMail(sql: SqlStorage): Mail {
     const { peer } = this.#around;
-    return new Mail({ ...this.#records(), sql, peer, run: () => this.#runner.start() });
+    const onFork = ({ message }: Refusal): void => {
+      this.#feeder.stayForked(message);
+      const fail = (): void => this.#onFork(new TheaterError("chain-fork", message));
+      void this.#runner.between(fail, "set-back").catch(() => undefined); // repeated by what found it
+    };
+    return new Mail({ ...this.#records(), sql, peer, onFork, run: () => this.#runner.start() });
   }
 
   #makeAdmissions(): ReturnType<Mail["admissions"]> {
@@ -224,7 +238,7 @@ export class Life {
     const registry = around.plugins.livingRegistry(around.registry, grants);
     const { variables, secrets: values } = around.settings;
     const secrets = new Secrets(values, this.genesis.salt);
-    const { outbox, deferred, channels, peers } = this.#mail;
+    const { outbox, deferred, channels, peers, asking } = this.#mail;
     return new Runner({
       ...this.#records(),
       outbox,
@@ -241,7 +255,7 @@ export class Life {
       files: new FileTree(this.#sql),
       services: (turn, waiting) => {
         const { journal, history } = this;
-        const mine = { journal, history, timers: this.#timers, peers, family: this.family };
+        const mine = { journal, history, timers: this.#timers, peers, asking, family: this.family };
         const given = { ...mine, waiting, variables, secrets };
         return servicesFor({ ...around, ...given }, turn);
       },
@@ -320,6 +334,11 @@ export class Life {
       // An object with a request in it stays in memory: so wait, but not so long that all else waits too.
       await within(LINE_MS_MAX, this.#runner.run()).catch(() => undefined);
     });
+  }
+
+  /** See `ActorRpc`. */
+  waits(callId: string): Wait | null {
+    return this.#mail.deadlocks.waits(callId);
   }
 
   summary(): ActorSummary {

@@ -6,6 +6,7 @@ import type { Segment } from "../chain/archive.ts";
 import type { LedgerEntry } from "../chain/ledger.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type { ErrorCode } from "../lib/errors.ts";
+import type { Wait } from "./mail/wait-cycle.ts";
 
 /** A position in a chain: what the `Theater-Event` header says as `<seq>:<cid>`. */
 export interface EventRef {
@@ -187,6 +188,8 @@ export interface ActorRpc {
   send(message: MessageInput): Promise<Answer<{ event: EventRef }>>;
   request(message: MessageInput): Promise<Answer<{ reply: Uint8Array; event: EventRef }>>;
   deliver(delivery: Delivery): Promise<Answer<null>>;
+  /** For whom the actor's turn waits while it has the request `callId` of another; null where either is not so. */
+  waits(callId: string): Promise<Answer<Wait | null>>;
   /** Waits for the decision of the guest. */
   openChannel(input: ChannelInput): Promise<Answer<ChannelAnswer>>;
   /** Whether there is an actor of this id, whatever became of it. Leaves nothing behind. */

@@ -155,8 +155,9 @@ export class Runner {
         this.#tell(closeOpenTurn(this.#parts, open, over));
         return true;
       }
-      const { key, waiting } = open;
-      const given = { ...mailbox.messageAt(open.message), key, waiting };
+      const { key, waiting, deadlineMs } = open;
+      const late = deadlineMs === undefined ? {} : { deadlineMs };
+      const given = { ...mailbox.messageAt(open.message), key, waiting, ...late };
       const params = (await content.resolve(given.params)) as Message["params"];
       const again = { ...open, resumed: open.resumed + 1 };
       const interrupted = await readInterrupted(this.#parts, again);
@@ -171,12 +172,18 @@ export class Runner {
   }
 
   /** Why an open turn does not go on. */
-  #whyOver({ resumed }: OpenTurn): { failure: Failure; code: string; message: string } | undefined {
+  #whyOver({
+    resumed,
+    deadlineMs = Infinity,
+  }: OpenTurn): { failure: Failure; code: string; message: string } | undefined {
     const { status } = this.#parts.cell;
     if (this.#cut !== undefined) {
       return { failure: "cut", code: this.#cut, message: `the turn was cut off: ${this.#cut}` };
     }
     if (status !== "running" && status !== "paused") return UNRESUMABLE;
+    if (deadlineMs <= Date.now()) {
+      return { failure: "cut", code: "deadline", message: "the deadline passed meanwhile" };
+    }
     if (resumed < TRIES_MAX) return undefined;
     const message = `the turn was begun ${TRIES_MAX + 1} times and never ended`;
     return { failure: "host", code: "crash-loop", message };

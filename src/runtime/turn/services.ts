@@ -3,14 +3,7 @@
 import { cidText } from "../../chain/cid.ts";
 import type { LedgerEntry } from "../../chain/ledger.ts";
 import { Link } from "../../chain/value.ts";
-import {
-  err,
-  failed,
-  ok,
-  type ChainView,
-  type HandlerAnswer,
-  type Services,
-} from "../../handlers/handler.ts";
+import { err, type ChainView, type HandlerAnswer, type Services } from "../../handlers/handler.ts";
 import type { Timers } from "../timers/timers.ts";
 import { waitUntil } from "../timers/wait.ts";
 import type { Secrets } from "../../handlers/secrets.ts";
@@ -20,6 +13,7 @@ import type { Family } from "../children/family.ts";
 import { foreignView, type ViewRange } from "./foreign-view.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
+import type { Asking } from "../mail/asking.ts";
 import type { Peers } from "../mail/peers.ts";
 import type { ActorRpc } from "../protocol.ts";
 import type { TurnActs } from "./turn-parts.ts";
@@ -32,6 +26,7 @@ interface ServiceParts {
   secrets: Secrets;
   fetch: Services["fetch"];
   timers: Timers;
+  asking: Asking;
   peer: (id: string) => ActorRpc;
   peers: Peers;
   family: Family | undefined;
@@ -39,11 +34,8 @@ interface ServiceParts {
   waiting: readonly string[];
 }
 
-/** Actors that may wait for one another in a row. */
-const WAITING_MAX = 32;
-
 export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
-  const { journal, stores, variables, secrets, fetch, timers, peers } = parts;
+  const { journal, stores, variables, secrets, fetch, timers, peers, asking, waiting } = parts;
   const nowMs = (): number => journal.nowMs();
   return {
     stores,
@@ -57,7 +49,7 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
       if (await peers.isBorn(to)) return turn.addSend({ to, body });
       return err(`not-found: there is no actor ${to}`);
     },
-    request: (to, body, callId) => request(parts, turn, { to, body, callId }),
+    request: (to, body, callId) => asking.ask(turn, { to, body, callId, waiting }),
     requests: {
       list: () => turn.mail.listRequests(),
       respond: (id, reply) => turn.mail.respond(id, reply),
@@ -78,51 +70,16 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
   };
 }
 
-/** Why nobody may wait for that actor in a turn for which `chain` waits already, its own actor included. */
-function refuseWaiting(to: string, chain: readonly string[]): string | undefined {
-  // It would wait for a turn that waits for this one, until one of them is cut.
-  if (chain.includes(to)) return `request-cycle: ${to} waits for the answer of this turn`;
-  if (chain.length > WAITING_MAX) return `request-depth: ${WAITING_MAX} actors wait already`;
-  return undefined;
-}
-
 async function openChannel(
-  { journal, peer, waiting }: ServiceParts,
+  { journal, peer, asking, waiting }: ServiceParts,
   turn: TurnActs,
   opening: { to: string; body: Uint8Array; callId: string },
 ): Promise<HandlerAnswer> {
   const from = journal.actor;
-  const chain = [...waiting, from];
-  const why = opening.to === from ? undefined : refuseWaiting(opening.to, chain);
-  if (why !== undefined) return err(why);
-  return await turn.mail.channels.open(turn, { ...opening, from, waiting: chain, peer });
-}
-
-/** The call id is the message's key at the other actor, so a repetition is answered once more, not run. */
-async function request(
-  { journal, peer, waiting }: ServiceParts,
-  { endsMs, intent: cause }: TurnActs,
-  { to, body, callId }: { to: string; body: Uint8Array; callId: string },
-): Promise<HandlerAnswer> {
-  const from = journal.actor;
-  const chain = [...waiting, from];
-  const why = refuseWaiting(to, chain);
-  if (why !== undefined) return err(why);
-  try {
-    const answer = await peer(to).request({
-      body,
-      from,
-      idempotency: { principal: from, key: callId },
-      cause,
-      waiting: chain,
-      deadlineMs: endsMs,
-    });
-    if (answer.ok) return ok(answer.value.reply);
-    const { code, message } = answer.error;
-    return code === "guest-error" ? err(message) : failed(`${code}: ${message}`);
-  } catch {
-    return failed("outcome-unknown: the connection to the actor broke");
-  }
+  const { to, callId } = opening;
+  const open = (chain: readonly string[]): Promise<HandlerAnswer> =>
+    turn.mail.channels.open(turn, { ...opening, from, waiting: chain, peer });
+  return to === from ? await open([]) : await asking.during(turn, { to, callId, waiting }, open);
 }
 
 /** Payload bytes of one view: it is copied into the guest's memory. */

@@ -67,6 +67,8 @@ export interface TurnActs {
   readonly intent: Intent;
   /** When the turn will be cut, ms since the epoch. */
   readonly endsMs: number;
+  /** Whether the turn has still to end. */
+  readonly isOpen: boolean;
 }
 
 /** An event of this chain, by position and CID. */

@@ -66,8 +66,8 @@ export class Turn {
   }
 
   async #execute(time: number): Promise<TurnOutput> {
-    const { cell, executor, modules, pureGrants, limits } = this.#parts;
-    const { about, params, seed } = this.#message;
+    const { cell, executor, modules, pureGrants } = this.#parts;
+    const { about, params, seed, deadlineMs } = this.#message;
     const state: Value = cell.state === null ? null : [cell.state];
     const args = about === INIT ? params : [state, params];
     const input = {
@@ -96,7 +96,9 @@ export class Turn {
     const cut = new Promise<TurnOutput>((resolve) => {
       this.#cut = (outcome) => resolve({ outcome, answered: [] });
     });
-    const timer = setTimeout(() => this.cut("turn-ms"), limits.turnMs);
+    const { endsMs } = this.#door;
+    const code = endsMs === deadlineMs ? "deadline" : "turn-ms";
+    const timer = setTimeout(() => this.cut(code), Math.max(0, endsMs - Date.now()));
     try {
       return await Promise.race([running, cut]);
     } finally {
