@@ -28,7 +28,9 @@ import {
   type Environment,
 } from "./environment.ts";
 import { Life } from "./life.ts";
+import type { Wait } from "./mail/wait-cycle.ts";
 import type { Surroundings } from "./surroundings.ts";
+import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type {
   ActorRpc,
   ActorStatus,
@@ -136,6 +138,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     });
   }
 
+  async waits(callId: string): Promise<Answer<Wait | null>> {
+    return await answer(async () => this.#alive().waits(callId));
+  }
+
   async openChannel(input: ChannelInput): Promise<Answer<ChannelAnswer>> {
     return await answer(async () => await this.#alive().channelAdmission.open(input));
   }
@@ -159,6 +165,23 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async inspect(): Promise<Answer<ActorSummary>> {
     return await answer(async () => this.#alive().summary());
+  }
+
+  async obey(order: Order): Promise<Answer<Obeyed>> {
+    return await answer(async () => {
+      const { family } = this.#alive();
+      if (family !== undefined) return await family.subordinate.obey(order);
+      throw new TheaterError("forbidden", "This actor has no supervisor.");
+    });
+  }
+
+  async notice(notice: Notice): Promise<Answer<null>> {
+    return await answer(async () => {
+      const { family } = this.#alive();
+      if (family === undefined) throw new TheaterError("not-found", "This actor has no children.");
+      family.keeper.take(notice);
+      return null;
+    });
   }
 
   async parentage(): Promise<Answer<Parentage>> {

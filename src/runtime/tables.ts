@@ -68,8 +68,12 @@ export const TABLES = `
   ) STRICT, WITHOUT ROWID;
 
   -- Written by Outbox and Mailbox, a column each. How far the pair with each peer has come.
-  CREATE TABLE peer (actor TEXT PRIMARY KEY, sent INTEGER NOT NULL DEFAULT 0, received INTEGER NOT NULL DEFAULT 0)
-    STRICT, WITHOUT ROWID;
+  CREATE TABLE peer (
+    actor TEXT PRIMARY KEY,
+    sent INTEGER NOT NULL DEFAULT 0,
+    received INTEGER NOT NULL DEFAULT 0,
+    cause BLOB -- CID of the peer's event that the last received one came from
+  ) STRICT, WITHOUT ROWID;
 
   -- Written by Timers. Messages to the actor itself that are not due yet.
   CREATE TABLE timer (

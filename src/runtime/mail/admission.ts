@@ -1,6 +1,7 @@
 // Which messages an actor takes, and what their senders are told. A refusal here leaves no trace: the
 // message was not admitted. What is admitted is acknowledged only after its events are on disk.
 
+import { isActorId } from "../../chain/actor-id.ts";
 import { Link, type Value } from "../../chain/value.ts";
 import type { Registry } from "../../handlers/registry.ts";
 import { toUtf8 } from "../../lib/bytes.ts";
@@ -10,10 +11,11 @@ import type { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import { BACKLOG_MAX, type Feeder } from "../record/feeder.ts";
 import { bytesOf, checkOutstanding, replyOf, type Deferred, type Reply } from "./deferred.ts";
-import { messageKey, type Idempotency, type MessageKey } from "./idempotency.ts";
+import { keyReused, messageKey, type Idempotency, type MessageKey } from "./idempotency.ts";
 import type { Journal } from "../record/journal.ts";
 import { HANDLE_REQUEST, HANDLE_SEND } from "../../handlers/exports.ts";
 import type { Mailbox } from "./mailbox.ts";
+import type { Deadlocks } from "./deadlocks.ts";
 import type { Grants } from "../../manifest/handler-tables.ts";
 import type { Limits } from "../../manifest/limits.ts";
 import type { Delivery, EventRef, MessageInput } from "../protocol.ts";
@@ -31,6 +33,7 @@ export interface AdmissionParts {
   content: Blocks;
   limits: Limits;
   deferred: Deferred;
+  deadlocks: Deadlocks;
   grants: Grants;
   registry: Registry;
   feeder: Feeder;
@@ -68,10 +71,10 @@ export class Admission {
     });
   }
 
-  /** A send of another actor. `n` up to the last one taken is a repetition and is acknowledged again. */
+  /** A send of another actor. The last one taken, once more, is acknowledged again. */
   async deliver({ from, n, cause, body }: Delivery): Promise<void> {
     const { mailbox, content } = this.#parts;
-    if (n <= mailbox.receivedFrom(from)) return;
+    if (mailbox.wasReceived(from, n, cause.event)) return;
     this.check(HANDLE_SEND, body);
     const event = { actor: from, seq: cause.seq, event: new Link("dag-cbor", cause.event) };
     const message = {
@@ -81,8 +84,8 @@ export class Admission {
     };
     await content.keep(message.params, () => {
       this.check(HANDLE_SEND, body);
-      if (n <= mailbox.receivedFrom(from)) return; // it came twice while the store took its time
-      this.admit(message, () => mailbox.noteReceived(from, n));
+      if (mailbox.wasReceived(from, n, cause.event)) return; // it came twice while the store took its time
+      this.admit(message, () => mailbox.noteReceived(from, n, cause.event));
     });
   }
 
@@ -104,6 +107,12 @@ export class Admission {
 
   /** Waits for the message's turn and returns the guest's answer, or throws what became of it. */
   async request(input: MessageInput): Promise<Reply> {
+    const { from, idempotency } = input;
+    if (idempotency === undefined || !isActorId(from)) return await this.#requestOnce(input);
+    return await this.#parts.deadlocks.holding(idempotency.key, () => this.#requestOnce(input));
+  }
+
+  async #requestOnce(input: MessageInput): Promise<Reply> {
     const key = keyOf(input);
     if (key === null) return await this.#request(input, null);
     const known = this.#parts.idempotency.find("request", key);
@@ -112,7 +121,7 @@ export class Admission {
     const running = this.#attached.get(attached);
     if (running !== undefined) {
       if (running.digest === key.digest) return await running.reply;
-      throw keyInUse();
+      throw keyReused(key);
     }
     if (this.#isOpen(key)) {
       const { event } = settledEnd(await this.#parts.endOfOpenTurn());
@@ -124,11 +133,11 @@ export class Admission {
   }
 
   /** Whether an earlier life began this request, and its turn has still to end. */
-  #isOpen({ principal, key, digest }: MessageKey): boolean {
+  #isOpen(given: MessageKey): boolean {
     const open = this.#parts.cell.get("openTurn")?.key;
-    if (open?.principal !== principal || open.key !== key) return false;
-    if (open.digest === digest) return true;
-    throw keyInUse();
+    if (open?.principal !== given.principal || open.key !== given.key) return false;
+    if (open.digest === given.digest) return true;
+    throw keyReused(given);
   }
 
   async #request(input: MessageInput, key: MessageKey | null): Promise<Reply> {
@@ -139,13 +148,16 @@ export class Admission {
     const { promise, resolve: done, reject: failed } = Promise.withResolvers<TurnEnd>();
     const params = [message.id, input.body];
     const waiter = deferred.expect(message.id);
+    let drop = (): void => undefined;
     try {
       mailbox.put({ ...message, params, key }, { done, failed });
+      if (key !== null) drop = mailbox.expireQueued(key.key, input.deadlineMs);
       run();
       const end = settledEnd(await promise);
       if (!waiter.isSettled() && hasReply(end.result)) return directReply(end);
       return await waiter.promise;
     } finally {
+      drop();
       waiter.drop();
     }
   }
@@ -218,13 +230,8 @@ export class Admission {
   }
 }
 
-function keyOf({ idempotency, body }: MessageInput): MessageKey | null {
-  return idempotency === undefined ? null : messageKey(idempotency, body);
-}
-
-function keyInUse(): TheaterError {
-  const message = "This Idempotency-Key is in use with another body: use a new key.";
-  return new TheaterError("key-reused", message);
+function keyOf({ idempotency, body, cause }: MessageInput): MessageKey | null {
+  return idempotency === undefined ? null : messageKey(idempotency, body, cause?.event);
 }
 
 /** What the turn itself gave as the answer. */

@@ -16,6 +16,7 @@ import type { Journal } from "../record/journal.ts";
 import type { TurnEnd } from "../turn/turn.ts";
 import type { Admission } from "./admission.ts";
 import { CHANNEL_WAITING_MAX, CHANNELS_MAX, type Channels } from "./channels.ts";
+import type { Deadlocks } from "./deadlocks.ts";
 import { messageKey, type Idempotency, type MessageKey } from "./idempotency.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { newMessage } from "./new-message.ts";
@@ -28,6 +29,7 @@ interface ChannelAdmissionParts {
   mailbox: Mailbox;
   idempotency: Idempotency;
   channels: Channels;
+  deadlocks: Deadlocks;
   admission: Admission;
   run: () => void;
   endOfOpenTurn: () => Promise<TurnEnd>;
@@ -44,8 +46,12 @@ export class ChannelAdmission {
 
   /** Waits for the guest's decision, or throws what became of its turn. */
   async open(input: ChannelInput): Promise<ChannelAnswer> {
+    return await this.#parts.deadlocks.holding(input.idempotency.key, () => this.#openOnce(input));
+  }
+
+  async #openOnce(input: ChannelInput): Promise<ChannelAnswer> {
     const { idempotency, cell, endOfOpenTurn } = this.#parts;
-    const key = messageKey(input.idempotency, input.body);
+    const key = messageKey(input.idempotency, input.body, input.cause?.event);
     const known = idempotency.find("request", key);
     if (known !== undefined) return await this.#decisionAt(known);
     const attached = this.#attached.get(key.key);
@@ -72,8 +78,13 @@ export class ChannelAdmission {
     const message = newMessage("channel-open", HANDLE_CHANNEL_OPEN, input, params);
     const { promise, resolve: done, reject: failed } = Promise.withResolvers<TurnEnd>();
     mailbox.put({ ...message, key }, { done, failed });
+    const drop = mailbox.expireQueued(key.key, input.deadlineMs);
     run();
-    return await this.#decisionAt(settledEnd(await promise).event.seq);
+    try {
+      return await this.#decisionAt(settledEnd(await promise).event.seq);
+    } finally {
+      drop();
+    }
   }
 
   /** What the chain records at `seq`, the end of the turn. */
@@ -89,10 +100,10 @@ export class ChannelAdmission {
 
   /** Throws `busy` and what `check` throws for later, and `wrong-state` where the channel is not open. */
   async deliver(delivery: Delivery): Promise<void> {
-    const { from, n, body, channel } = delivery;
+    const { from, n, cause, body, channel } = delivery;
     assert(channel !== undefined, "it is for a channel");
     const { mailbox, content, channels, admission } = this.#parts;
-    const isTaken = (): boolean => n <= mailbox.receivedFrom(from);
+    const isTaken = (): boolean => mailbox.wasReceived(from, n, cause.event);
     await channels.decided(channel.id);
     if (isTaken()) return;
     if (channel.close !== null) {
@@ -104,7 +115,7 @@ export class ChannelAdmission {
     await content.keep(message.params, () => {
       if (isTaken()) return; // it came twice while the store took its time
       this.#check(channel.id, delivery);
-      admission.admit(message, () => mailbox.noteReceived(from, n), channel.id);
+      admission.admit(message, () => mailbox.noteReceived(from, n, cause.event), channel.id);
     });
   }
 
@@ -135,10 +146,10 @@ export class ChannelAdmission {
   /** Taken at any time, or the other end could never let go: there are no more closes than channels. */
   #close(delivery: Delivery, { id, reason }: { id: string; reason: string }): void {
     const { journal, mailbox, channels, admission, cell } = this.#parts;
-    const { from, n } = delivery;
+    const { from, n, cause } = delivery;
     const { peer = from, state } = channels.find(id) ?? {};
     if (state === "opening") throw new TheaterError("busy", "The channel is not open yet.");
-    const note = (): void => mailbox.noteReceived(from, n);
+    const note = (): void => mailbox.noteReceived(from, n, cause.event);
     // One that is not known may still be on its way here, and must not be opened then.
     const close = (): boolean =>
       peer === from && channels.close(id, from, { by: "peer", reason }, true);

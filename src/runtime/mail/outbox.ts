@@ -1,16 +1,17 @@
 // Sends on their way to other actors. Committed with the turn that made them, delivered afterwards: at
 // least once on the wire, once in effect, because the receiver knows the pair's count.
 
+import { pause } from "../timers/wait.ts";
 import type { Journal } from "../record/journal.ts";
-import type { ActorRpc, Answer } from "../protocol.ts";
+import type { ActorRpc, Answer, Refusal } from "../protocol.ts";
 import type { PendingSend } from "../turn/turn-parts.ts";
 
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 60_000;
 /** A recipient that is full is asked more often: it works off what it has. */
 const BUSY_MAX_MS = 2_000;
-/** Rows of one round; the next round takes the rest. */
-const ROUND_MAX = 256;
+/** Recipients that are delivered to at the same time; the others follow as these end. */
+const LANES_MAX = 256;
 
 interface Row extends Record<string, SqlStorageValue> {
   recipient: string;
@@ -19,10 +20,16 @@ interface Row extends Record<string, SqlStorageValue> {
   place: number;
   cause: number;
   tries: number;
+  due: number;
   body: ArrayBuffer;
   channel: string | null;
   close: string | null;
 }
+
+/** A request waits for the sends before it, and tries them again after so long. */
+const CAUGHT_UP_MS = 250;
+/** And is refused where their recipient has refused them for so long: it may be full because it waits for us. */
+const CAUGHT_UP_MAX_MS = 5_000;
 
 /** A recipient that does not answer for so long is asked again later, under the same number. */
 const ANSWER_MS_MAX = 30_000;
@@ -50,8 +57,10 @@ export class Outbox {
   readonly #sql: SqlStorage;
   readonly #journal: Journal;
   readonly #peer: (id: string) => ActorRpc;
-  #isDelivering = false;
-  #delivering: Promise<void> | undefined;
+  /** The deliveries that are under way, by recipient: one for each, so that none waits for another. */
+  readonly #lanes = new Map<string, Promise<Refusal | null>>();
+  /** Told where a receiver has seen another history of this actor. */
+  onFork: (refusal: Refusal) => void = () => undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** In the transaction that records that a message on this channel could not be delivered. */
   onUndeliverable: (channel: string) => void = () => undefined;
@@ -110,22 +119,63 @@ export class Outbox {
 
   /** Delivers what is due, in order for each recipient. Failures stay for a later round. */
   async deliver(): Promise<void> {
-    if (!this.#isDelivering) {
-      this.#isDelivering = true;
-      this.#delivering = this.#deliverAll();
-    }
-    await this.#delivering;
+    this.#fill();
+    await Promise.all(this.#lanes.values());
   }
 
-  /** Every round removes its rows or makes them due later, so it comes to an end. */
-  async #deliverAll(): Promise<void> {
-    try {
-      for (let rows = this.#due(); rows.length > 0; rows = this.#due()) await this.#round(rows);
-    } finally {
-      // In the same step as the look that found nothing: a row that is added later starts anew.
-      this.#isDelivering = false;
-      this.#comeBack();
+  /**
+   * Waits until `recipient` has taken, or refused for good, what earlier turns sent to it: a request does
+   * not overtake those. The refusal of a recipient that is full for too long; null also where the caller's
+   * turn is over.
+   */
+  async caughtUp(recipient: string, isLive: () => boolean): Promise<Refusal | null> {
+    const untilMs = Date.now() + CAUGHT_UP_MAX_MS;
+    while (this.#first(recipient) !== undefined && isLive()) {
+      const refusal = await this.#lane(recipient, Infinity);
+      if (refusal !== null && Date.now() >= untilMs) return refusal;
+      if (this.#first(recipient) !== undefined) await pause(CAUGHT_UP_MS);
     }
+    return null;
+  }
+
+  #fill(): void {
+    for (const recipient of this.#dueRecipients()) {
+      if (this.#lanes.size >= LANES_MAX) return;
+      this.#lane(recipient, Date.now()).catch(() => undefined); // `deliver` says it, to those who wait
+    }
+  }
+
+  /** Those whose earliest row is due: a row waits while an earlier one for the same recipient does. */
+  #dueRecipients(): string[] {
+    const recipients: string[] = [];
+    const query =
+      "SELECT recipient, due FROM outbox WHERE recipient > ? ORDER BY recipient, n LIMIT 1";
+    for (let after = ""; ;) {
+      const [row] = this.#sql.exec<{ recipient: string; due: number }>(query, after).toArray();
+      if (row === undefined) return recipients;
+      if (row.due <= Date.now()) recipients.push(row.recipient);
+      after = row.recipient;
+    }
+  }
+
+  #first(recipient: string): Row | undefined {
+    const query = "SELECT * FROM outbox WHERE recipient = ? ORDER BY n LIMIT 1";
+    return this.#sql.exec<Row>(query, recipient).toArray()[0];
+  }
+
+  /** The delivery to a recipient: the one that is under way, or a new one of all that is due by `dueMs`. */
+  async #lane(recipient: string, dueMs: number): Promise<Refusal | null> {
+    const running = this.#lanes.get(recipient);
+    if (running !== undefined) return await running;
+    const isFull = this.#lanes.size >= LANES_MAX - 1;
+    const lane = this.#deliverInOrder(recipient, dueMs).finally(() => {
+      // In the same step as the look that found nothing: a row that is added later starts anew.
+      this.#lanes.delete(recipient);
+      if (isFull) this.#fill();
+      this.#comeBack();
+    });
+    this.#lanes.set(recipient, lane);
+    return await lane;
   }
 
   /** While the object lives it is quicker than the alarm, which comes back in any case. */
@@ -137,27 +187,18 @@ export class Outbox {
     this.#timer = setTimeout(again, Math.max(dueMs - Date.now(), RETRY_MIN_MS));
   }
 
-  /** A row waits while an earlier one for the same recipient does: their receiver knows only the last n. */
-  #due(): Row[] {
-    const query = `
-      SELECT * FROM outbox AS row WHERE due <= ?1 AND NOT EXISTS (SELECT 1 FROM outbox AS earlier
-        WHERE earlier.recipient = row.recipient AND earlier.n < row.n AND earlier.due > ?1)
-      ORDER BY recipient, n LIMIT ?2`;
-    return this.#sql.exec<Row>(query, Date.now(), ROUND_MAX).toArray();
+  /** Every step removes a row or ends. The refusal of a recipient that answered and takes nothing now. */
+  async #deliverInOrder(recipient: string, dueMs: number): Promise<Refusal | null> {
+    for (;;) {
+      const row = this.#first(recipient);
+      if (row === undefined || row.due > Math.max(dueMs, Date.now())) return null;
+      const refusal = await this.#deliverOne(row);
+      if (refusal !== undefined) return refusal;
+    }
   }
 
-  /** Recipients at the same time, so that none waits for another; the rows of each in order. */
-  async #round(rows: readonly Row[]): Promise<void> {
-    const byRecipient = Map.groupBy(rows, ({ recipient }) => recipient);
-    await Promise.all([...byRecipient.values()].map((own) => this.#deliverInOrder(own)));
-  }
-
-  async #deliverInOrder(rows: readonly Row[]): Promise<void> {
-    for (const row of rows) if (!(await this.#deliverOne(row))) return;
-  }
-
-  /** False if the recipient must be tried again before anything newer goes to it. */
-  async #deliverOne(row: Row): Promise<boolean> {
+  /** Undefined once the row is gone; else the recipient must be tried again before anything newer goes to it. */
+  async #deliverOne(row: Row): Promise<Refusal | null | undefined> {
     const { recipient, n, cause, turn, place, channel, close } = row;
     const event = this.#journal.entries(cause, 1)[0];
     const answer = await this.#send(row, event?.cid ?? new Uint8Array(32));
@@ -170,7 +211,8 @@ export class Outbox {
         recipient,
         n,
       );
-      return false;
+      if (answer?.ok === false && answer.error.code === "chain-fork") this.onFork(answer.error);
+      return answer?.ok === false ? answer.error : null;
     }
     this.#journal.transaction(() => {
       this.#sql.exec("DELETE FROM outbox WHERE recipient = ? AND n = ?", recipient, n);
@@ -180,7 +222,7 @@ export class Outbox {
       if (channel !== null) this.onUndeliverable(channel);
     });
     if (!answer.ok) this.onFailed();
-    return true;
+    return undefined;
   }
 
   async #send(

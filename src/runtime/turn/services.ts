@@ -1,27 +1,21 @@
 // What the runtime does for handlers during one turn.
 
-import { cidText, parseCid } from "../../chain/cid.ts";
-import { decodeEvent } from "../../chain/event.ts";
+import { cidText } from "../../chain/cid.ts";
 import type { LedgerEntry } from "../../chain/ledger.ts";
 import { Link } from "../../chain/value.ts";
-import {
-  err,
-  failed,
-  ok,
-  returned,
-  type ChainView,
-  type HandlerAnswer,
-  type Services,
-} from "../../handlers/handler.ts";
+import { err, type ChainView, type HandlerAnswer, type Services } from "../../handlers/handler.ts";
 import type { Timers } from "../timers/timers.ts";
 import { waitUntil } from "../timers/wait.ts";
 import type { Secrets } from "../../handlers/secrets.ts";
 import type { LabelledStores } from "../../store/labels.ts";
+import { childServices } from "../children/child-services.ts";
+import type { Family } from "../children/family.ts";
+import { foreignView, type ViewRange } from "./foreign-view.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
+import type { Asking } from "../mail/asking.ts";
 import type { Peers } from "../mail/peers.ts";
-import { reached, settled } from "../answers.ts";
-import type { ActorRpc, ChainEntry } from "../protocol.ts";
+import type { ActorRpc } from "../protocol.ts";
 import type { TurnActs } from "./turn-parts.ts";
 
 interface ServiceParts {
@@ -32,17 +26,16 @@ interface ServiceParts {
   secrets: Secrets;
   fetch: Services["fetch"];
   timers: Timers;
+  asking: Asking;
   peer: (id: string) => ActorRpc;
   peers: Peers;
+  family: Family | undefined;
   /** The actors whose turns wait for the one that asks. */
   waiting: readonly string[];
 }
 
-/** Actors that may wait for one another in a row. */
-const WAITING_MAX = 32;
-
 export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
-  const { journal, stores, variables, secrets, fetch, timers, peers } = parts;
+  const { journal, stores, variables, secrets, fetch, timers, peers, asking, waiting } = parts;
   const nowMs = (): number => journal.nowMs();
   return {
     stores,
@@ -56,7 +49,7 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
       if (await peers.isBorn(to)) return turn.addSend({ to, body });
       return err(`not-found: there is no actor ${to}`);
     },
-    request: (to, body, callId) => request(parts, turn, { to, body, callId }),
+    request: (to, body, callId) => asking.ask(turn, { to, body, callId, waiting }),
     requests: {
       list: () => turn.mail.listRequests(),
       respond: (id, reply) => turn.mail.respond(id, reply),
@@ -69,7 +62,7 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
       send: (id, body) => turn.mail.channels.send(turn, id, body),
       close: (id) => turn.mail.channels.close(turn, id),
     },
-    children: NO_CHILDREN,
+    children: childServices(parts.family, turn, parts.peer),
     chain: (limit) => newest(parts, limit),
     chainAgain: (recorded) => again(parts, recorded as unknown as ViewRange),
     timers: turn.timers.services({ set: () => timers.all(), nowMs }),
@@ -77,66 +70,16 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
   };
 }
 
-const unsupervised = (): HandlerAnswer =>
-  failed("unsupported: this version of Theater does not supervise children");
-const refused = (): Promise<HandlerAnswer> => Promise.resolve(unsupervised());
-
-/** The children of an actor are not wired in yet. */
-const NO_CHILDREN: Services["children"] = {
-  spawn: refused,
-  resume: refused,
-  list: () => returned([]),
-  stop: refused,
-  restart: refused,
-  state: refused,
-  events: refused,
-};
-
-/** Why nobody may wait for that actor in a turn for which `chain` waits already, its own actor included. */
-function refuseWaiting(to: string, chain: readonly string[]): string | undefined {
-  // It would wait for a turn that waits for this one, until one of them is cut.
-  if (chain.includes(to)) return `request-cycle: ${to} waits for the answer of this turn`;
-  if (chain.length > WAITING_MAX) return `request-depth: ${WAITING_MAX} actors wait already`;
-  return undefined;
-}
-
 async function openChannel(
-  { journal, peer, waiting }: ServiceParts,
+  { journal, peer, asking, waiting }: ServiceParts,
   turn: TurnActs,
   opening: { to: string; body: Uint8Array; callId: string },
 ): Promise<HandlerAnswer> {
   const from = journal.actor;
-  const chain = [...waiting, from];
-  const why = opening.to === from ? undefined : refuseWaiting(opening.to, chain);
-  if (why !== undefined) return err(why);
-  return await turn.mail.channels.open(turn, { ...opening, from, waiting: chain, peer });
-}
-
-/** The call id is the message's key at the other actor, so a repetition is answered once more, not run. */
-async function request(
-  { journal, peer, waiting }: ServiceParts,
-  { endsMs, intent: cause }: TurnActs,
-  { to, body, callId }: { to: string; body: Uint8Array; callId: string },
-): Promise<HandlerAnswer> {
-  const from = journal.actor;
-  const chain = [...waiting, from];
-  const why = refuseWaiting(to, chain);
-  if (why !== undefined) return err(why);
-  try {
-    const answer = await peer(to).request({
-      body,
-      from,
-      idempotency: { principal: from, key: callId },
-      cause,
-      waiting: chain,
-      deadlineMs: endsMs,
-    });
-    if (answer.ok) return ok(answer.value.reply);
-    const { code, message } = answer.error;
-    return code === "guest-error" ? err(message) : failed(`${code}: ${message}`);
-  } catch {
-    return failed("outcome-unknown: the connection to the actor broke");
-  }
+  const { to, callId } = opening;
+  const open = (chain: readonly string[]): Promise<HandlerAnswer> =>
+    turn.mail.channels.open(turn, { ...opening, from, waiting: chain, peer });
+  return to === from ? await open([]) : await asking.during(turn, { to, callId, waiting }, open);
 }
 
 /** Payload bytes of one view: it is copied into the guest's memory. */
@@ -144,9 +87,6 @@ const VIEW_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Events that a view reads at once, going back from the newest: it stops soon behind what fits. */
 const VIEW_STEP = 64;
-
-/** Which events a view shows: what the chain keeps of it. `head` is the CID of the last, `actor` whose they are if not its own. */
-type ViewRange = { actor?: string; from: number; to: number; head: string };
 
 /** The newest events that fit. Through the history: a guest never sees that some of them are sealed. */
 async function newest({ journal, history }: ServiceParts, limit: number): Promise<ChainView> {
@@ -173,30 +113,6 @@ async function newest({ journal, history }: ServiceParts, limit: number): Promis
 async function again({ history, peer }: ServiceParts, range: ViewRange): Promise<ChainView> {
   if (range.actor !== undefined) return await foreignView(peer(range.actor), range);
   return viewOf(range, await between(history, range.from, range.to));
-}
-
-/** Of another actor's chain. Throws what keeps it from being read. */
-export async function foreignView(actor: ActorRpc, range: ViewRange): Promise<ChainView> {
-  const events: ChainView["events"][number][] = [];
-  for (let from = range.from; from <= range.to;) {
-    const limit = Math.min(range.to - from + 1, VIEW_STEP);
-    const entries = settled(await reached(() => actor.journal(from, limit)));
-    if (entries.length === 0) break;
-    events.push(...entries.map(shownEntry));
-    from += entries.length;
-  }
-  return { recorded: { ...range }, events };
-}
-
-function shownEntry({ cid, block, payload }: ChainEntry): ChainView["events"][number] {
-  const { parent, type, time } = decodeEvent(block);
-  return {
-    digest: parseCid(cid).digest,
-    parent: parent?.digest ?? null,
-    type,
-    payload: payload ?? new Uint8Array(0),
-    time,
-  };
 }
 
 async function between(history: History, from: number, to: number): Promise<LedgerEntry[]> {

@@ -70,7 +70,7 @@ export class TurnDoor implements TurnActs {
   #sends: PendingSend[] = [];
   #files: FileDraft | undefined;
   readonly timers = new PendingTimers();
-  /** When the turn will be cut, ms since the epoch. */
+  /** When the turn will be cut, ms since the epoch: at its own limit, or when its caller stops waiting. */
   readonly endsMs: number;
   /** The argument of `runtime.shutdown`, an option; undefined while the guest has not called it. */
   #shutdown: Value | undefined;
@@ -90,7 +90,11 @@ export class TurnDoor implements TurnActs {
     this.#turn = turn;
     this.#transcript = new Transcript(interrupted?.calls ?? []);
     this.#resumed = interrupted?.resumed ?? 0;
-    this.endsMs = Date.now() + parts.limits.turnMs;
+    this.endsMs = Math.min(Date.now() + parts.limits.turnMs, message.deadlineMs ?? Infinity);
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
   }
 
   get mail(): TurnMail {
@@ -271,8 +275,9 @@ export class TurnDoor implements TurnActs {
     const acted = await content.keep(named, async () => {
       if (!this.#open) return undefined; // the store took its time: nothing may be flushed behind the end
       const intent = this.flush(calls, (message) => {
-        const { key: messageKey, waiting } = this.#message;
-        const open = { turn: this.#turn, message, key: messageKey, waiting };
+        const { key: messageKey, waiting, deadlineMs } = this.#message;
+        const late = deadlineMs === undefined ? {} : { deadlineMs };
+        const open = { turn: this.#turn, message, key: messageKey, waiting, ...late };
         cell.set("openTurn", { ...open, resumed: this.#resumed });
         const fields = { args, key };
         return journal.append({ type: "host.intended", about, turn: this.#turn, fields });

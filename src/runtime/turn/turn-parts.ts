@@ -1,6 +1,6 @@
 // What a turn is given: its message, and the parts of its actor that it works on.
 
-import type { Cause, MessageKind } from "../../chain/event-types.ts";
+import type { Cause, Failure, MessageKind } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
 import type { Executor, ModuleSetRef } from "../../executor/executor.ts";
 import type { Files } from "../../handlers/filesystem.ts";
@@ -67,6 +67,8 @@ export interface TurnActs {
   readonly intent: Intent;
   /** When the turn will be cut, ms since the epoch. */
   readonly endsMs: number;
+  /** Whether the turn has still to end. */
+  readonly isOpen: boolean;
 }
 
 /** An event of this chain, by position and CID. */
@@ -89,6 +91,9 @@ export interface PendingSend {
   channel?: { id: string; close: string | null };
 }
 
+/** Told of the end of a turn, in its transaction. */
+export type EndHook = (turn: number, end: Pick<TurnRecord, "committed" | "failure">) => void;
+
 /** What the transaction that ends a turn has just recorded. */
 export interface TurnRecord {
   turn: number;
@@ -105,6 +110,8 @@ export interface TurnRecord {
   /** What becomes of the actor's files, by path; empty unless committed. */
   files: ReadonlyMap<string, Change>;
   timers: readonly TimerChange[];
+  /** Why the turn failed; null where it did not. */
+  failure: { kind: Failure; code: string } | null;
   /** The argument of `runtime.shutdown` if the guest called it, an option; null: it did not. */
   data: Value;
 }

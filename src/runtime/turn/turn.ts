@@ -66,8 +66,8 @@ export class Turn {
   }
 
   async #execute(time: number): Promise<TurnOutput> {
-    const { cell, executor, modules, pureGrants, limits } = this.#parts;
-    const { about, params, seed } = this.#message;
+    const { cell, executor, modules, pureGrants } = this.#parts;
+    const { about, params, seed, deadlineMs } = this.#message;
     const state: Value = cell.state === null ? null : [cell.state];
     const args = about === INIT ? params : [state, params];
     const input = {
@@ -96,7 +96,9 @@ export class Turn {
     const cut = new Promise<TurnOutput>((resolve) => {
       this.#cut = (outcome) => resolve({ outcome, answered: [] });
     });
-    const timer = setTimeout(() => this.cut("turn-ms"), limits.turnMs);
+    const { endsMs } = this.#door;
+    const code = endsMs === deadlineMs ? "deadline" : "turn-ms";
+    const timer = setTimeout(() => this.cut(code), Math.max(0, endsMs - Date.now()));
     try {
       return await Promise.race([running, cut]);
     } finally {
@@ -163,14 +165,15 @@ export class Turn {
       const data = shutdown === undefined ? null : [shutdown];
       const { turn, fileChanges: files } = this.#door;
       const what = { turn, seq: committed.seq, message, nowMs: journal.nowMs() };
-      this.#parts.onEnd({ ...what, committed: true, result, sends, files, timers, data });
+      const made = { result, sends, files, timers, data };
+      this.#parts.onEnd({ ...what, committed: true, failure: null, ...made });
       return committed;
     });
     return { kind: "committed", event: ref(event), result };
   }
 
   async #refuse(error: Value, calls: readonly HostCall[]): Promise<TurnEnd> {
-    const event = await this.#closeWith([error, calls], calls, (message) => ({
+    const event = await this.#closeWith([error, calls], calls, null, (message) => ({
       ...this.#draft("turn.refused"),
       fields: { message, error },
     }));
@@ -181,7 +184,7 @@ export class Turn {
     { failure, code, message: reason }: { failure: Failure; code: string; message: string },
     calls: readonly HostCall[],
   ): Promise<TurnEnd> {
-    const event = await this.#closeWith(calls, calls, (message) => ({
+    const event = await this.#closeWith(calls, calls, { kind: failure, code }, (message) => ({
       ...this.#draft("turn.failed"),
       fields: { message, kind: failure, code },
     }));
@@ -192,6 +195,7 @@ export class Turn {
   async #closeWith(
     values: unknown,
     calls: readonly HostCall[],
+    failure: TurnRecord["failure"],
     draft: (message: number) => Draft,
   ): Promise<EventRef> {
     const { journal } = this.#parts;
@@ -200,7 +204,7 @@ export class Turn {
       const { turn } = this.#door;
       const what = { turn, seq: closed.seq, message, nowMs: journal.nowMs(), result: null };
       const nothing = { sends: [], files: UNCHANGED, timers: [], data: null };
-      this.#parts.onEnd({ ...what, committed: false, ...nothing });
+      this.#parts.onEnd({ ...what, committed: false, failure, ...nothing });
       return ref(closed);
     });
   }
