@@ -41,6 +41,7 @@ import type {
   Erasure,
   ErasureInput,
   EventRef,
+  Family,
   LifecycleChange,
   Mark,
   MessageInput,
@@ -151,6 +152,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async parentage(): Promise<Answer<Parentage>> {
     return await answer(async () => this.#alive().parentage());
+  }
+
+  async family(): Promise<Answer<Family>> {
+    return await answer(async () => this.#alive().family());
   }
 
   async state(): Promise<Answer<Uint8Array | null>> {

@@ -21,11 +21,20 @@ import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
 import { Notary } from "./record/notary.ts";
 import { Outbox } from "./mail/outbox.ts";
-import type { ActorSummary, Erasure, ErasureInput, EventRef, Mark, Parentage } from "./protocol.ts";
+import type {
+  ActorSummary,
+  Erasure,
+  ErasureInput,
+  EventRef,
+  Family,
+  Mark,
+  Parentage,
+} from "./protocol.ts";
 import { Runner } from "./turn/runner.ts";
 import { Sealer } from "./record/sealer.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { servicesFor } from "./turn/services.ts";
+import { UNSUPERVISED } from "../supervision/spec.ts";
 import { Timers } from "./timers/timers.ts";
 import { TreeKeeper } from "./record/tree-keeper.ts";
 import { summaryOf } from "./summary.ts";
@@ -300,6 +309,12 @@ export class Life {
   parentage(): Parentage {
     const { seq, digest } = this.journal.head;
     return { genesis: this.#genesisBlock, head: { seq, digest }, status: this.cell.status };
+  }
+
+  family(): Family {
+    const { name, supervision } = this.genesis;
+    const strategy = supervision.spec === UNSUPERVISED ? null : supervision.spec.strategy;
+    return { name, status: this.cell.status, strategy, children: [] };
   }
 
   /** Brings the ledger, and the directory's line on this actor, up to the present. */

@@ -18,6 +18,7 @@ import type {
   ComponentSummary,
   Started,
   StartInput,
+  TreeNode,
 } from "./actors.ts";
 import { answer, reached, settled } from "./answers.ts";
 import { AuditReader } from "./record/audit-reader.ts";
@@ -38,12 +39,14 @@ import type {
   Erasure,
   ErasureInput,
   EventRef,
+  Family,
   LifecycleChange,
   MessageInput,
   TilePlace,
 } from "./protocol.ts";
 import type { Starter } from "./birth/starter.ts";
 import { componentsOf, starterOf } from "./birth/starter-of.ts";
+import { treeOf } from "./tree.ts";
 
 export interface TheaterParts {
   environment: Environment;
@@ -137,6 +140,11 @@ export class Theater implements Actors {
       const { manifest } = settled(await reached(() => this.#actor(id).inspect()));
       return new TextDecoder().decode(await this.#contentOf(componentDigest(manifest)));
     });
+  }
+
+  tree(id: string, depth?: number): Promise<Answer<TreeNode>> {
+    const ask = (one: string): Promise<Answer<Family>> => reached(() => this.#actor(one).family());
+    return answer(async () => await treeOf(id, ask, depth));
   }
 
   state(id: string): Promise<Answer<Uint8Array | null>> {

@@ -21,8 +21,10 @@ import {
   actorStatus,
   actorSummary,
   changed,
+  children,
   startBody,
   started,
+  treeNode,
 } from "./schemas.ts";
 
 const start: Route = {
@@ -151,6 +153,28 @@ const manifest: Route = {
     ),
 };
 
+const tree: Route = {
+  method: "GET",
+  path: "/v1/actors/:id/tree",
+  summary: "Show an actor with its children, and theirs",
+  success: [{ status: 200, description: "The tree.", content: json(treeNode) }],
+  refusals: ["unavailable", "outcome-unknown"],
+  serve: async ({ actors, param }) =>
+    respond(await actors.tree(param("id")), (root) => Response.json(root)),
+};
+
+const childrenOf: Route = {
+  method: "GET",
+  path: "/v1/actors/:id/children",
+  summary: "List the children that an actor supervises",
+  success: [{ status: 200, description: "In start order.", content: json(children) }],
+  refusals: ["unavailable", "outcome-unknown"],
+  serve: async ({ actors, param }) =>
+    respond(await actors.tree(param("id"), 1), (root) =>
+      Response.json({ children: root.children.map(({ children: _, ...child }) => child) }),
+    ),
+};
+
 const CHANGES = {
   stop: "Stop an actor after its running turn",
   terminate: "Stop an actor at once, cutting its running turn",
@@ -202,6 +226,8 @@ export const actorRoutes: readonly Route[] = [
   inspect,
   state,
   manifest,
+  tree,
+  childrenOf,
   change("stop"),
   change("terminate"),
   change("restart"),
