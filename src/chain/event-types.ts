@@ -23,6 +23,7 @@ export const EVENT_TYPES = [
   "turn.failed",
   "send.failed",
   "request.settled",
+  "channel.closed",
   "child.exited",
   "supervision.decided",
   "payload.erased",
@@ -37,6 +38,8 @@ export const MESSAGE_KINDS = [
   "send",
   "request",
   "channel",
+  "channel-open",
+  "channel-close",
   "http",
   "websocket",
   "timer",
@@ -54,6 +57,10 @@ type Outcome = (typeof OUTCOMES)[number];
 export const FAILURES = ["trap", "limit", "cut", "host", "lost"] as const;
 /** Why a turn failed: trap and limit are deterministic; cut, host and lost are not. */
 export type Failure = (typeof FAILURES)[number];
+
+export const CLOSERS = ["self", "peer"] as const;
+/** Which end closed a channel: the one whose chain this is, or the other. */
+export type Closer = (typeof CLOSERS)[number];
 
 export const SETTLEMENTS = ["answered", "cancelled", "expired", "stopped"] as const;
 /** How a request ended whose own turn gave no answer. */
@@ -152,6 +159,13 @@ export interface Payloads {
     readonly turn: number;
     readonly outcome: Settlement;
     readonly reply: readonly Value[] | null;
+  };
+  /** `peer` is the actor at the other end. `reason` is a word of ours: "closed" where the guest asked for it. */
+  "channel.closed": {
+    readonly channel: string;
+    readonly peer: string;
+    readonly by: Closer;
+    readonly reason: string;
   };
   "child.exited": {
     readonly child: string;

@@ -4,6 +4,7 @@
 import { fromUtf8 } from "../lib/bytes.ts";
 import { isActorId } from "./actor-id.ts";
 import {
+  CLOSERS,
   FAILURES,
   MESSAGE_KINDS,
   OUTCOMES,
@@ -102,6 +103,7 @@ export const PAYLOAD_FIELDS: {
     outcome: oneOf(SETTLEMENTS),
     reply: nullOr(list),
   },
+  "channel.closed": { channel: text, peer: actor, by: oneOf(CLOSERS), reason: text },
   "child.exited": {
     child: actor,
     head: nullOr(link),

@@ -25,8 +25,27 @@ export interface JsonActor<State> {
     message: Message,
     requestId: string,
   ) => readonly [State, Body | null];
+  /**
+   * Somebody opens a channel; the message is the first on it. Returns the next state and whether the
+   * channel is accepted, with words if there are any. Without it channels are refused.
+   */
+  readonly onChannelOpen?: (
+    state: State,
+    message: Message,
+    channelId: string,
+  ) => readonly [State, boolean | ChannelDecision];
+  /** A message on a channel. Returns the next state. */
+  readonly onChannelMessage?: (state: State, message: Message, channelId: string) => State;
+  /** A channel was closed, but not by this actor. Returns the next state. */
+  readonly onChannelClose?: (state: State, channelId: string) => State;
   /** A timer has fired; the message is its body. Returns the next state. */
   readonly onTimer?: (state: State, name: string, message: Message) => State;
+}
+
+export interface ChannelDecision {
+  readonly accepted: boolean;
+  /** The first message on the channel, or why it is refused. */
+  readonly message?: Body;
 }
 
 /** An actor whose state is bytes of its own making, or null for none. */
@@ -44,9 +63,12 @@ export interface ActorExports {
   readonly messageServerClient: {
     handleSend(state: Bytes, params: readonly [Uint8Array]): [Bytes];
     handleRequest(state: Bytes, params: readonly [string, Uint8Array]): [Bytes, [Bytes]];
-    handleChannelOpen(): [Bytes, [{ accepted: boolean; message: Bytes }]];
-    handleChannelMessage(): [Bytes];
-    handleChannelClose(): [Bytes];
+    handleChannelOpen(
+      state: Bytes,
+      params: readonly [string, Uint8Array],
+    ): [Bytes, [{ accepted: boolean; message: Bytes }]];
+    handleChannelMessage(state: Bytes, params: readonly [string, Uint8Array]): [Bytes];
+    handleChannelClose(state: Bytes, params: readonly [string]): [Bytes];
   };
   readonly timersClient: {
     handleTimer(state: Bytes, params: readonly [string, Uint8Array]): [Bytes];
@@ -76,6 +98,7 @@ function makeExports<State>(
   { decode, encode }: Codec<State>,
 ): ActorExports {
   const { init, onSend, onRequest, onTimer } = definition;
+  const { onChannelOpen, onChannelMessage, onChannelClose } = definition;
   return {
     actor: {
       init: (state, [id]) => [init === undefined ? state : encode(init(decode(state), id))],
@@ -92,9 +115,21 @@ function makeExports<State>(
         const [next, reply] = result as readonly [State, Body | null];
         return [encode(next), [reply === null ? null : toBytes(reply)]];
       },
-      handleChannelOpen: refuseChannel,
-      handleChannelMessage: refuseChannel,
-      handleChannelClose: refuseChannel,
+      handleChannelOpen(state, [channel, message]) {
+        if (onChannelOpen === undefined) throw new Error("this actor takes no channels");
+        const result = onChannelOpen(decode(state), new Message(message), channel);
+        if (!Array.isArray(result)) throw new Error(`onChannelOpen ${wrongResult(result)}`);
+        const [next, decision] = result as readonly [State, boolean | ChannelDecision];
+        return [encode(next), [decided(decision)]];
+      },
+      handleChannelMessage(state, [channel, message]) {
+        if (onChannelMessage === undefined) throw new Error("this actor takes no channels");
+        return [encode(onChannelMessage(decode(state), new Message(message), channel))];
+      },
+      handleChannelClose(state, [channel]) {
+        if (onChannelClose === undefined) return [state];
+        return [encode(onChannelClose(decode(state), channel))];
+      },
     },
     timersClient: {
       handleTimer(state, [name, body]) {
@@ -136,6 +171,8 @@ function isPromise(value: unknown): boolean {
   return typeof value === "object" && value !== null && "then" in value;
 }
 
-function refuseChannel(): never {
-  throw new Error("this actor takes no channels");
+function decided(decision: boolean | ChannelDecision): { accepted: boolean; message: Bytes } {
+  const { accepted, message } =
+    typeof decision === "boolean" ? { accepted: decision } : { message: undefined, ...decision };
+  return { accepted, message: message === undefined ? null : toBytes(message) };
 }

@@ -20,6 +20,9 @@ declare module "theater:simple/runtime" {
 declare module "theater:simple/message-server-host" {
   export function send(actorId: string, message: Uint8Array): void;
   export function request(actorId: string, message: Uint8Array): Bytes;
+  export function openChannel(actorId: string, message: Uint8Array): string;
+  export function sendOnChannel(channelId: string, message: Uint8Array): void;
+  export function closeChannel(channelId: string): void;
   export function listOutstandingRequests(): string[];
   export function respondToRequest(requestId: string, response: Uint8Array): void;
   export function cancelRequest(requestId: string): void;

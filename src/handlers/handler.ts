@@ -10,6 +10,7 @@ import type { PureFunctions } from "../executor/recorder.ts";
 import type { LabelledStores } from "../store/labels.ts";
 import type { Files } from "./filesystem.ts";
 import type { Secrets } from "./secrets.ts";
+import type { Sent } from "./sent.ts";
 
 /**
  * What a call does to the world, and so what may be done about it after a crash.
@@ -32,7 +33,7 @@ export interface HostFunction {
   effect: Effect | ((grant: Value, args: readonly Value[]) => Effect);
   call(context: CallContext, args: readonly Value[]): Promise<HandlerAnswer>;
   /** What an answered call sends with the commit, if it sends. */
-  sends?(args: readonly Value[]): { to: string; body: Uint8Array } | undefined;
+  sends?(args: readonly Value[]): Sent | undefined;
   /**
    * For an answered call of an interrupted turn that goes on: leaves for the commit what else the call
    * left. The guest gets the recorded answer.
@@ -70,7 +71,15 @@ export interface Services {
   /** The actor's own; what is changed becomes real with the commit. */
   readonly files: Files;
   /** Leaves with the commit. */
-  send(to: string, body: Uint8Array): HandlerAnswer;
+  send(to: string, body: Uint8Array): Promise<HandlerAnswer>;
+  channels: {
+    /** Waits for the decision of the other actor's turn. */
+    open(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
+    /** What the turn that goes on was told of an opening. */
+    openAgain(to: string, callId: string, isAccepted: boolean): void;
+    send(id: string, body: Uint8Array): HandlerAnswer;
+    close(id: string): HandlerAnswer;
+  };
   /** Waits for the answer of another actor's turn. */
   request(to: string, body: Uint8Array, callId: string): Promise<HandlerAnswer>;
   /** Requests that earlier turns, or this one, left without an answer. What is done to them leaves with the commit. */

@@ -1,10 +1,11 @@
-// `theater:simple/message-server-host`: messages to other actors. A send leaves when the turn commits; a
-// request is answered within the turn, so it is journalled before it goes out.
+// `theater:simple/message-server-host`: messages to other actors. A send, an answer to an earlier request and
+// what is said on a channel leave when the turn commits; a request and the opening of a channel are answered
+// within the turn, so they are journalled before they go out.
 
 import { z } from "zod";
 import { isActorId } from "../chain/actor-id.ts";
 import type { Value } from "../chain/value.ts";
-import { err, isOk, unserved, type Handler } from "./handler.ts";
+import { err, isOk, type Handler } from "./handler.ts";
 import { narrowing } from "./narrow.ts";
 
 const HOST = "theater:simple/message-server-host";
@@ -30,7 +31,8 @@ export const messageServer: Handler = {
       effect: "local",
       call: async ({ services }, args) => {
         const message = target(args);
-        return message === undefined ? err(NOT_AN_ID) : services.send(message.to, message.body);
+        if (message === undefined) return err(NOT_AN_ID);
+        return await services.send(message.to, message.body);
       },
       sends: target,
     },
@@ -61,8 +63,32 @@ export const messageServer: Handler = {
         if (isOk(recorded)) services.requests.again(id as string, null);
       },
     },
-    [`${HOST}#open-channel`]: unserved("channels"),
-    [`${HOST}#send-on-channel`]: unserved("channels"),
-    [`${HOST}#close-channel`]: unserved("channels"),
+    [`${HOST}#open-channel`]: {
+      effect: "by-id",
+      call: async ({ services, callId }, args) => {
+        const first = target(args);
+        if (first === undefined) return err(NOT_AN_ID);
+        return await services.channels.open(first.to, first.body, callId);
+      },
+      again: async ({ services, callId }, args, recorded) => {
+        const first = target(args);
+        if (first !== undefined) services.channels.openAgain(first.to, callId, isOk(recorded));
+      },
+    },
+    [`${HOST}#send-on-channel`]: {
+      effect: "local",
+      call: async ({ services }, [id, body]) =>
+        services.channels.send(id as string, body as Uint8Array),
+      sends: ([channel, body]) => ({
+        channel: channel as string,
+        body: body as Uint8Array,
+        close: false,
+      }),
+    },
+    [`${HOST}#close-channel`]: {
+      effect: "local",
+      call: async ({ services }, [id]) => services.channels.close(id as string),
+      sends: ([channel]) => ({ channel: channel as string, body: new Uint8Array(0), close: true }),
+    },
   },
 };

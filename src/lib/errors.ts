@@ -31,6 +31,7 @@ export type ErrorCode =
   | "unavailable" // surely not admitted; try again after Retry-After
   | "outcome-unknown" // the connection to the actor broke: it may or may not have happened
   | "too-slow" // the deadline passed
+  | "request-cycle" // the request would wait for a turn that waits for it
   // What the guest did.
   | "guest-error" // the guest answered with its own error
   | "guest-trap" // the guest trapped
@@ -40,7 +41,7 @@ export type ErrorCode =
   // Evidence.
   | "chain-broken" // an event does not fit its predecessor, its hash, or its payload
   | "chain-gap" // the ledger lacks an event before this one
-  | "chain-fork" // the ledger holds another event at this position
+  | "chain-fork" // the ledger, or another actor, has seen another event at this position
   | "content-corrupt" // stored bytes do not have the digest that names them
   // Ours.
   | "internal"; // a broken invariant: please report it

@@ -1,6 +1,7 @@
 // The host of a turn that is replayed: every call is answered from the record. It can reach nothing else,
 // so whatever the guest does, a replay changes nothing outside.
 
+import type { Sent } from "../handlers/sent.ts";
 import { withoutLinks, type LinkReader } from "../executor/wit-links.ts";
 import { findFunction, type ComponentDescription, type WitType } from "../executor/wit-type.ts";
 import type { HostAnswer, HostCall, TurnHost } from "../executor/executor.ts";
@@ -19,15 +20,10 @@ export interface ReplayHostParts {
   chainAgain: Services["chainAgain"];
 }
 
-export interface ReplayedSend {
-  to: string;
-  body: Uint8Array;
-}
-
 export class ReplayHost implements TurnHost {
   readonly #parts: ReplayHostParts;
   readonly #transcript: Transcript;
-  readonly sends: ReplayedSend[] = [];
+  readonly sends: Sent[] = [];
   /** Where the guest did something else. */
   divergence: Divergence | undefined;
   /** The first call behind the last recorded one. */

@@ -12,6 +12,7 @@ import {
 import { withoutLinks } from "../executor/wit-links.ts";
 import { exportFor, INIT } from "../handlers/exports.ts";
 import { equalBytes } from "../lib/bytes.ts";
+import { describeSent, greetingOf } from "../handlers/sent.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { recordedCalls, type RecordedCall, type RecordedEvent } from "./recorded-turn.ts";
 import { ReplayHost, type ReplayHostParts } from "./replay-host.ts";
@@ -144,26 +145,44 @@ function endSide(
   const side =
     outcome.kind === "refused"
       ? { type: "turn.refused", about: "", fields: { error: outcome.error } }
-      : committed(host, state, outcome.value, stateBytesMax);
+      : committed(host, {
+          before: state,
+          message: events.message,
+          value: outcome.value,
+          stateBytesMax,
+        });
   return fits(events.end.type, side) ? side : limit("recorded-bytes");
 }
 
 function committed(
   host: ReplayHost,
-  before: Uint8Array | null,
-  value: Value,
-  stateBytesMax: number,
+  {
+    before,
+    message,
+    value,
+    stateBytesMax,
+  }: {
+    before: Uint8Array | null;
+    message: RecordedEvent | undefined;
+    value: Value;
+    stateBytesMax: number;
+  },
 ): Side {
   const [after = null, result = null] = value as readonly Value[];
   const state = after === null ? null : (after as readonly [Uint8Array])[0];
   if ((state?.length ?? 0) > stateBytesMax) return limit("state-bytes");
+  const { kind, params } =
+    message === undefined ? NO_MESSAGE : payloadOf(message, "message.received");
+  const greeting = greetingOf(kind, params as readonly Value[], result);
   const fields = {
     state: isSameState(before, state) ? null : state === null ? [] : [state],
     result,
-    sends: host.sends.map(({ to, body }) => ({ to, bytes: body.length })),
+    sends: [...host.sends, ...greeting].map(describeSent),
   };
   return { type: "turn.committed", about: "", fields };
 }
+
+const NO_MESSAGE = { kind: "send", params: [] } as const;
 
 function isSameState(before: Uint8Array | null, after: Uint8Array | null): boolean {
   return before === null || after === null ? before === after : equalBytes(before, after);

@@ -28,6 +28,7 @@ import {
   type Environment,
 } from "./environment.ts";
 import { Life } from "./life.ts";
+import type { Wait } from "./mail/wait-cycle.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type {
   ActorRpc,
@@ -36,6 +37,8 @@ import type {
   Answer,
   BirthInput,
   ChainEntry,
+  ChannelAnswer,
+  ChannelInput,
   Consistency,
   Delivery,
   Erasure,
@@ -128,9 +131,23 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async deliver(delivery: Delivery): Promise<Answer<null>> {
     return await answer(async () => {
-      await this.#alive().admission.deliver(delivery);
+      const { admission, channelAdmission } = this.#alive();
+      if (delivery.channel === undefined) await admission.deliver(delivery);
+      else await channelAdmission.deliver(delivery);
       return null;
     });
+  }
+
+  async waits(callId: string): Promise<Answer<Wait | null>> {
+    return await answer(async () => this.#alive().waits(callId));
+  }
+
+  async openChannel(input: ChannelInput): Promise<Answer<ChannelAnswer>> {
+    return await answer(async () => await this.#alive().channelAdmission.open(input));
+  }
+
+  async isBorn(): Promise<Answer<boolean>> {
+    return await answer(() => Promise.resolve(this.#life !== undefined));
   }
 
   async change(

@@ -4,10 +4,10 @@
 import { Secrets } from "../handlers/secrets.ts";
 import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import { Alarm, LINE_MS_MAX, within } from "./alarm.ts";
-import { Admission } from "./mail/admission.ts";
+import type { Admission } from "./mail/admission.ts";
+import type { ChannelAdmission } from "./mail/channel-admission.ts";
 import { Control } from "./control.ts";
 import { Cell } from "./record/cell.ts";
-import { Deferred } from "./mail/deferred.ts";
 import { Eraser } from "./record/eraser.ts";
 import { Feeder } from "./record/feeder.ts";
 import { Followers } from "./record/followers.ts";
@@ -17,10 +17,11 @@ import { History } from "./record/history.ts";
 import { Idempotency } from "./mail/idempotency.ts";
 import { Listing } from "./listing.ts";
 import { Journal } from "./record/journal.ts";
+import type { Wait } from "./mail/wait-cycle.ts";
 import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
 import { Notary } from "./record/notary.ts";
-import { Outbox } from "./mail/outbox.ts";
+import { Mail } from "./mail/mail.ts";
 import type {
   ActorSummary,
   Erasure,
@@ -29,6 +30,7 @@ import type {
   Family,
   Mark,
   Parentage,
+  Refusal,
 } from "./protocol.ts";
 import { Runner } from "./turn/runner.ts";
 import { Sealer } from "./record/sealer.ts";
@@ -45,6 +47,7 @@ export class Life {
   readonly history: History;
   readonly cell: Cell;
   readonly admission: Admission;
+  readonly channelAdmission: ChannelAdmission;
   readonly control: Control;
   readonly genesis: Genesis;
   readonly notary: Notary;
@@ -52,10 +55,9 @@ export class Life {
   readonly #genesisBlock: Uint8Array;
   readonly #around: Surroundings;
   readonly #mailbox: Mailbox;
-  readonly #outbox: Outbox;
+  readonly #mail: Mail;
   readonly #feeder: Feeder;
   readonly #idempotency: Idempotency;
-  readonly #deferred: Deferred;
   readonly #runner: Runner;
   readonly #eraser: Eraser;
   readonly #sealer: Sealer;
@@ -80,9 +82,8 @@ export class Life {
     this.#genesisBlock = entry.payload.block;
     this.genesis = readGenesis(entry.payload.block);
     this.#mailbox = new Mailbox(sql);
-    this.#outbox = new Outbox(sql, this.journal, around.peer);
     this.#idempotency = new Idempotency(sql);
-    this.#deferred = new Deferred(sql, this.journal, this.#idempotency);
+    this.#mail = this.#makeMail(sql);
     this.#timers = this.#makeTimers(sql);
     const acknowledged = this.cell.get("acknowledged") ?? -1;
     this.#feeder = new Feeder(this.journal, this.history, around.ledger, acknowledged, (error) =>
@@ -95,13 +96,11 @@ export class Life {
       tree,
       acknowledged: () => this.#feeder.acknowledged,
     });
-    const forked = this.cell.get("forked");
-    if (forked !== undefined) this.#feeder.stayForked(forked);
     this.#eraser = new Eraser({
       ...around,
       ...this.#records(),
       sql,
-      outbox: this.#outbox,
+      outbox: this.#mail.outbox,
       feeder: this.#feeder,
       sealer: this.#sealer,
     });
@@ -130,12 +129,16 @@ export class Life {
         return this.#feeder.acknowledged;
       },
     });
-    this.admission = this.#makeAdmission();
+    const { admission, channelAdmission } = this.#makeAdmissions();
+    this.admission = admission;
+    this.channelAdmission = channelAdmission;
     this.#open();
   }
 
   /** Takes up what the last life left. */
   #open(): void {
+    const forked = this.cell.get("forked");
+    if (forked !== undefined) this.#feeder.stayForked(forked);
     this.journal.onAppend = () => {
       this.#arm();
       this.#followers.wake();
@@ -143,7 +146,7 @@ export class Life {
     this.journal.onUndone = () => {
       this.#alarm.forget();
       this.#timers.forget();
-      this.#deferred.forget();
+      this.#mail.forget();
     };
     this.#mailbox.open(this.journal);
     this.#alarm.open();
@@ -155,13 +158,16 @@ export class Life {
     const isPending = (): boolean =>
       (this.cell.status === "running" && this.#mailbox.holdsSends) ||
       this.cell.get("openTurn") != null ||
-      this.#outbox.nextDueMs() !== undefined ||
+      this.#mail.outbox.nextDueMs() !== undefined ||
       this.#feeder.isPending ||
       this.#eraser.isPending ||
       this.#sealer.isPending ||
       this.#listing.isPending;
     const timerMs = (): number | undefined => {
-      const dueMs = Math.min(this.#timerMs() ?? Infinity, this.#deferred.nextDueMs ?? Infinity);
+      const dueMs = Math.min(
+        this.#timerMs() ?? Infinity,
+        this.#mail.deferred.nextDueMs ?? Infinity,
+      );
       return dueMs === Infinity ? undefined : dueMs;
     };
     return new Alarm({ storage, isPending, timerMs });
@@ -188,20 +194,23 @@ export class Life {
     };
   }
 
-  #makeAdmission(): Admission {
-    const around = this.#around;
-    return new Admission({
-      registry: around.registry,
-      journal: this.journal,
-      cell: this.cell,
-      mailbox: this.#mailbox,
-      idempotency: this.#idempotency,
-      content: around.blocks,
+  #makeMail(sql: SqlStorage): Mail {
+    const { peer } = this.#around;
+    const onFork = ({ message }: Refusal): void => {
+      this.#feeder.stayForked(message);
+      const fail = (): void => this.#onFork(new TheaterError("chain-fork", message));
+      void this.#runner.between(fail, "set-back").catch(() => undefined); // repeated by what found it
+    };
+    return new Mail({ ...this.#records(), sql, peer, onFork, run: () => this.#runner.start() });
+  }
+
+  #makeAdmissions(): ReturnType<Mail["admissions"]> {
+    return this.#mail.admissions({
+      registry: this.#around.registry,
+      content: this.#around.blocks,
       limits: this.genesis.limits,
-      deferred: this.#deferred,
       grants: this.genesis.permissions.held,
       feeder: this.#feeder,
-      run: () => this.#runner.start(),
       endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
     });
   }
@@ -212,9 +221,12 @@ export class Life {
     const registry = around.plugins.livingRegistry(around.registry, grants);
     const { variables, secrets: values } = around.settings;
     const secrets = new Secrets(values, this.genesis.salt);
+    const { outbox, deferred, channels, peers, asking } = this.#mail;
     return new Runner({
       ...this.#records(),
-      outbox: this.#outbox,
+      outbox,
+      deferred,
+      channels,
       timers: this.#timers,
       executor: around.executor,
       registry,
@@ -226,19 +238,14 @@ export class Life {
       files: new FileTree(this.#sql),
       services: (turn, waiting) => {
         const { journal, history } = this;
-        const given = { journal, history, timers: this.#timers, waiting, variables, secrets };
+        const mine = { journal, history, timers: this.#timers, peers, asking };
+        const given = { ...mine, waiting, variables, secrets };
         return servicesFor({ ...around, ...given }, turn);
       },
-      deferred: this.#deferred,
-      halted: () => {
-        if (this.cell.status === "stopped") this.#deferred.abandon();
-      },
+      halted: () => this.#mail.halted(this.cell.status),
       settled: () => {
-        this.#deferred.wake();
         this.#feeder.poke();
-        if (this.#outbox.nextDueMs() !== undefined) {
-          void this.#outbox.deliver().catch(() => undefined);
-        }
+        this.#mail.settled();
       },
     });
   }
@@ -294,12 +301,21 @@ export class Life {
   async onAlarm(): Promise<void> {
     await this.#alarm.handle(async () => {
       this.#runner.start(); // timers and messages do not wait for the ledger
-      await Promise.allSettled([this.#deferred.expire(), this.#outbox.deliver(), this.feed()]);
+      await Promise.allSettled([
+        this.#mail.deferred.expire(),
+        this.#mail.outbox.deliver(),
+        this.feed(),
+      ]);
       await this.#seal();
       this.#noteAcknowledged(); // so that the next life knows that nothing is pending
       // An object with a request in it stays in memory: so wait, but not so long that all else waits too.
       await within(LINE_MS_MAX, this.#runner.run()).catch(() => undefined);
     });
+  }
+
+  /** See `ActorRpc`. */
+  waits(callId: string): Wait | null {
+    return this.#mail.deadlocks.waits(callId);
   }
 
   summary(): ActorSummary {

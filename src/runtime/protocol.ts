@@ -5,6 +5,7 @@
 import type { Segment } from "../chain/archive.ts";
 import type { LedgerEntry } from "../chain/ledger.ts";
 import type { ErrorCode } from "../lib/errors.ts";
+import type { Wait } from "./mail/wait-cycle.ts";
 
 /** A position in a chain: what the `Theater-Event` header says as `<seq>:<cid>`. */
 export interface EventRef {
@@ -138,6 +139,22 @@ export interface Delivery {
   /** The event of the sender's chain that this message comes from. */
   cause: { seq: number; event: Uint8Array };
   body: Uint8Array;
+  /** It is on this channel; with `close`, a reason, it closes the channel and has no body. */
+  channel?: { id: string; close: string | null };
+}
+
+/** Somebody wants to open a channel, under an id of its own making that nobody else makes. */
+export interface ChannelInput extends MessageInput {
+  channel: string;
+  idempotency: IdempotencyKey;
+}
+
+export interface ChannelAnswer {
+  accepted: boolean;
+  /** What the guest said with it. */
+  message: Uint8Array | null;
+  /** Where the chain records the decision. */
+  event: EventRef;
 }
 
 /** A consistency proof of RFC 9162 as JSON. */
@@ -187,6 +204,12 @@ export interface ActorRpc {
   send(message: MessageInput): Promise<Answer<{ event: EventRef }>>;
   request(message: MessageInput): Promise<Answer<{ reply: Uint8Array; event: EventRef }>>;
   deliver(delivery: Delivery): Promise<Answer<null>>;
+  /** For whom the actor's turn waits while it has the request `callId` of another; null where either is not so. */
+  waits(callId: string): Promise<Answer<Wait | null>>;
+  /** Waits for the decision of the guest. */
+  openChannel(input: ChannelInput): Promise<Answer<ChannelAnswer>>;
+  /** Whether there is an actor of this id, whatever became of it. Leaves nothing behind. */
+  isBorn(): Promise<Answer<boolean>>;
   change(
     change: LifecycleChange,
     principal: string,

@@ -37,8 +37,10 @@ export const TABLES = `
   -- Written by Mailbox. The sends that have no turn yet, by the seq of their message event.
   CREATE TABLE mailbox (
     seq INTEGER PRIMARY KEY,
-    tries INTEGER NOT NULL DEFAULT 0 -- lives that began its turn and did not end it
+    tries INTEGER NOT NULL DEFAULT 0, -- lives that began its turn and did not end it
+    channel TEXT -- on which it came
   ) STRICT;
+  CREATE INDEX mailbox_channel ON mailbox (channel) WHERE channel IS NOT NULL;
 
   -- Written by Outbox. Sends that no receiver has acknowledged yet.
   CREATE TABLE outbox (
@@ -50,12 +52,28 @@ export const TABLES = `
     tries INTEGER NOT NULL DEFAULT 0,
     due INTEGER NOT NULL, -- ms since the epoch
     body BLOB NOT NULL,
+    channel TEXT, -- on which it goes
+    close TEXT, -- why it closes the channel, if it does
     PRIMARY KEY (recipient, n)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX outbox_channel ON outbox (channel) WHERE channel IS NOT NULL;
+
+  -- Written by Channels. Closed ones stay as tombstones, the newest of them.
+  CREATE TABLE channel (
+    id TEXT PRIMARY KEY,
+    peer TEXT NOT NULL,
+    state TEXT NOT NULL, -- opening, open, closed
+    turn INTEGER NOT NULL, -- that opened or accepted it
+    since INTEGER NOT NULL -- ms since the epoch
   ) STRICT, WITHOUT ROWID;
 
   -- Written by Outbox and Mailbox, a column each. How far the pair with each peer has come.
-  CREATE TABLE peer (actor TEXT PRIMARY KEY, sent INTEGER NOT NULL DEFAULT 0, received INTEGER NOT NULL DEFAULT 0)
-    STRICT, WITHOUT ROWID;
+  CREATE TABLE peer (
+    actor TEXT PRIMARY KEY,
+    sent INTEGER NOT NULL DEFAULT 0,
+    received INTEGER NOT NULL DEFAULT 0,
+    cause BLOB -- CID of the peer's event that the last received one came from
+  ) STRICT, WITHOUT ROWID;
 
   -- Written by Timers. Messages to the actor itself that are not due yet.
   CREATE TABLE timer (

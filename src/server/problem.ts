@@ -37,6 +37,7 @@ export const PROBLEM_KINDS: Readonly<Record<ErrorCode, ProblemKind>> = {
   unavailable: { status: 503, title: "Surely not admitted", retryAfterSeconds: 1 },
   "outcome-unknown": { status: 502, title: "It may or may not have happened" },
   "too-slow": { status: 504, title: "The deadline passed" },
+  "request-cycle": { status: 409, title: "The request would wait for itself" },
   "guest-error": { status: 422, title: "The actor answered with an error" },
   "guest-trap": { status: 500, title: "The actor trapped" },
   "limit-exceeded": { status: 500, title: "The actor went over a limit" },

@@ -96,12 +96,11 @@ export function sampleChain(): ChainBuilder {
 
 /** The sample, which is in the vectors and stays as it is, and behind it the types that came later. */
 export function fullChain(): ChainBuilder {
-  return sampleChain().add("request.settled", {
-    message: 2,
-    turn: 3,
-    outcome: "answered",
-    reply: [rawLink("reply")],
-  });
+  const chain = sampleChain();
+  const reply = [rawLink("reply")];
+  return chain
+    .add("request.settled", { message: 2, turn: 3, outcome: "answered", reply })
+    .add("channel.closed", { channel: "ch_1", peer: chain.actor, by: "peer", reason: "closed" });
 }
 
 function addTurns(chain: ChainBuilder): void {

@@ -32,7 +32,9 @@ test("what an actor does not handle it refuses, and its state stays as it was gi
   expect(actor.init(state, ["a"])).toEqual([state]);
   expect(() => client.handleSend(state, [MESSAGE])).toThrow("takes requests, no sends");
   expect(() => client.handleRequest(state, ["r", MESSAGE])).toThrow("takes sends, no requests");
-  expect(() => client.handleChannelOpen()).toThrow("takes no channels");
+  expect(() => client.handleChannelOpen(state, ["c", MESSAGE])).toThrow("takes no channels");
+  expect(() => client.handleChannelMessage(state, ["c", MESSAGE])).toThrow("takes no channels");
+  expect(client.handleChannelClose(state, ["c"])).toEqual([state]);
 });
 
 test("a JSON state keeps the order of its keys, so the same turn makes the same bytes", () => {

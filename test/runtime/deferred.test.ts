@@ -25,6 +25,7 @@ async function settlements(actor: Probe): Promise<Told[]> {
 
 async function expectSound(actor: Probe): Promise<void> {
   expect(must(await theater.verify(actor.id))).toMatchObject({ verdict: "verified" });
+  expect(must(await theater.replay(actor.id, null))).toMatchObject({ verdict: "verified" });
 }
 
 test("a later turn answers, and the caller gets the event that says so", async () => {

@@ -128,13 +128,16 @@ test("sends that are committed during a delivery are delivered too, without an a
 test("a message to nobody is given up, and the chain says so", async () => {
   const [a, b] = [await start(), await start()];
   const nobody = actorId(new Uint8Array([1]));
+  const refused = await a.ask([["send", nobody, [["echo", 1]]]]);
+  expect(refused.gave).toEqual([`err: not-found: there is no actor ${nobody}`]);
+  faults.peer = ({ name }, go) => (name.endsWith(" isBorn") ? down() : go()); // nobody can tell
   await a.ask([
     ["send", nobody, [["echo", 1]]],
     ["send", b.id, [["echo", 2]]],
   ]);
   await until(async () => (await a.lines()).at(-1) === "send.failed 0");
   expect((await a.events()).at(-1)?.fields).toMatchObject({
-    turn: 2,
+    turn: 3,
     index: 0,
     reason: "not-found",
   });

@@ -32,6 +32,7 @@ const STATUS: Record<ErrorCode, number> = {
   unavailable: 503,
   "outcome-unknown": 502,
   "too-slow": 504,
+  "request-cycle": 409,
   "guest-error": 422,
   "guest-trap": 500,
   "limit-exceeded": 500,

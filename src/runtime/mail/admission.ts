@@ -1,27 +1,31 @@
 // Which messages an actor takes, and what their senders are told. A refusal here leaves no trace: the
 // message was not admitted. What is admitted is acknowledged only after its events are on disk.
 
+import { isActorId } from "../../chain/actor-id.ts";
 import { Link, type Value } from "../../chain/value.ts";
 import type { Registry } from "../../handlers/registry.ts";
-import { toHex, toUtf8 } from "../../lib/bytes.ts";
+import { toUtf8 } from "../../lib/bytes.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
 import { RecordedError } from "../answers.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import { BACKLOG_MAX, type Feeder } from "../record/feeder.ts";
 import { bytesOf, checkOutstanding, replyOf, type Deferred, type Reply } from "./deferred.ts";
-import { messageKey, type Idempotency, type MessageKey } from "./idempotency.ts";
+import { keyReused, messageKey, type Idempotency, type MessageKey } from "./idempotency.ts";
 import type { Journal } from "../record/journal.ts";
 import { HANDLE_REQUEST, HANDLE_SEND } from "../../handlers/exports.ts";
 import type { Mailbox } from "./mailbox.ts";
+import type { Deadlocks } from "./deadlocks.ts";
 import type { Grants } from "../../manifest/handler-tables.ts";
 import type { Limits } from "../../manifest/limits.ts";
 import type { Delivery, EventRef, MessageInput } from "../protocol.ts";
+import { newMessage } from "./new-message.ts";
 import { hasReply } from "./turn-mail.ts";
+import { refusalOf, settledEnd, type Committed } from "./turn-outcome.ts";
 import type { Message } from "../turn/turn-parts.ts";
 import type { TurnEnd } from "../turn/turn.ts";
 
-interface AdmissionParts {
+export interface AdmissionParts {
   journal: Journal;
   cell: Cell;
   mailbox: Mailbox;
@@ -29,6 +33,7 @@ interface AdmissionParts {
   content: Blocks;
   limits: Limits;
   deferred: Deferred;
+  deadlocks: Deadlocks;
   grants: Grants;
   registry: Registry;
   feeder: Feeder;
@@ -53,24 +58,24 @@ export class Admission {
       key === null ? undefined : idempotency.find("send", key);
     const earlier = known();
     if (earlier !== undefined) return journal.ref(earlier);
-    this.#check(HANDLE_SEND, input.body);
+    this.check(HANDLE_SEND, input.body);
     const message = newMessage("send", HANDLE_SEND, input, [input.body]);
     return await content.keep(message.params, () => {
       // Again: the store took its time, and a repetition may have come through meanwhile.
       const meanwhile = known();
       if (meanwhile !== undefined) return journal.ref(meanwhile);
-      this.#check(HANDLE_SEND, input.body);
-      return this.#admit(message, (seq) => {
+      this.check(HANDLE_SEND, input.body);
+      return this.admit(message, (seq) => {
         if (key !== null) idempotency.keep("send", key, seq);
       });
     });
   }
 
-  /** A send of another actor. `n` up to the last one taken is a repetition and is acknowledged again. */
+  /** A send of another actor. The last one taken, once more, is acknowledged again. */
   async deliver({ from, n, cause, body }: Delivery): Promise<void> {
     const { mailbox, content } = this.#parts;
-    if (n <= mailbox.receivedFrom(from)) return;
-    this.#check(HANDLE_SEND, body);
+    if (mailbox.wasReceived(from, n, cause.event)) return;
+    this.check(HANDLE_SEND, body);
     const event = { actor: from, seq: cause.seq, event: new Link("dag-cbor", cause.event) };
     const message = {
       ...newMessage("send", HANDLE_SEND, { from, body }, [body]),
@@ -78,19 +83,20 @@ export class Admission {
       cause: event,
     };
     await content.keep(message.params, () => {
-      this.#check(HANDLE_SEND, body);
-      if (n <= mailbox.receivedFrom(from)) return; // it came twice while the store took its time
-      this.#admit(message, () => mailbox.noteReceived(from, n));
+      this.check(HANDLE_SEND, body);
+      if (mailbox.wasReceived(from, n, cause.event)) return; // it came twice while the store took its time
+      this.admit(message, () => mailbox.noteReceived(from, n, cause.event));
     });
   }
 
-  #admit(message: Message, record: (seq: number) => void): EventRef {
+  /** Appends a message whose turn comes later; `record` runs in the same transaction. */
+  admit(message: Message, record: (seq: number) => void, channel: string | null = null): EventRef {
     const { journal, mailbox, run } = this.#parts;
     const { id, kind, from, cause, params, seed } = message;
     const event = journal.transaction(() => {
       const fields = { id, kind, from, cause, params, seed };
       const appended = journal.append({ type: "message.received", about: kind, turn: 0, fields });
-      mailbox.admit(appended.seq);
+      mailbox.admit(appended.seq, channel);
       record(appended.seq);
       return appended;
     });
@@ -101,6 +107,12 @@ export class Admission {
 
   /** Waits for the message's turn and returns the guest's answer, or throws what became of it. */
   async request(input: MessageInput): Promise<Reply> {
+    const { from, idempotency } = input;
+    if (idempotency === undefined || !isActorId(from)) return await this.#requestOnce(input);
+    return await this.#parts.deadlocks.holding(idempotency.key, () => this.#requestOnce(input));
+  }
+
+  async #requestOnce(input: MessageInput): Promise<Reply> {
     const key = keyOf(input);
     if (key === null) return await this.#request(input, null);
     const known = this.#parts.idempotency.find("request", key);
@@ -109,7 +121,7 @@ export class Admission {
     const running = this.#attached.get(attached);
     if (running !== undefined) {
       if (running.digest === key.digest) return await running.reply;
-      throw keyInUse();
+      throw keyReused(key);
     }
     if (this.#isOpen(key)) {
       const { event } = settledEnd(await this.#parts.endOfOpenTurn());
@@ -121,28 +133,31 @@ export class Admission {
   }
 
   /** Whether an earlier life began this request, and its turn has still to end. */
-  #isOpen({ principal, key, digest }: MessageKey): boolean {
+  #isOpen(given: MessageKey): boolean {
     const open = this.#parts.cell.get("openTurn")?.key;
-    if (open?.principal !== principal || open.key !== key) return false;
-    if (open.digest === digest) return true;
-    throw keyInUse();
+    if (open?.principal !== given.principal || open.key !== given.key) return false;
+    if (open.digest === given.digest) return true;
+    throw keyReused(given);
   }
 
   async #request(input: MessageInput, key: MessageKey | null): Promise<Reply> {
-    this.#check(HANDLE_REQUEST, input.body);
+    this.check(HANDLE_REQUEST, input.body);
     const { mailbox, run, deferred } = this.#parts;
     checkOutstanding(deferred.count, mailbox.length);
     const message = newMessage("request", HANDLE_REQUEST, input, []);
     const { promise, resolve: done, reject: failed } = Promise.withResolvers<TurnEnd>();
     const params = [message.id, input.body];
     const waiter = deferred.expect(message.id);
+    let drop = (): void => undefined;
     try {
       mailbox.put({ ...message, params, key }, { done, failed });
+      if (key !== null) drop = mailbox.expireQueued(key.key, input.deadlineMs);
       run();
       const end = settledEnd(await promise);
       if (!waiter.isSettled() && hasReply(end.result)) return directReply(end);
       return await waiter.promise;
     } finally {
+      drop();
       waiter.drop();
     }
   }
@@ -190,7 +205,7 @@ export class Admission {
   }
 
   /** Throws `missing-handler`, `wrong-state`, `too-large`, `busy` or `unavailable`. */
-  #check(about: string, body: Uint8Array): void {
+  check(about: string, body: Uint8Array): void {
     const { cell, limits, grants, registry, mailbox, feeder } = this.#parts;
     registry.checkDriven(about, grants);
     const status = cell.get("status");
@@ -215,39 +230,9 @@ export class Admission {
   }
 }
 
-function keyOf({ idempotency, body }: MessageInput): MessageKey | null {
-  return idempotency === undefined ? null : messageKey(idempotency, body);
+function keyOf({ idempotency, body, cause }: MessageInput): MessageKey | null {
+  return idempotency === undefined ? null : messageKey(idempotency, body, cause?.event);
 }
-
-function newMessage(
-  kind: "send" | "request",
-  about: string,
-  {
-    from,
-    body,
-    cause,
-    waiting = [],
-    deadlineMs,
-  }: Pick<MessageInput, "from" | "body" | "cause" | "waiting" | "deadlineMs">,
-  params: readonly Value[],
-): Message {
-  assert(body instanceof Uint8Array, "a message's body is bytes");
-  const random = crypto.getRandomValues(new Uint8Array(48));
-  const [id, seed] = [toHex(random.subarray(0, 16)), random.slice(16)];
-  const origin =
-    cause === undefined
-      ? null
-      : { actor: from, seq: cause.seq, event: new Link("dag-cbor", cause.event) };
-  const sender = { from, cause: origin, waiting, ...(deadlineMs !== undefined && { deadlineMs }) };
-  return { id, kind, about, params, seed, seq: null, key: null, ...sender };
-}
-
-function keyInUse(): TheaterError {
-  const message = "This Idempotency-Key is in use with another body: use a new key.";
-  return new TheaterError("key-reused", message);
-}
-
-type Committed = TurnEnd & { kind: "committed" };
 
 /** What the turn itself gave as the answer. */
 function directReply({ result, event }: Committed): Reply {
@@ -256,31 +241,3 @@ function directReply({ result, event }: Committed): Reply {
   assert(bytes !== null, "the turn gave an answer");
   return { reply: bytes, event };
 }
-
-/** A turn that committed; the guest's error and its failures are thrown with the event that records them. */
-function settledEnd(end: TurnEnd): Committed {
-  if (end.kind === "committed") return end;
-  throw refusalOf(end);
-}
-
-function refusalOf(end: Exclude<TurnEnd, Committed>): RecordedError {
-  const { event } = end;
-  if (end.kind === "refused") {
-    return new RecordedError({ code: "guest-error", message: textOf(end.error), event });
-  }
-  const code = FAILURE_CODES[end.failure];
-  return new RecordedError({ code, message: `${end.code}: ${end.message}`, event });
-}
-
-/** The err of every `theater:simple` export is a text. */
-function textOf(error: Value): string {
-  return typeof error === "string" ? error : "the guest gave an error that is not a text";
-}
-
-const FAILURE_CODES = {
-  trap: "guest-trap",
-  limit: "limit-exceeded",
-  cut: "too-slow",
-  host: "host-failure",
-  lost: "host-failure",
-} as const;

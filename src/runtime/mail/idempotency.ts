@@ -4,12 +4,17 @@
 // caller who was told "busy" may try again with the same key.
 
 import { sha256 } from "../../chain/hash.ts";
-import { toHex } from "../../lib/bytes.ts";
+import { concat, toHex } from "../../lib/bytes.ts";
 import { isActorId } from "../../chain/actor-id.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { IdempotencyKey, LifecycleChange } from "../protocol.ts";
 
 const KEPT_MS = 24 * 3_600_000;
+/**
+ * The newest key of an actor stays: its turn may go on after any time, and a request that it repeats then
+ * must not run again. That is one row for each actor that ever asked.
+ */
+const FOR_EVER = Number.MAX_SAFE_INTEGER;
 /** Keys of one actor; a full table refuses new keys rather than forgetting old ones early. */
 const KEYS_MAX = 10_000;
 /** In place of the digest of a body that was erased. */
@@ -30,7 +35,8 @@ export class Idempotency {
   }
 
   /** The seq of the event that holds the outcome. Throws `key-reused` for another body, `busy` when full. */
-  find(route: Route, { principal, key, digest }: MessageKey): number | undefined {
+  find(route: Route, given: MessageKey): number | undefined {
+    const { principal, key, digest } = given;
     const [row] = this.#sql
       .exec<{ digest: string; seq: number; expires: number; answer: number | null }>(
         "SELECT digest, seq, expires, answer FROM idempotency WHERE principal = ? AND route = ? AND key = ?",
@@ -40,7 +46,7 @@ export class Idempotency {
       )
       .toArray();
     if (row === undefined || row.expires <= Date.now()) {
-      if (isActorId(principal)) this.#refuseSuperseded(route, principal, key);
+      if (isActorId(principal)) this.#refuseSuperseded(route, { principal, key });
       else if (route === "send" || route === "request") this.#refuseWhenFull();
       return undefined;
     }
@@ -52,17 +58,15 @@ export class Idempotency {
         { seq: row.seq },
       );
     }
-    throw new TheaterError(
-      "key-reused",
-      "This Idempotency-Key came with another body before: use a new key.",
-    );
+    throw keyReused(given);
   }
 
   /**
    * An actor asks one thing at a time, under keys that count up (<actor>/<turn>/<call>): one row for each
-   * actor is enough, and a key before the kept one is a late duplicate.
+   * actor is enough. A key before the kept one is a late duplicate to which nobody listens, or the actor
+   * was set back and is about to do again what it has done.
    */
-  #refuseSuperseded(route: Route, principal: string, key: string): void {
+  #refuseSuperseded(route: Route, { principal, key }: IdempotencyKey): void {
     const [row] = this.#sql
       .exec<{ key: string }>(
         "SELECT key FROM idempotency WHERE principal = ? AND route = ?",
@@ -71,10 +75,8 @@ export class Idempotency {
       )
       .toArray();
     if (row === undefined || !isBefore(key, row.key)) return;
-    throw new TheaterError(
-      "wrong-state",
-      "The actor that sent this has asked something else since.",
-    );
+    const message = "The actor that asks has asked something later before: it was set back.";
+    throw new TheaterError("chain-fork", message, { key, last: row.key });
   }
 
   #refuseWhenFull(): void {
@@ -118,7 +120,7 @@ export class Idempotency {
       key,
       digest,
       seq,
-      now + KEPT_MS,
+      expiryOf(principal),
     );
   }
 
@@ -127,15 +129,35 @@ export class Idempotency {
     this.#sql.exec(
       "UPDATE idempotency SET answer = ?, expires = ? WHERE principal = ? AND route = 'request' AND key = ?",
       seq,
-      Date.now() + KEPT_MS,
+      expiryOf(principal),
       principal,
       key,
     );
   }
 }
 
-export function messageKey({ principal, key }: IdempotencyKey, body: Uint8Array): MessageKey {
-  return { principal, key, digest: toHex(sha256(body)) };
+const expiryOf = (principal: string): number =>
+  isActorId(principal) ? FOR_EVER : Date.now() + KEPT_MS;
+
+/**
+ * `cause`: the CID of the event of the asking actor that the message comes from. A repetition comes from the
+ * same; an actor that was set back may use its keys again, and never for the same event.
+ */
+export function messageKey(
+  { principal, key }: IdempotencyKey,
+  body: Uint8Array,
+  cause: Uint8Array = new Uint8Array(0),
+): MessageKey {
+  return { principal, key, digest: toHex(sha256(concat([cause, body]))) };
+}
+
+export function keyReused({ principal, key }: IdempotencyKey): TheaterError {
+  if (isActorId(principal)) {
+    const message = "The actor that asks has asked something else in this place: it was set back.";
+    return new TheaterError("chain-fork", message, { key });
+  }
+  const message = "This Idempotency-Key came with another body before: use a new key.";
+  return new TheaterError("key-reused", message);
 }
 
 /** Whether the turn and call in one call id are before those in another. */

@@ -1,8 +1,10 @@
 // What waits for a turn. Sends are on disk: the mailbox is the message events that have no turn yet.
 // Requests wait in memory: they are not acknowledged, and the caller sees it if they are lost.
 
+import { isActorId } from "../../chain/actor-id.ts";
 import { exportFor } from "../../handlers/exports.ts";
-import { assert } from "../../lib/errors.ts";
+import { equalBytes } from "../../lib/bytes.ts";
+import { assert, TheaterError } from "../../lib/errors.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Message } from "../turn/turn-parts.ts";
 import type { TurnEnd } from "../turn/turn.ts";
@@ -15,6 +17,8 @@ export interface Waiting extends Waiter {
   message: Message | { seq: number };
   /** Whether an earlier life left it behind: then this may not be the first time that it is tried. */
   isOld: boolean;
+  /** When it came in line, ms since the epoch. */
+  sinceMs: number;
 }
 
 export interface Waiter {
@@ -39,7 +43,8 @@ export class Mailbox {
   open(journal: Journal): void {
     this.#journal = journal;
     const rows = this.#sql.exec<{ seq: number }>("SELECT seq FROM mailbox ORDER BY seq").toArray();
-    for (const message of rows) this.#queue.push({ ...NOBODY, message, isOld: true });
+    const sinceMs = Date.now();
+    for (const message of rows) this.#queue.push({ ...NOBODY, message, isOld: true, sinceMs });
   }
 
   /** The message itself, from the chain where only its place is known. */
@@ -63,12 +68,12 @@ export class Mailbox {
   }
 
   put(message: Message, waiter: Waiter): void {
-    this.#queue.push({ message, isOld: false, ...waiter });
+    this.#queue.push({ message, isOld: false, sinceMs: Date.now(), ...waiter });
   }
 
   /** Puts the send that was just appended at `seq` in line. */
   putSend(seq: number): void {
-    this.#queue.push({ ...NOBODY, message: { seq }, isOld: false });
+    this.#queue.push({ ...NOBODY, message: { seq }, isOld: false, sinceMs: Date.now() });
   }
 
   /** Counts that the turn of a send is begun once more; returns how often it has been. In a transaction. */
@@ -97,6 +102,38 @@ export class Mailbox {
     if (at >= 0) this.#queue.splice(at, 1);
   }
 
+  /** Since when the request of an actor under this key stands in line, ms since the epoch; undefined: it does not. */
+  queuedMs(callId: string): number | undefined {
+    return this.#queue[this.#placeOf(callId)]?.sinceMs;
+  }
+
+  /**
+   * Answers the request of an actor under this key at `deadlineMs`, if its turn has not begun by then. Returns
+   * what calls that off.
+   */
+  expireQueued(callId: string, deadlineMs: number | undefined): () => void {
+    if (deadlineMs === undefined) return () => undefined;
+    const message = "The deadline passed before the turn began: nothing was done.";
+    const expire = (): void =>
+      this.takeQueued(callId)?.failed(new TheaterError("too-slow", message));
+    const timer = setTimeout(expire, Math.max(0, deadlineMs - Date.now()));
+    return () => clearTimeout(timer);
+  }
+
+  /** Takes out the request under this key, if its turn has not begun. */
+  takeQueued(callId: string): Waiting | undefined {
+    const at = this.#placeOf(callId);
+    return at < 0 ? undefined : this.#queue.splice(at, 1)[0];
+  }
+
+  /** Of an actor: its keys are call ids, so there is one message under each. */
+  #placeOf(callId: string): number {
+    return this.#queue.findIndex(({ message }) => {
+      const key = "key" in message ? message.key : null;
+      return key?.key === callId && isActorId(key.principal);
+    });
+  }
+
   /** Takes out the requests; sends stay. */
   takeRequests(): Waiting[] {
     const requests = this.#queue.filter(({ message }) => message.seq === null);
@@ -106,8 +143,14 @@ export class Mailbox {
   }
 
   /** In the transaction that appends the message event. */
-  admit(seq: number): void {
-    this.#sql.exec("INSERT INTO mailbox (seq) VALUES (?)", seq);
+  admit(seq: number, channel: string | null = null): void {
+    this.#sql.exec("INSERT INTO mailbox (seq, channel) VALUES (?, ?)", seq, channel);
+  }
+
+  /** Messages of a channel that wait for their turn or for the end of it. */
+  waitingOn(channel: string): number {
+    const query = "SELECT count(*) AS waiting FROM mailbox WHERE channel = ?";
+    return this.#sql.exec<{ waiting: number }>(query, channel).one().waiting;
   }
 
   /** Whether the send that was appended at `seq` waits for its turn or for the end of it. */
@@ -125,20 +168,35 @@ export class Mailbox {
     this.#sql.exec("DELETE FROM mailbox WHERE seq = ?", seq);
   }
 
-  /** How far the messages of a peer have come; 0 before the first. */
-  receivedFrom(peer: string): number {
+  /**
+   * Whether message `n` of a peer, from its event `cause`, was taken before. Throws `chain-fork` where the
+   * peer must have forgotten what it sent: it sends `n` only as long as it has not heard that `n` arrived,
+   * and nothing behind it before. So a number below the last one, or the last one from another event, says
+   * that it was set back; taken for a repetition, its message would be lost without a word.
+   */
+  wasReceived(peer: string, n: number, cause: Uint8Array): boolean {
     const [row] = this.#sql
-      .exec<{ received: number }>("SELECT received FROM peer WHERE actor = ?", peer)
+      .exec<{ received: number; cause: ArrayBuffer | null }>(
+        "SELECT received, cause FROM peer WHERE actor = ?",
+        peer,
+      )
       .toArray();
-    return row?.received ?? 0;
+    if (row === undefined || n > row.received) return false;
+    if (n === row.received && row.cause !== null && equalBytes(new Uint8Array(row.cause), cause)) {
+      return true;
+    }
+    const message = `The receiver has had message ${row.received} of this actor, and not this message ${n}: the actor was set back to an earlier state.`;
+    throw new TheaterError("chain-fork", message, { n, received: row.received });
   }
 
   /** In the transaction that appends the message event. */
-  noteReceived(peer: string, n: number): void {
+  noteReceived(peer: string, n: number, cause: Uint8Array): void {
     this.#sql.exec(
-      "INSERT INTO peer (actor, received) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET received = excluded.received",
+      `INSERT INTO peer (actor, received, cause) VALUES (?1, ?2, ?3)
+       ON CONFLICT DO UPDATE SET received = excluded.received, cause = excluded.cause`,
       peer,
       n,
+      cause,
     );
   }
 }

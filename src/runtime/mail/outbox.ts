@@ -1,14 +1,17 @@
 // Sends on their way to other actors. Committed with the turn that made them, delivered afterwards: at
 // least once on the wire, once in effect, because the receiver knows the pair's count.
 
+import { pause } from "../timers/wait.ts";
 import type { Journal } from "../record/journal.ts";
-import type { ActorRpc, Answer } from "../protocol.ts";
+import type { ActorRpc, Answer, Refusal } from "../protocol.ts";
 import type { PendingSend } from "../turn/turn-parts.ts";
 
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 60_000;
-/** Rows of one round; the next round takes the rest. */
-const ROUND_MAX = 256;
+/** A recipient that is full is asked more often: it works off what it has. */
+const BUSY_MAX_MS = 2_000;
+/** Recipients that are delivered to at the same time; the others follow as these end. */
+const LANES_MAX = 256;
 
 interface Row extends Record<string, SqlStorageValue> {
   recipient: string;
@@ -17,8 +20,16 @@ interface Row extends Record<string, SqlStorageValue> {
   place: number;
   cause: number;
   tries: number;
+  due: number;
   body: ArrayBuffer;
+  channel: string | null;
+  close: string | null;
 }
+
+/** A request waits for the sends before it, and tries them again after so long. */
+const CAUGHT_UP_MS = 250;
+/** And is refused where their recipient has refused them for so long: it may be full because it waits for us. */
+const CAUGHT_UP_MAX_MS = 5_000;
 
 /** A recipient that does not answer for so long is asked again later, under the same number. */
 const ANSWER_MS_MAX = 30_000;
@@ -46,8 +57,15 @@ export class Outbox {
   readonly #sql: SqlStorage;
   readonly #journal: Journal;
   readonly #peer: (id: string) => ActorRpc;
-  #isDelivering = false;
-  #delivering: Promise<void> | undefined;
+  /** The deliveries that are under way, by recipient: one for each, so that none waits for another. */
+  readonly #lanes = new Map<string, Promise<Refusal | null>>();
+  /** Told where a receiver has seen another history of this actor. */
+  onFork: (refusal: Refusal) => void = () => undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** In the transaction that records that a message on this channel could not be delivered. */
+  onUndeliverable: (channel: string) => void = () => undefined;
+  /** After a transaction that may have called it. */
+  onFailed: () => void = () => undefined;
 
   constructor(sql: SqlStorage, journal: Journal, peer: (id: string) => ActorRpc) {
     this.#sql = sql;
@@ -57,7 +75,7 @@ export class Outbox {
 
   /** In the transaction that commits the turn; `cause` is the seq of its turn.committed. */
   add(sends: readonly PendingSend[], origin: { turn: number; cause: number }): void {
-    for (const [place, { to, body }] of sends.entries()) {
+    for (const [place, { to, body, channel }] of sends.entries()) {
       const [row] = this.#sql
         .exec<{ sent: number }>(
           "INSERT INTO peer (actor, sent) VALUES (?, 1) ON CONFLICT DO UPDATE SET sent = sent + 1 RETURNING sent",
@@ -65,7 +83,7 @@ export class Outbox {
         )
         .toArray();
       this.#sql.exec(
-        "INSERT INTO outbox (recipient, n, turn, place, cause, due, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO outbox (recipient, n, turn, place, cause, due, body, channel, close) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         to,
         row?.sent ?? 0,
         origin.turn,
@@ -73,8 +91,16 @@ export class Outbox {
         origin.cause,
         Date.now(),
         body,
+        channel?.id ?? null,
+        channel?.close ?? null,
       );
     }
+  }
+
+  /** Messages on a channel that its other end has not taken yet. */
+  unsentOn(channel: string): number {
+    const query = "SELECT count(*) AS unsent FROM outbox WHERE channel = ?";
+    return this.#sql.exec<{ unsent: number }>(query, channel).one().unsent;
   }
 
   /** Whether a send of that turn is still on its way: its bytes are here. */
@@ -93,68 +119,114 @@ export class Outbox {
 
   /** Delivers what is due, in order for each recipient. Failures stay for a later round. */
   async deliver(): Promise<void> {
-    if (!this.#isDelivering) {
-      this.#isDelivering = true;
-      this.#delivering = this.#deliverAll();
-    }
-    await this.#delivering;
+    this.#fill();
+    await Promise.all(this.#lanes.values());
   }
 
-  /** Every round removes its rows or makes them due later, so it comes to an end. */
-  async #deliverAll(): Promise<void> {
-    try {
-      for (let rows = this.#due(); rows.length > 0; rows = this.#due()) await this.#round(rows);
-    } finally {
+  /**
+   * Waits until `recipient` has taken, or refused for good, what earlier turns sent to it: a request does
+   * not overtake those. The refusal of a recipient that is full for too long; null also where the caller's
+   * turn is over.
+   */
+  async caughtUp(recipient: string, isLive: () => boolean): Promise<Refusal | null> {
+    const untilMs = Date.now() + CAUGHT_UP_MAX_MS;
+    while (this.#first(recipient) !== undefined && isLive()) {
+      const refusal = await this.#lane(recipient, Infinity);
+      if (refusal !== null && Date.now() >= untilMs) return refusal;
+      if (this.#first(recipient) !== undefined) await pause(CAUGHT_UP_MS);
+    }
+    return null;
+  }
+
+  #fill(): void {
+    for (const recipient of this.#dueRecipients()) {
+      if (this.#lanes.size >= LANES_MAX) return;
+      this.#lane(recipient, Date.now()).catch(() => undefined); // `deliver` says it, to those who wait
+    }
+  }
+
+  /** Those whose earliest row is due: a row waits while an earlier one for the same recipient does. */
+  #dueRecipients(): string[] {
+    const recipients: string[] = [];
+    const query =
+      "SELECT recipient, due FROM outbox WHERE recipient > ? ORDER BY recipient, n LIMIT 1";
+    for (let after = ""; ;) {
+      const [row] = this.#sql.exec<{ recipient: string; due: number }>(query, after).toArray();
+      if (row === undefined) return recipients;
+      if (row.due <= Date.now()) recipients.push(row.recipient);
+      after = row.recipient;
+    }
+  }
+
+  #first(recipient: string): Row | undefined {
+    const query = "SELECT * FROM outbox WHERE recipient = ? ORDER BY n LIMIT 1";
+    return this.#sql.exec<Row>(query, recipient).toArray()[0];
+  }
+
+  /** The delivery to a recipient: the one that is under way, or a new one of all that is due by `dueMs`. */
+  async #lane(recipient: string, dueMs: number): Promise<Refusal | null> {
+    const running = this.#lanes.get(recipient);
+    if (running !== undefined) return await running;
+    const isFull = this.#lanes.size >= LANES_MAX - 1;
+    const lane = this.#deliverInOrder(recipient, dueMs).finally(() => {
       // In the same step as the look that found nothing: a row that is added later starts anew.
-      this.#isDelivering = false;
+      this.#lanes.delete(recipient);
+      if (isFull) this.#fill();
+      this.#comeBack();
+    });
+    this.#lanes.set(recipient, lane);
+    return await lane;
+  }
+
+  /** While the object lives it is quicker than the alarm, which comes back in any case. */
+  #comeBack(): void {
+    clearTimeout(this.#timer);
+    const dueMs = this.nextDueMs();
+    if (dueMs === undefined) return;
+    const again = (): void => void this.deliver().catch(() => undefined);
+    this.#timer = setTimeout(again, Math.max(dueMs - Date.now(), RETRY_MIN_MS));
+  }
+
+  /** Every step removes a row or ends. The refusal of a recipient that answered and takes nothing now. */
+  async #deliverInOrder(recipient: string, dueMs: number): Promise<Refusal | null> {
+    for (;;) {
+      const row = this.#first(recipient);
+      if (row === undefined || row.due > Math.max(dueMs, Date.now())) return null;
+      const refusal = await this.#deliverOne(row);
+      if (refusal !== undefined) return refusal;
     }
   }
 
-  /** A row waits while an earlier one for the same recipient does: their receiver knows only the last n. */
-  #due(): Row[] {
-    const query = `
-      SELECT * FROM outbox AS row WHERE due <= ?1 AND NOT EXISTS (SELECT 1 FROM outbox AS earlier
-        WHERE earlier.recipient = row.recipient AND earlier.n < row.n AND earlier.due > ?1)
-      ORDER BY recipient, n LIMIT ?2`;
-    return this.#sql.exec<Row>(query, Date.now(), ROUND_MAX).toArray();
-  }
-
-  /** Recipients at the same time, so that none waits for another; the rows of each in order. */
-  async #round(rows: readonly Row[]): Promise<void> {
-    const byRecipient = Map.groupBy(rows, ({ recipient }) => recipient);
-    await Promise.all([...byRecipient.values()].map((own) => this.#deliverInOrder(own)));
-  }
-
-  async #deliverInOrder(rows: readonly Row[]): Promise<void> {
-    for (const row of rows) if (!(await this.#deliverOne(row))) return;
-  }
-
-  /** False if the recipient must be tried again before anything newer goes to it. */
-  async #deliverOne(row: Row): Promise<boolean> {
-    const { recipient, n, cause, turn, place } = row;
+  /** Undefined once the row is gone; else the recipient must be tried again before anything newer goes to it. */
+  async #deliverOne(row: Row): Promise<Refusal | null | undefined> {
+    const { recipient, n, cause, turn, place, channel, close } = row;
     const event = this.#journal.entries(cause, 1)[0];
     const answer = await this.#send(row, event?.cid ?? new Uint8Array(32));
     if (answer === undefined || (!answer.ok && !FINAL.has(answer.error.code))) {
-      const wait = Math.min(RETRY_MIN_MS * 2 ** row.tries, RETRY_MAX_MS);
+      const isBusy = answer?.ok === false && answer.error.code === "busy";
+      const wait = Math.min(RETRY_MIN_MS * 2 ** row.tries, isBusy ? BUSY_MAX_MS : RETRY_MAX_MS);
       this.#sql.exec(
         "UPDATE outbox SET tries = tries + 1, due = ? WHERE recipient = ? AND n = ?",
         Date.now() + wait,
         recipient,
         n,
       );
-      return false;
+      if (answer?.ok === false && answer.error.code === "chain-fork") this.onFork(answer.error);
+      return answer?.ok === false ? answer.error : null;
     }
     this.#journal.transaction(() => {
       this.#sql.exec("DELETE FROM outbox WHERE recipient = ? AND n = ?", recipient, n);
-      if (answer.ok) return;
+      if (answer.ok || close !== null) return; // who does not know the channel has it closed
       const fields = { turn, index: place, reason: answer.error.code };
       this.#journal.append({ type: "send.failed", about: "", turn: 0, fields });
+      if (channel !== null) this.onUndeliverable(channel);
     });
-    return true;
+    if (!answer.ok) this.onFailed();
+    return undefined;
   }
 
   async #send(
-    { recipient, n, cause, body }: Row,
+    { recipient, n, cause, body, channel, close }: Row,
     event: Uint8Array,
   ): Promise<Answer<null> | undefined> {
     try {
@@ -163,6 +235,7 @@ export class Outbox {
         n,
         cause: { seq: cause, event },
         body: new Uint8Array(body),
+        ...(channel !== null && { channel: { id: channel, close } }),
       };
       return await answeredInTime(this.#peer(recipient).deliver(delivery));
     } catch {

@@ -1,21 +1,33 @@
-// What one turn does with its actor's mail besides sending: it answers requests of earlier turns. All of it
-// is kept here until the turn commits, and forgotten where it does not.
+// What one turn does with its actor's mail besides sending: it answers requests of earlier turns, and opens
+// and closes channels. Answers are kept here until the turn commits, and forgotten where it does not.
 
 import { err, ok, returned, type HandlerAnswer } from "../../handlers/handler.ts";
 import type { Value } from "../../chain/value.ts";
 import type { Limits } from "../../manifest/limits.ts";
 import type { Message, TurnRecord } from "../turn/turn-parts.ts";
+import type { Channels } from "./channels.ts";
 import type { Deferred } from "./deferred.ts";
+import type { Outbox } from "./outbox.ts";
+import { TurnChannels } from "./turn-channels.ts";
+
+interface TurnMailParts {
+  deferred: Deferred;
+  limits: Limits;
+  channels: Channels;
+  outbox: Outbox;
+}
 
 export class TurnMail {
+  readonly channels: TurnChannels;
   readonly #message: Message;
   readonly #deferred: Deferred;
   readonly #limits: Limits;
   /** By the request's id; null gives it up. */
   readonly #answers = new Map<string, Uint8Array | null>();
 
-  constructor(message: Message, { deferred, limits }: { deferred: Deferred; limits: Limits }) {
+  constructor(message: Message, { deferred, limits, ...others }: TurnMailParts) {
     this.#message = message;
+    this.channels = new TurnChannels(message, others);
     this.#deferred = deferred;
     this.#limits = limits;
     deferred.claim(this.#answers);
@@ -61,8 +73,13 @@ export class TurnMail {
     return ok(null);
   }
 
-  /** In the transaction that commits the turn. */
-  commit({ turn, seq, message, result, nowMs }: TurnRecord): void {
+  /** In the transaction that ends the turn. */
+  end(end: TurnRecord): void {
+    if (end.committed) this.#commit(end);
+    this.channels.end(end);
+  }
+
+  #commit({ turn, seq, message, result, nowMs }: TurnRecord): void {
     const { id, kind, key, deadlineMs } = this.#message;
     if (kind === "request" && (this.#answers.has(id) || !hasReply(result))) {
       const dueMs = Math.min(nowMs + this.#limits.replyMs, deadlineMs ?? Number.MAX_SAFE_INTEGER);

@@ -14,6 +14,8 @@ export interface OpenTurn {
   key: MessageKey | null;
   /** The actors whose turns wait for it. */
   waiting: readonly string[];
+  /** When the caller stops waiting, ms since the epoch. */
+  deadlineMs?: number;
   /** How often it was begun again. */
   resumed: number;
 }

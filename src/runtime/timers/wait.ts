@@ -18,3 +18,8 @@ export async function waitUntil(ms: number, turnEndsMs: number): Promise<Handler
   }
   return ok(null);
 }
+
+/** For what is tried again. */
+export async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}

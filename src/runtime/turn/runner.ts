@@ -12,6 +12,7 @@ import { closeOpenTurn, readInterrupted } from "./interrupted.ts";
 import type { Mailbox, Waiter, Waiting } from "../mail/mailbox.ts";
 import type { OpenTurn } from "../record/cell.ts";
 import type { History } from "../record/history.ts";
+import type { Channels } from "../mail/channels.ts";
 import type { Deferred } from "../mail/deferred.ts";
 import type { Outbox } from "../mail/outbox.ts";
 import { TurnMail } from "../mail/turn-mail.ts";
@@ -25,6 +26,7 @@ interface RunnerParts extends Omit<TurnParts, "onEnd" | "mail"> {
   history: History;
   idempotency: Idempotency;
   deferred: Deferred;
+  channels: Channels;
   /** Whenever it is seen that the actor does not run. */
   halted: () => void;
   timers: Timers;
@@ -113,6 +115,7 @@ export class Runner {
           if (await this.#goOn(open)) continue;
           return;
         }
+        this.#parts.channels.sweep();
         if (!this.#mayBegin) break;
         this.#fireTimers();
         const waiting = mailbox.next();
@@ -147,8 +150,9 @@ export class Runner {
         this.#tell(closeOpenTurn(this.#parts, open, over));
         return true;
       }
-      const { key, waiting } = open;
-      const given = { ...mailbox.messageAt(open.message), key, waiting };
+      const { key, waiting, deadlineMs } = open;
+      const late = deadlineMs === undefined ? {} : { deadlineMs };
+      const given = { ...mailbox.messageAt(open.message), key, waiting, ...late };
       const params = (await content.resolve(given.params)) as Message["params"];
       const again = { ...open, resumed: open.resumed + 1 };
       const interrupted = await readInterrupted(this.#parts, again);
@@ -163,12 +167,18 @@ export class Runner {
   }
 
   /** Why an open turn does not go on. */
-  #whyOver({ resumed }: OpenTurn): { failure: Failure; code: string; message: string } | undefined {
+  #whyOver({
+    resumed,
+    deadlineMs = Infinity,
+  }: OpenTurn): { failure: Failure; code: string; message: string } | undefined {
     const { status } = this.#parts.cell;
     if (this.#cut !== undefined) {
       return { failure: "cut", code: this.#cut, message: `the turn was cut off: ${this.#cut}` };
     }
     if (status !== "running" && status !== "paused") return UNRESUMABLE;
+    if (deadlineMs <= Date.now()) {
+      return { failure: "cut", code: "deadline", message: "the deadline passed meanwhile" };
+    }
     if (resumed < TRIES_MAX) return undefined;
     const message = `the turn was begun ${TRIES_MAX + 1} times and never ended`;
     return { failure: "host", code: "crash-loop", message };
@@ -203,6 +213,7 @@ export class Runner {
     } finally {
       this.#current = undefined;
       this.#parts.deferred.claim(NOTHING);
+      this.#parts.channels.turnOver();
     }
   }
 
@@ -275,7 +286,7 @@ export class Runner {
     if (end.files.size > 0) files.apply(end.files, end.seq);
     if (end.committed) outbox.add(end.sends, { turn: end.turn, cause: end.seq });
     if (end.committed) timers.apply(end.timers, journal.head);
-    if (end.committed) mail.commit(end);
+    mail.end(end);
     if (end.data !== null) {
       const fields = { reason: SHUTDOWN_REASON, by: null, data: end.data };
       journal.append({ type: "actor.stopped", about: "", turn: 0, fields });

@@ -7,7 +7,6 @@ import { Link } from "../../chain/value.ts";
 import {
   err,
   failed,
-  ok,
   returned,
   type ChainView,
   type HandlerAnswer,
@@ -19,6 +18,8 @@ import type { Secrets } from "../../handlers/secrets.ts";
 import type { LabelledStores } from "../../store/labels.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
+import type { Asking } from "../mail/asking.ts";
+import type { Peers } from "../mail/peers.ts";
 import { reached, settled } from "../answers.ts";
 import type { ActorRpc, ChainEntry } from "../protocol.ts";
 import type { TurnActs } from "./turn-parts.ts";
@@ -31,16 +32,15 @@ interface ServiceParts {
   secrets: Secrets;
   fetch: Services["fetch"];
   timers: Timers;
+  asking: Asking;
   peer: (id: string) => ActorRpc;
+  peers: Peers;
   /** The actors whose turns wait for the one that asks. */
   waiting: readonly string[];
 }
 
-/** Actors that may wait for one another in a row. */
-const WAITING_MAX = 32;
-
 export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
-  const { journal, stores, variables, secrets, fetch, timers } = parts;
+  const { journal, stores, variables, secrets, fetch, timers, peers, asking, waiting } = parts;
   const nowMs = (): number => journal.nowMs();
   return {
     stores,
@@ -50,13 +50,22 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
     get files() {
       return turn.files;
     },
-    send: (to, body) => turn.addSend({ to, body }),
-    request: (to, body, callId) => request(parts, turn, { to, body, callId }),
+    send: async (to, body) => {
+      if (await peers.isBorn(to)) return turn.addSend({ to, body });
+      return err(`not-found: there is no actor ${to}`);
+    },
+    request: (to, body, callId) => asking.ask(turn, { to, body, callId, waiting }),
     requests: {
       list: () => turn.mail.listRequests(),
       respond: (id, reply) => turn.mail.respond(id, reply),
       cancel: (id) => turn.mail.cancel(id),
       again: (id, reply) => turn.mail.again(id, reply),
+    },
+    channels: {
+      open: (to, body, callId) => openChannel(parts, turn, { to, body, callId }),
+      openAgain: (to, callId, isAccepted) => turn.mail.channels.openAgain(to, callId, isAccepted),
+      send: (id, body) => turn.mail.channels.send(turn, id, body),
+      close: (id) => turn.mail.channels.close(turn, id),
     },
     children: NO_CHILDREN,
     chain: (limit) => newest(parts, limit),
@@ -81,32 +90,16 @@ const NO_CHILDREN: Services["children"] = {
   events: refused,
 };
 
-/** The call id is the message's key at the other actor, so a repetition is answered once more, not run. */
-async function request(
-  { journal, peer, waiting }: ServiceParts,
-  { endsMs, intent: cause }: TurnActs,
-  { to, body, callId }: { to: string; body: Uint8Array; callId: string },
+async function openChannel(
+  { journal, peer, asking, waiting }: ServiceParts,
+  turn: TurnActs,
+  opening: { to: string; body: Uint8Array; callId: string },
 ): Promise<HandlerAnswer> {
   const from = journal.actor;
-  const chain = [...waiting, from];
-  // It would wait for a turn that waits for this one, until one of them is cut.
-  if (chain.includes(to)) return err(`request-cycle: ${to} waits for the answer of this turn`);
-  if (chain.length > WAITING_MAX) return err(`request-depth: ${WAITING_MAX} actors wait already`);
-  try {
-    const answer = await peer(to).request({
-      body,
-      from,
-      idempotency: { principal: from, key: callId },
-      cause,
-      waiting: chain,
-      deadlineMs: endsMs,
-    });
-    if (answer.ok) return ok(answer.value.reply);
-    const { code, message } = answer.error;
-    return code === "guest-error" ? err(message) : failed(`${code}: ${message}`);
-  } catch {
-    return failed("outcome-unknown: the connection to the actor broke");
-  }
+  const { to, callId } = opening;
+  const open = (chain: readonly string[]): Promise<HandlerAnswer> =>
+    turn.mail.channels.open(turn, { ...opening, from, waiting: chain, peer });
+  return to === from ? await open([]) : await asking.during(turn, { to, callId, waiting }, open);
 }
 
 /** Payload bytes of one view: it is copied into the guest's memory. */

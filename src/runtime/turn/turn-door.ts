@@ -22,6 +22,7 @@ import {
   type HandlerAnswer,
 } from "../../handlers/handler.ts";
 import type { FoundFunction } from "../../handlers/registry.ts";
+import type { Sent } from "../../handlers/sent.ts";
 import { assert, ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { RecordedCall } from "../../replay/recorded-turn.ts";
 import { Divergence, Transcript } from "../../replay/transcript.ts";
@@ -69,7 +70,7 @@ export class TurnDoor implements TurnActs {
   #sends: PendingSend[] = [];
   #files: FileDraft | undefined;
   readonly timers = new PendingTimers();
-  /** When the turn will be cut, ms since the epoch. */
+  /** When the turn will be cut, ms since the epoch: at its own limit, or when its caller stops waiting. */
   readonly endsMs: number;
   /** The argument of `runtime.shutdown`, an option; undefined while the guest has not called it. */
   #shutdown: Value | undefined;
@@ -89,7 +90,11 @@ export class TurnDoor implements TurnActs {
     this.#turn = turn;
     this.#transcript = new Transcript(interrupted?.calls ?? []);
     this.#resumed = interrupted?.resumed ?? 0;
-    this.endsMs = Date.now() + parts.limits.turnMs;
+    this.endsMs = Math.min(Date.now() + parts.limits.turnMs, message.deadlineMs ?? Infinity);
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
   }
 
   get mail(): TurnMail {
@@ -246,10 +251,15 @@ export class TurnDoor implements TurnActs {
     const result = await whole(answer.result, signature.result);
     const recorded = { outcome, result };
     const sent = isOk(recorded) ? fn.sends?.(given) : undefined;
-    if (sent !== undefined) this.addSend(sent);
+    if (sent !== undefined) this.#sendAgain(sent);
     await fn.again?.(context, given, recorded);
     const recalled = (await fn.recall?.(context.services.chainAgain, result)) ?? result;
     return { outcome, result: recalled, ...(time === null ? {} : { time }) };
+  }
+
+  #sendAgain(sent: Sent): void {
+    if ("to" in sent) this.addSend(sent);
+    else this.mail.channels.sendAgain(this, sent.channel, sent);
   }
 
   /** An effect outside the actor: intent on disk, then the effect, then its outcome on disk. */
@@ -265,8 +275,9 @@ export class TurnDoor implements TurnActs {
     const acted = await content.keep(named, async () => {
       if (!this.#open) return undefined; // the store took its time: nothing may be flushed behind the end
       const intent = this.flush(calls, (message) => {
-        const { key: messageKey, waiting } = this.#message;
-        const open = { turn: this.#turn, message, key: messageKey, waiting };
+        const { key: messageKey, waiting, deadlineMs } = this.#message;
+        const late = deadlineMs === undefined ? {} : { deadlineMs };
+        const open = { turn: this.#turn, message, key: messageKey, waiting, ...late };
         cell.set("openTurn", { ...open, resumed: this.#resumed });
         const fields = { args, key };
         return journal.append({ type: "host.intended", about, turn: this.#turn, fields });

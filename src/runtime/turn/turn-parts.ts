@@ -58,6 +58,7 @@ export interface TurnParts {
 
 /** What the calls of one turn leave for its commit, and what they may know of it. */
 export interface TurnActs {
+  readonly turn: number;
   addSend(send: PendingSend): HandlerAnswer;
   readonly timers: PendingTimers;
   readonly mail: TurnMail;
@@ -66,6 +67,8 @@ export interface TurnActs {
   readonly intent: Intent;
   /** When the turn will be cut, ms since the epoch. */
   readonly endsMs: number;
+  /** Whether the turn has still to end. */
+  readonly isOpen: boolean;
 }
 
 /** An event of this chain, by position and CID. */
@@ -84,6 +87,8 @@ export interface Interrupted extends RecordedCalls {
 export interface PendingSend {
   to: string;
   body: Uint8Array;
+  /** It goes on this channel; with `close`, a reason, it closes the channel. */
+  channel?: { id: string; close: string | null };
 }
 
 /** What the transaction that ends a turn has just recorded. */

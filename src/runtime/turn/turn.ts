@@ -15,6 +15,7 @@ import { INIT } from "../../handlers/exports.ts";
 import { checkOutcome } from "../../handlers/signatures.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { Divergence } from "../../replay/transcript.ts";
+import { describeSent } from "../../handlers/sent.ts";
 import type { Draft } from "../record/journal.ts";
 import type { EventRef } from "../protocol.ts";
 import { TurnDoor } from "./turn-door.ts";
@@ -65,8 +66,8 @@ export class Turn {
   }
 
   async #execute(time: number): Promise<TurnOutput> {
-    const { cell, executor, modules, pureGrants, limits } = this.#parts;
-    const { about, params, seed } = this.#message;
+    const { cell, executor, modules, pureGrants } = this.#parts;
+    const { about, params, seed, deadlineMs } = this.#message;
     const state: Value = cell.state === null ? null : [cell.state];
     const args = about === INIT ? params : [state, params];
     const input = {
@@ -95,7 +96,9 @@ export class Turn {
     const cut = new Promise<TurnOutput>((resolve) => {
       this.#cut = (outcome) => resolve({ outcome, answered: [] });
     });
-    const timer = setTimeout(() => this.cut("turn-ms"), limits.turnMs);
+    const { endsMs } = this.#door;
+    const code = endsMs === deadlineMs ? "deadline" : "turn-ms";
+    const timer = setTimeout(() => this.cut(code), Math.max(0, endsMs - Date.now()));
     try {
       return await Promise.race([running, cut]);
     } finally {
@@ -138,12 +141,17 @@ export class Turn {
     const state = stateOf(value);
     const result = (value as readonly Value[])[1] ?? null;
     const changed = !cell.isState(state);
-    const { sends, shutdown } = this.#door;
+    const { shutdown } = this.#door;
+    const sends = [...this.#door.sends, ...this.#parts.mail.channels.greeting(result)];
     const timers = this.#door.timers.changes;
     const fields = {
       state: changed ? (state === null ? [] : [state]) : null,
       result,
-      sends: sends.map(({ to, body }) => ({ to, bytes: body.length })),
+      sends: sends.map(({ to, body, channel }) =>
+        describeSent(
+          channel ? { channel: channel.id, body, close: channel.close !== null } : { to, body },
+        ),
+      ),
     };
     // The commit point: this one synchronous transaction. From its end on the turn has happened; until
     // then it has not, and a crash leaves no trace of it.

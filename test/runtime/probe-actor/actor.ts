@@ -5,9 +5,12 @@
 import { defineActor } from "theater/guest";
 import {
   cancelRequest,
+  closeChannel,
+  openChannel,
   outstandingRequests,
   request,
   respondToRequest,
+  sendOnChannel,
   send,
 } from "theater/guest/message-server";
 import { randomBytes } from "theater/guest/random";
@@ -23,6 +26,8 @@ interface State {
   turns: number;
   /** Texts of the messages that came by send, in order. */
   heard: unknown[];
+  /** What a channel is answered, as it was set: true, false or with words. */
+  accepts?: boolean | { accepted: boolean; message?: string };
   pad?: string;
   /** Of this turn only. */
   defers?: boolean;
@@ -36,7 +41,30 @@ const steps: Record<string, (state: State, ...args: never[]) => unknown> = {
   logs: (_, count: number, line: string) => {
     for (let n = 0; n < count; n++) log(line);
   },
-  send: (_, id: string, message: unknown) => send(id, JSON.stringify(message)),
+  send: (_, id: string, message: unknown) => attempt(() => send(id, JSON.stringify(message))),
+  accept: (state, decision: NonNullable<State["accepts"]>) => {
+    state.accepts = decision;
+  },
+  open: (_, id: string, program: unknown) =>
+    attempt(() => openChannel(id, JSON.stringify(program))),
+  /** Opens, and goes on with the channel's id in place of "$" in the steps. */
+  openThen: (state, id: string, program: unknown, then: readonly Step[]) => {
+    const channel = openChannel(id, JSON.stringify(program));
+    const text = JSON.stringify(then).replaceAll(`"$"`, JSON.stringify(channel));
+    return [channel, ...run(state, JSON.parse(text) as readonly Step[])];
+  },
+  say: (_, channel: string, program: unknown) =>
+    attempt(() => sendOnChannel(channel, JSON.stringify(program))),
+  sayMany: (_, channel: string, count: number) => {
+    for (let n = 0; n < count; n++) {
+      const said = attempt(() => sendOnChannel(channel, JSON.stringify([["echo", n]])));
+      if (typeof said === "string") return [n, said];
+    }
+    return [count];
+  },
+  sayLong: (_, channel: string, length: number) =>
+    attempt(() => sendOnChannel(channel, JSON.stringify([["echo", "z".repeat(length)]]))),
+  hangUp: (_, channel: string) => attempt(() => closeChannel(channel)),
   request: (_, id: string, message: unknown) =>
     attempt(() => request(id, JSON.stringify(message)).text()),
   /** The turn gives no answer. */
@@ -117,6 +145,31 @@ const made = defineActor<State>({
     return [{ ...next, turns: state.turns + 1 }, defers ? null : JSON.stringify(results)];
   },
 
+  onChannelOpen(state, message, channel) {
+    const results = run(state, message.json() as readonly Step[]);
+    return [
+      { ...state, heard: [...state.heard, `open ${channel}`, ...results] },
+      state.accepts ?? true,
+    ];
+  },
+
+  onChannelMessage(state, message, channel) {
+    let results: unknown[] = [message.text()];
+    try {
+      const program = JSON.parse(
+        message.text().replaceAll(`"$"`, JSON.stringify(channel)),
+      ) as unknown;
+      if (Array.isArray(program)) results = run(state, program as readonly Step[]);
+    } catch {
+      // Words, and no program.
+    }
+    return { ...state, heard: [...state.heard, ...results] };
+  },
+
+  onChannelClose(state, channel) {
+    return { ...state, heard: [...state.heard, `close ${channel}`] };
+  },
+
   onTimer(state, name, message) {
     const results = run(state, message.json() as readonly Step[]);
     return { ...state, heard: [...state.heard, name, ...results] };
@@ -142,6 +195,7 @@ export const messageServerClient: typeof client = {
   ...client,
   handleSend: (state, params) => trapping(() => client.handleSend(state, params)),
   handleRequest: (state, params) => trapping(() => client.handleRequest(state, params)),
+  handleChannelOpen: (state, params) => trapping(() => client.handleChannelOpen(state, params)),
 };
 export const timersClient: typeof timer = {
   handleTimer: (state, params) => trapping(() => timer.handleTimer(state, params)),

@@ -1,0 +1,441 @@
+// Channels between actors: opened by a decision, used by both ends in order and once in effect, closed for
+// both, and never left open by a turn that did not commit or by an end that is gone.
+
+import { afterEach, expect, test } from "vitest";
+import { actorId } from "../../src/chain/actor-id.ts";
+import { clearFaults, down, faults } from "./faults.ts";
+import { Gate, must, start, theater, until, type Probe, type Program, type Told } from "./stage.ts";
+
+afterEach(clearFaults);
+
+const heard = async (actor: Probe): Promise<unknown[]> =>
+  ((await actor.state()) as { heard: unknown[] }).heard;
+
+const hears = (actor: Probe, words: unknown[]): Promise<void> =>
+  until(async () => JSON.stringify(await heard(actor)) === JSON.stringify(words));
+
+const stateOf = async (actor: Probe): Promise<unknown[]> =>
+  (await actor.sql("SELECT state FROM channel")).map(({ state }) => state);
+
+const closings = async (actor: Probe): Promise<unknown[]> =>
+  (await actor.events())
+    .filter(({ type }) => type === "channel.closed")
+    .map(({ fields: { by, reason } }) => [by, reason]);
+
+async function open(a: Probe, b: Probe, program: Program = []): Promise<string> {
+  const [channel] = (await a.ask([["open", b.id, program]])).gave as [string];
+  expect(channel).toMatch(/^ch_[0-9a-f]{32}$/);
+  return channel;
+}
+
+async function expectSound(...actors: Probe[]): Promise<void> {
+  for (const { id } of actors) {
+    expect(must(await theater.verify(id))).toMatchObject({ verdict: "verified" });
+    expect(must(await theater.replay(id, null))).toMatchObject({ verdict: "verified" });
+  }
+}
+
+async function delivered(actor: Probe): Promise<void> {
+  await until(async () => (await actor.sql("SELECT 1 FROM outbox")).length === 0);
+}
+
+const received = async (actor: Probe, kind: string): Promise<Told[]> =>
+  (await actor.events()).filter(({ about }) => about === kind);
+
+test("a channel is opened by a decision, and both ends speak on it in order", async () => {
+  const [a, b] = [await start(), await start()];
+  const channel = await open(a, b, [["echo", "hello"]]);
+  expect(await heard(b)).toEqual([`open ${channel}`, "hello"]);
+  await a.ask([
+    ["say", channel, [["echo", 1]]],
+    ["say", channel, [["echo", 2]]],
+  ]);
+  await a.tell([["say", channel, [["echo", 3]]]]);
+  await hears(b, [`open ${channel}`, "hello", 1, 2, 3]);
+  await b.ask([["say", channel, [["echo", "back"]]]]);
+  await hears(a, [null, "back"]);
+  await a.ask([["hangUp", channel]]);
+  await hears(b, [`open ${channel}`, "hello", 1, 2, 3, `close ${channel}`]);
+  expect([await stateOf(a), await stateOf(b)]).toEqual([["closed"], ["closed"]]);
+  expect(await closings(a)).toEqual([["self", "closed"]]);
+  expect(await closings(b)).toEqual([["peer", "closed"]]);
+  await expectSound(a, b);
+});
+
+test("each message names the event that sent it, and the chain says what was sent", async () => {
+  const [a, b] = [await start(), await start()];
+  const channel = await open(a, b);
+  await a.ask([
+    ["say", channel, [["echo", 1]]],
+    ["hangUp", channel],
+  ]);
+  await until(async () => (await received(b, "channel-close")).length === 1);
+  const events = await a.events();
+  const intended = events.find(({ type }) => type === "host.intended");
+  const committed = events.findLast(({ type }) => type === "turn.committed");
+  expect(committed?.fields["sends"]).toEqual([
+    { channel, bytes: 12, close: false },
+    { channel, bytes: 0, close: true },
+  ]);
+  const causeOf = async (kind: string): Promise<unknown> =>
+    (await received(b, kind))[0]?.fields["cause"];
+  expect(await causeOf("channel-open")).toMatchObject({ actor: a.id, seq: intended?.seq });
+  expect(await causeOf("channel")).toMatchObject({ actor: a.id, seq: committed?.seq });
+  expect(await causeOf("channel-close")).toMatchObject({ actor: a.id, seq: committed?.seq });
+});
+
+test("who refuses says why, and no channel is left", async () => {
+  const [a, b] = [await start(), await start()];
+  await b.ask([["accept", { accepted: false, message: "no time" }]]);
+  expect((await a.ask([["open", b.id, []]])).gave).toEqual(["err: channel-rejected: no time"]);
+  await b.ask([["accept", false]]);
+  expect((await a.ask([["open", b.id, []]])).gave).toEqual(["err: channel-rejected"]);
+  const refusal = await a.ask([["open", b.id, [["refuse", "bad words"]]]]);
+  expect(refusal.gave).toEqual([expect.stringContaining("bad words")]);
+  const failure = await a.ask([["open", b.id, [["trap"]]]]);
+  expect(failure.gave).toEqual([expect.stringContaining("err: guest-trap")]);
+  expect([await stateOf(a), await stateOf(b)]).toEqual([[], []]);
+  expect(await closings(a)).toEqual([]);
+});
+
+test("what is said with an acceptance is the first message", async () => {
+  const [a, b] = [await start(), await start()];
+  await b.ask([["accept", { accepted: true, message: "welcome" }]]);
+  const channel = await open(a, b);
+  await b.ask([["say", channel, [["echo", "next"]]]]);
+  await hears(a, ["welcome", "next"]);
+  expect(await stateOf(a)).toEqual(["open"]);
+});
+
+test("wrong ids, own ids, nobody and closed channels are errors to the guest", async () => {
+  const [a, b] = [await start(), await start()];
+  const nobody = actorId(new Uint8Array([1]));
+  const { gave } = await a.ask([
+    ["open", "no id", []],
+    ["open", a.id, []],
+    ["open", nobody, []],
+    ["say", "ch_unknown", []],
+    ["hangUp", "ch_unknown"],
+    ["send", nobody, []],
+    ["request", nobody, []],
+  ]);
+  const err = (text: string): unknown => expect.stringContaining(`err: ${text}`);
+  expect(gave).toEqual([
+    err("not an actor id"),
+    err("channel-to-self"),
+    err("not-found"),
+    err("channel-closed"),
+    err("channel-closed"),
+    err("not-found"),
+    err("not-found"),
+  ]);
+  expect(await a.sql("SELECT * FROM outbox")).toEqual([]);
+  const channel = await open(a, b);
+  const closing = await a.ask([
+    ["hangUp", channel],
+    ["say", channel, []],
+    ["hangUp", channel],
+  ]);
+  expect(closing.gave).toEqual([null, err("channel-closed"), err("channel-closed")]);
+  // A third actor cannot use it.
+  const c = await start();
+  const other = await open(a, b);
+  expect((await c.ask([["say", other, []]])).gave).toEqual([err("channel-closed")]);
+});
+
+test("an actor that was not asked for is asked once whether it exists", async () => {
+  const [a, b] = [await start(), await start()];
+  let asked = 0;
+  faults.peer = ({ name }, go) => {
+    if (name === `${b.id} isBorn`) asked++;
+    return go();
+  };
+  await a.ask([
+    ["send", b.id, [["echo", 1]]],
+    ["send", b.id, [["echo", 2]]],
+  ]);
+  await delivered(a);
+  await a.evict();
+  await a.ask([["send", b.id, [["echo", 3]]]]);
+  await b.ask([["send", a.id, [["echo", 4]]]]); // has heard from it
+  await hears(a, [4]);
+  expect(asked).toBe(1);
+  // One that does not say is taken to exist.
+  const c = await start();
+  faults.peer = ({ name }, go) => (name === `${c.id} isBorn` ? down() : go());
+  await a.ask([["send", c.id, [["echo", "still"]]]]);
+  await hears(c, ["still"]);
+});
+
+test("the same turn may open, say and close", async () => {
+  const [a, b] = [await start(), await start()];
+  const { gave } = await a.ask([
+    [
+      "openThen",
+      b.id,
+      [],
+      [
+        ["say", "$", [["echo", "quick"]]],
+        ["hangUp", "$"],
+      ],
+    ],
+  ]);
+  const [[channel]] = gave as [[string]];
+  await hears(b, [`open ${channel}`, "quick", `close ${channel}`]);
+  expect(await closings(a)).toEqual([["self", "closed"]]);
+  await expectSound(a, b);
+});
+
+test("a turn that does not commit leaves no channel, and what it said is not sent", async () => {
+  for (const end of ["refuse", "trap"]) {
+    const [a, b] = [await start(), await start()];
+    const kept = await open(a, b);
+    await a.ask([
+      ["say", kept, [["echo", "never"]]],
+      ["hangUp", kept],
+      ["open", b.id, []],
+      [end, "no"],
+    ]);
+    await until(async () => (await heard(b)).length === 3);
+    const [, opened, closed] = (await heard(b)) as string[];
+    expect(closed).toBe(opened?.replace("open", "close"));
+    expect(await closings(a)).toEqual([["self", "turn-failed"]]);
+    expect(await closings(b)).toEqual([["peer", "turn-failed"]]);
+    expect(new Set(await stateOf(a))).toEqual(new Set(["closed", "open"]));
+    await expectSound(a, b);
+  }
+});
+
+test("an acceptance that does not commit is a failure to the one who opens", async () => {
+  const [a, b] = [await start(), await start({ limits: { state_bytes: 300 } })];
+  const { gave } = await a.ask([["open", b.id, [["pad", 1_000]]]]);
+  expect(gave).toEqual([expect.stringContaining("err: limit-exceeded")]);
+  expect([await stateOf(a), await stateOf(b)]).toEqual([[], []]);
+});
+
+test("an end that stops closes its channels, and says so at the other", async () => {
+  for (const [how, reason] of [
+    ["stop", "stopped"],
+    ["terminate", "stopped"],
+    ["shutdown", "stopped"],
+  ] as const) {
+    const [a, b] = [await start(), await start()];
+    const [first, second] = [await open(a, b), await open(b, a)];
+    if (how === "shutdown") await a.ask([["shutdown", "bye"]]);
+    else await a.change(how);
+    await until(async () => (await heard(b)).length === 3);
+    expect(new Set((await heard(b)).slice(1))).toEqual(
+      new Set([`close ${first}`, `close ${second}`]),
+    );
+    expect(await closings(a)).toEqual(Array(2).fill(["self", reason]));
+    expect(await closings(b)).toEqual(Array(2).fill(["peer", reason]));
+    expect((await b.ask([["say", first, []]])).gave).toEqual([
+      expect.stringContaining("err: channel-closed"),
+    ]);
+    await expectSound(a, b);
+  }
+});
+
+test("a message to an end that is gone is recorded as lost, and closes the channel", async () => {
+  const [a, b] = [await start(), await start()];
+  const channel = await open(a, b);
+  // It is gone without a word: its closes do not arrive.
+  faults.peer = ({ name }, go) => (name === `${a.id} deliver` ? down() : go());
+  await b.change("stop");
+  await a.ask([["say", channel, [["echo", "lost"]]]]);
+  await hears(a, [`close ${channel}`]);
+  expect(await closings(a)).toEqual([["self", "undeliverable"]]);
+  expect((await a.events()).find(({ type }) => type === "send.failed")?.fields).toMatchObject({
+    reason: "wrong-state",
+  });
+  clearFaults();
+  await b.alarm();
+  await delivered(b);
+  expect(await heard(a)).toEqual([`close ${channel}`]); // told once
+});
+
+test("both may close at the same time", async () => {
+  const [a, b] = [await start(), await start()];
+  const channel = await open(a, b);
+  const gate = new Gate();
+  faults.peer = async ({ name }, go) => {
+    if (name.endsWith(" deliver")) await gate.wait();
+    return await go();
+  };
+  await Promise.all([a.ask([["hangUp", channel]]), b.ask([["hangUp", channel]])]);
+  gate.open();
+  await delivered(a);
+  await delivered(b);
+  expect([await closings(a), await closings(b)]).toEqual([
+    [["self", "closed"]],
+    [["self", "closed"]],
+  ]);
+  expect(await received(a, "channel-close")).toEqual([]);
+});
+
+test("messages survive the objects, and come once where answers are lost", async () => {
+  const [a, b] = [await start(), await start()];
+  const channel = await open(a, b);
+  let calls = 0;
+  faults.peer = async ({ name }, go) => {
+    if (name !== `${b.id} deliver`) return await go();
+    if (++calls === 2) await go(); // arrives, and nobody is told
+    throw new Error("the connection broke");
+  };
+  await a.ask([
+    ["say", channel, [["echo", 1]]],
+    ["say", channel, [["echo", 2]]],
+    ["hangUp", channel],
+  ]);
+  await until(async () => {
+    await a.alarm();
+    return calls >= 2;
+  });
+  await a.crash();
+  await b.crash();
+  clearFaults();
+  await until(async () => {
+    await a.alarm();
+    return (await a.sql("SELECT 1 FROM outbox")).length === 0;
+  });
+  await hears(b, [`open ${channel}`, 1, 2, `close ${channel}`]);
+  expect((await received(b, "channel")).length).toBe(2);
+  await expectSound(a, b);
+});
+
+test("an opening that a crash interrupted goes on, and opens one channel", async () => {
+  for (const arrives of [false, true]) {
+    const [a, b] = [await start(), await start()];
+    const gate = new Gate();
+    faults.peer = async ({ name }, go) => {
+      if (name !== `${b.id} openChannel`) return await go();
+      if (arrives) await go();
+      await gate.wait();
+      return await go();
+    };
+    const program = [["openThen", b.id, [], [["say", "$", [["echo", "first"]]]]]];
+    const asked = a.ask(program, "key");
+    await gate.reached();
+    if (arrives) await until(async () => (await heard(b)).length === 1);
+    await a.crash();
+    clearFaults();
+    expect((await asked).gave).toBe("outcome-unknown");
+    const { gave } = await a.ask(program, "key");
+    const [[channel]] = gave as [[string]];
+    await hears(b, [`open ${channel}`, "first"]);
+    expect([await stateOf(a), await stateOf(b)]).toEqual([["open"], ["open"]]);
+    await expectSound(a, b);
+  }
+});
+
+test("an opening whose turn is closed for good is closed at the other end", async () => {
+  const [a, b] = [await start(), await start()];
+  const gate = new Gate();
+  faults.peer = async ({ name }, go) => {
+    const given = await go();
+    if (name === `${b.id} openChannel`) await gate.wait();
+    return given;
+  };
+  const asked = a.ask([["open", b.id, []]]);
+  await gate.reached();
+  const terminated = a.change("terminate");
+  expect((await asked).gave).toBe("too-slow");
+  await terminated;
+  await until(async () => (await heard(b)).length === 2);
+  expect(await closings(b)).toEqual([["peer", "turn-failed"]]);
+  gate.open();
+  expect([await stateOf(a), await stateOf(b)]).toEqual([["closed"], ["closed"]]);
+});
+
+test("a close that overtakes its opening keeps it from being opened", async () => {
+  const [a, b] = [await start({ limits: { turn_ms: 300 } }), await start()];
+  const gate = new Gate();
+  const opening: { go?: () => unknown } = {};
+  faults.peer = async ({ name }, go) => {
+    if (name !== `${b.id} openChannel`) return await go();
+    opening.go = go;
+    await gate.wait();
+    return await go();
+  };
+  expect((await a.ask([["open", b.id, []]])).gave).toBe("too-slow");
+  await delivered(a);
+  expect(await stateOf(b)).toEqual(["closed"]);
+  gate.open();
+  await until(async () => (await b.summary()).mailbox === 0);
+  expect(await heard(b)).toEqual([]);
+  expect(await stateOf(b)).toEqual(["closed"]);
+});
+
+test("a close that comes while the guest decides is told to the guest", async () => {
+  const [a, b] = [await start({ limits: { turn_ms: 300 } }), await start()];
+  const gate = new Gate();
+  faults.guest = async ({ args }, go) => {
+    const { about } = args[0] as { about: string };
+    if (about.endsWith("handle-channel-open")) await gate.wait();
+    return await go();
+  };
+  expect((await a.ask([["open", b.id, []]])).gave).toBe("too-slow");
+  await until(async () => (await stateOf(b))[0] === "closed");
+  gate.open();
+  await until(async () => (await heard(b)).length === 2);
+  const [opened, closed] = (await heard(b)) as string[];
+  expect(closed).toBe(opened?.replace("open", "close"));
+  expect(await stateOf(b)).toEqual(["closed"]);
+  await expectSound(a, b);
+});
+
+test("a slow end holds the other back, and nothing is lost or out of order", async () => {
+  const [a, b] = [await start(), await start()];
+  const channel = await open(a, b);
+  await b.change("pause");
+  const [[said, refusal]] = (await a.ask([["sayMany", channel, 200]])).gave as [[number, string]];
+  expect(refusal).toContain("err: channel-full");
+  await until(async () => (await b.summary()).mailbox === 64); // the other end takes no more
+  expect(said).toBe(128);
+  await b.change("resume");
+  for (const n of [32, 64, 96, 128]) await until(async () => (await heard(b)).length > n);
+  expect((await heard(b)).slice(1)).toEqual(Array.from({ length: said }, (_, n) => n));
+  expect((await a.ask([["say", channel, [["echo", "more"]]]])).gave).toEqual([null]);
+}, 60_000);
+
+test("long messages go through, and too long ones are refused", async () => {
+  const [a, b] = [await start({ limits: { message_bytes: 200_000 } }), await start()];
+  const channel = await open(a, b);
+  expect(
+    (
+      await a.ask([
+        ["sayLong", channel, 150_000],
+        ["sayLong", channel, 250_000],
+      ])
+    ).gave,
+  ).toEqual([null, expect.stringContaining("err: the message has")]);
+  await hears(b, [`open ${channel}`, "z".repeat(150_000)]);
+  await expectSound(a, b);
+});
+
+test("an actor with too many channels opens and takes no more", async () => {
+  const [a, b] = [await start(), await start()];
+  await a.inside((_, { storage }) => {
+    storage.sql.exec(
+      `INSERT INTO channel WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+       SELECT 'x' || i, '${b.id}', 'open', 1, 1 FROM n`,
+    );
+  });
+  await a.evict();
+  expect((await a.ask([["open", b.id, []]])).gave).toEqual([
+    expect.stringContaining("err: too-many-channels"),
+  ]);
+  expect((await b.ask([["open", a.id, []]])).gave).toEqual([expect.stringContaining("err: busy")]);
+});
+
+test("a stopped actor whose channels a crash left open closes them when it wakes up", async () => {
+  const [a, b] = [await start(), await start()];
+  const channel = await open(a, b);
+  await a.inside((_, { storage }) => {
+    storage.sql.exec(`UPDATE cell SET value = '"stopped"' WHERE name = 'status'`);
+  });
+  await a.crash();
+  await a.summary();
+  await hears(b, [`open ${channel}`, `close ${channel}`]);
+  expect(await closings(a)).toEqual([["self", "stopped"]]);
+});
