@@ -30,6 +30,7 @@ import {
 import { Life } from "./life.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
 import type { Surroundings } from "./surroundings.ts";
+import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type {
   ActorRpc,
   ActorStatus,
@@ -165,6 +166,23 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async inspect(): Promise<Answer<ActorSummary>> {
     return await answer(async () => this.#alive().summary());
+  }
+
+  async obey(order: Order): Promise<Answer<Obeyed>> {
+    return await answer(async () => {
+      const { family } = this.#alive();
+      if (family !== undefined) return await family.subordinate.obey(order);
+      throw new TheaterError("forbidden", "This actor has no supervisor.");
+    });
+  }
+
+  async notice(notice: Notice): Promise<Answer<null>> {
+    return await answer(async () => {
+      const { family } = this.#alive();
+      if (family === undefined) throw new TheaterError("not-found", "This actor has no children.");
+      family.keeper.take(notice);
+      return null;
+    });
   }
 
   async parentage(): Promise<Answer<Parentage>> {

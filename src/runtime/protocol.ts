@@ -4,6 +4,7 @@
 
 import type { Segment } from "../chain/archive.ts";
 import type { LedgerEntry } from "../chain/ledger.ts";
+import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type { ErrorCode } from "../lib/errors.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
 
@@ -97,6 +98,10 @@ export interface BirthInput {
   genesis: Uint8Array;
   initState: Uint8Array | null;
   createdMs: number;
+  /** Of a child: which start this is, by its supervisor's count. */
+  incarnation?: number;
+  /** Whether it begins with `initState` as it is, without init. */
+  asIs?: boolean;
 }
 
 /** What an actor is as a parent: everything that limits its children. */
@@ -201,6 +206,10 @@ export interface Mark {
 /** The RPC methods of an actor's object. `not-found` where there was no birth. */
 export interface ActorRpc {
   create(input: BirthInput): Promise<Answer<{ head: EventRef }>>;
+  /** From its supervisor alone. */
+  obey(order: Order): Promise<Answer<Obeyed>>;
+  /** From a child of it. */
+  notice(notice: Notice): Promise<Answer<null>>;
   send(message: MessageInput): Promise<Answer<{ event: EventRef }>>;
   request(message: MessageInput): Promise<Answer<{ reply: Uint8Array; event: EventRef }>>;
   deliver(delivery: Delivery): Promise<Answer<null>>;
