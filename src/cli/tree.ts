@@ -88,9 +88,10 @@ function line(node: JsonObject, colors: Colors): string {
   const { child, name, id, strategy, lastExit } = node;
   const status = asText(node["status"], "status");
   const restarts = Math.max(0, asCount(node["starts"], "starts") - 1);
-  const isSame = child === null || child === name;
+  const isSpawned = child === id; // no manifest gave it a name, so its supervisor has none either
+  const isSame = child === null || child === name || isSpawned;
   const parts = [
-    colors.bold(printable(asText(child ?? name, "name"))),
+    colors.bold(printable(asText(isSpawned ? name : (child ?? name), "name"))),
     ...(isSame ? [] : [colors.dim(`(${printable(asText(name, "name"))})`)]),
     colored(status, colors),
     ...(restarts === 0

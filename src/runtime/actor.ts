@@ -37,6 +37,7 @@ import type {
   ActorSummary,
   Answer,
   BirthInput,
+  Branch,
   ChainEntry,
   ChannelAnswer,
   ChannelInput,
@@ -45,7 +46,6 @@ import type {
   Erasure,
   ErasureInput,
   EventRef,
-  Family,
   LifecycleChange,
   Mark,
   MessageInput,
@@ -189,8 +189,8 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     return await answer(async () => this.#alive().parentage());
   }
 
-  async family(): Promise<Answer<Family>> {
-    return await answer(async () => this.#alive().family());
+  async branch(): Promise<Answer<Branch>> {
+    return await answer(async () => this.#alive().branch());
   }
 
   async state(): Promise<Answer<Uint8Array | null>> {

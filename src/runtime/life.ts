@@ -25,10 +25,10 @@ import { Notary } from "./record/notary.ts";
 import { Mail } from "./mail/mail.ts";
 import type {
   ActorSummary,
+  Branch,
   Erasure,
   ErasureInput,
   EventRef,
-  Family,
   Mark,
   Parentage,
   Refusal,
@@ -352,10 +352,10 @@ export class Life {
     return { genesis: this.#genesisBlock, head: { seq, digest }, status: this.cell.status };
   }
 
-  family(): Family {
+  branch(): Branch {
     const { name, supervision } = this.genesis;
     const strategy = supervision.spec === UNSUPERVISED ? null : supervision.spec.strategy;
-    return { name, status: this.cell.status, strategy, children: [] };
+    return { name, status: this.cell.status, strategy, children: this.family?.children() ?? [] };
   }
 
   /** Brings the ledger, and the directory's line on this actor, up to the present. */

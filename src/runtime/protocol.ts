@@ -113,16 +113,16 @@ export interface Parentage {
 }
 
 /** An actor and its children, as its own object knows them. */
-export interface Family {
+export interface Branch {
   name: string;
   status: ActorStatus;
   /** Null where it has no children that it would start again. */
   strategy: string | null;
   /** In start order. */
-  children: FamilyMember[];
+  children: BranchChild[];
 }
 
-export interface FamilyMember {
+export interface BranchChild {
   /** What its supervisor calls it. */
   name: string;
   /** Null before its first birth. */
@@ -226,7 +226,7 @@ export interface ActorRpc {
   ): Promise<Answer<{ status: ActorStatus; event: EventRef }>>;
   inspect(): Promise<Answer<ActorSummary>>;
   parentage(): Promise<Answer<Parentage>>;
-  family(): Promise<Answer<Family>>;
+  branch(): Promise<Answer<Branch>>;
   state(): Promise<Answer<Uint8Array | null>>;
   /**
    * Feeds the ledger up to the head, if it can, and says where head and ledger are. `recheck`: first asks

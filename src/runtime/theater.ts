@@ -33,13 +33,13 @@ import type {
   ActorRpc,
   ActorSummary,
   Answer,
+  Branch,
   ChainEntry,
   Comparison,
   Consistency,
   Erasure,
   ErasureInput,
   EventRef,
-  Family,
   LifecycleChange,
   MessageInput,
   TilePlace,
@@ -143,7 +143,7 @@ export class Theater implements Actors {
   }
 
   tree(id: string, depth?: number): Promise<Answer<TreeNode>> {
-    const ask = (one: string): Promise<Answer<Family>> => reached(() => this.#actor(one).family());
+    const ask = (one: string): Promise<Answer<Branch>> => reached(() => this.#actor(one).branch());
     return answer(async () => await treeOf(id, ask, depth));
   }
 

@@ -4,7 +4,7 @@
 import { ensureTheaterError } from "../lib/errors.ts";
 import type { TreeNode } from "./actors.ts";
 import { settled } from "./answers.ts";
-import type { Answer, Family, FamilyMember } from "./protocol.ts";
+import type { Answer, Branch, BranchChild } from "./protocol.ts";
 
 /** Levels below the root: restarts multiply by level, so nobody who means well has that many. */
 export const TREE_DEPTH_MAX = 16;
@@ -15,18 +15,18 @@ const ASKED_MAX = 32;
 
 interface Asked {
   node: TreeNode;
-  members: readonly FamilyMember[];
+  members: readonly BranchChild[];
 }
 
 /** Throws where the root itself does not answer. */
 export async function treeOf(
   id: string,
-  ask: (id: string) => Promise<Answer<Family>>,
+  ask: (id: string) => Promise<Answer<Branch>>,
   depth = TREE_DEPTH_MAX,
 ): Promise<TreeNode> {
-  const family = settled(await ask(id));
-  const root = { id, child: null, incarnation: null, starts: 1, lastExit: null, ...own(family) };
-  let level: Asked[] = [{ node: root, members: family.children }];
+  const branch = settled(await ask(id));
+  const root = { id, child: null, incarnation: null, starts: 1, lastExit: null, ...own(branch) };
+  let level: Asked[] = [{ node: root, members: branch.children }];
   let left = TREE_NODES_MAX - 1;
   for (let deep = 1; level.length > 0; deep++) {
     const next: Asked[] = [];
@@ -48,27 +48,27 @@ export async function treeOf(
 }
 
 async function memberOf(
-  member: FamilyMember,
-  ask: (id: string) => Promise<Answer<Family>>,
+  member: BranchChild,
+  ask: (id: string) => Promise<Answer<Branch>>,
 ): Promise<Asked> {
   const { name: child, actor: id, status, incarnation, starts, lastExit } = member;
   const known = { id, child, incarnation, starts, lastExit };
-  const family = id === null ? undefined : await familyOf(id, ask);
-  if (family === undefined) {
+  const branch = id === null ? undefined : await branchOf(id, ask);
+  if (branch === undefined) {
     const node = { ...known, name: child, status, strategy: null, more: false, children: [] };
     return { node, members: [] };
   }
-  const node: TreeNode = { ...known, ...own(family) };
+  const node: TreeNode = { ...known, ...own(branch) };
   // What is about to happen to it only its supervisor knows.
   if (status === "waiting" || status === "restarting") node.status = status;
-  return { node, members: family.children };
+  return { node, members: branch.children };
 }
 
 /** Undefined for one that cannot be asked now: the rest of the tree is worth showing. */
-async function familyOf(
+async function branchOf(
   id: string,
-  ask: (id: string) => Promise<Answer<Family>>,
-): Promise<Family | undefined> {
+  ask: (id: string) => Promise<Answer<Branch>>,
+): Promise<Branch | undefined> {
   try {
     return settled(await ask(id));
   } catch (thrown) {
@@ -82,6 +82,6 @@ function own({
   name,
   status,
   strategy,
-}: Family): Omit<TreeNode, "id" | "child" | "incarnation" | "starts" | "lastExit"> {
+}: Branch): Omit<TreeNode, "id" | "child" | "incarnation" | "starts" | "lastExit"> {
   return { name, status, strategy, more: false, children: [] };
 }

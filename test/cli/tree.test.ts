@@ -33,6 +33,7 @@ const FAMILY = node("a", {
       children: [node("c", { child: "c" })],
     }),
     node("d", { id: null, child: "late\u001B[2J", name: "late", status: "waiting", starts: 0 }),
+    node("f", { child: idOf("f"), name: "spawned" }),
     node("e", { child: "e", status: "failed", starts: 2, lastExit: "limit", more: true }),
   ],
 });
@@ -48,6 +49,7 @@ test("a tree is drawn with status, restarts and the last cause, and no actor's n
       `├─ packer  (b)  running  2 restarts  last ended: trap  ${idOf("b")}`,
       `│  └─ c  running  ${idOf("c")}`,
       "├─ late\\u{1b}[2J  (late)  waiting  not born yet",
+      `├─ spawned  running  ${idOf("f")}`,
       `└─ e  failed  1 restart  last ended: limit  ${idOf("e")}`,
       "   └─ … more",
       "",

@@ -1,24 +1,24 @@
 // How many answers of single actors become one tree.
 
 import { expect, test } from "vitest";
-import type { Answer, Family, FamilyMember } from "../../src/runtime/protocol.ts";
+import type { Answer, Branch, BranchChild } from "../../src/runtime/protocol.ts";
 import { TREE_DEPTH_MAX, TREE_NODES_MAX, treeOf } from "../../src/runtime/tree.ts";
 import { must, start, theater } from "./stage.ts";
 
-function member(name: string, fields: Partial<FamilyMember> = {}): FamilyMember {
+function member(name: string, fields: Partial<BranchChild> = {}): BranchChild {
   const known = { status: "running", incarnation: 1, starts: 1, lastExit: null } as const;
   return { name, actor: name, ...known, ...fields };
 }
 
-function family(name: string, children: FamilyMember[] = [], status = "running"): Family {
+function branch(name: string, children: BranchChild[] = [], status = "running"): Branch {
   const strategy = children.length === 0 ? null : "one-for-one";
-  return { name, status: status as Family["status"], strategy, children };
+  return { name, status: status as Branch["status"], strategy, children };
 }
 
 /** Asks `families`; whoever is not in it cannot be reached. */
 const asking =
-  (families: Record<string, Family>) =>
-  (id: string): Promise<Answer<Family>> => {
+  (families: Record<string, Branch>) =>
+  (id: string): Promise<Answer<Branch>> => {
     const value = families[id];
     const error = { code: "outcome-unknown", message: "nobody answers" } as const;
     return Promise.resolve(value === undefined ? { ok: false, error } : { ok: true, value });
@@ -41,15 +41,15 @@ test("each actor says what it is, its supervisor what is about to happen to it",
   const root = await treeOf(
     "root",
     asking({
-      root: family("shop", [
+      root: branch("shop", [
         member("a", { starts: 3, lastExit: "trap" }),
         member("b", { status: "restarting", lastExit: "limit" }),
         member("unborn", { actor: null, status: "waiting", incarnation: null, starts: 0 }),
         member("lost", { status: "running" }),
       ]),
-      a: family("worker", [member("aa")], "paused"),
-      aa: family("leaf"),
-      b: family("worker", [], "failed"),
+      a: branch("worker", [member("aa")], "paused"),
+      aa: branch("leaf"),
+      b: branch("worker", [], "failed"),
     }),
   );
   expect(root).toMatchObject({ id: "root", name: "shop", strategy: "one-for-one", more: false });
@@ -70,7 +70,7 @@ test("each actor says what it is, its supervisor what is about to happen to it",
 
 test("a tree that is too wide or too deep says where it is cut", async () => {
   const wide = {
-    root: family(
+    root: branch(
       "root",
       Array.from({ length: 600 }, (_, i) => member(`c${i}`)),
     ),
@@ -79,7 +79,7 @@ test("a tree that is too wide or too deep says where it is cut", async () => {
   expect(cut).toMatchObject({ more: true });
   expect(cut.children).toHaveLength(TREE_NODES_MAX - 1);
   // An actor that claims to be its own child would go on for ever.
-  const endless = asking({ root: family("root", [member("root")]) });
+  const endless = asking({ root: branch("root", [member("root")]) });
   let node = await treeOf("root", endless);
   for (let level = 0; level < TREE_DEPTH_MAX; level++) node = node.children[0] ?? node;
   expect(node).toMatchObject({ more: true, children: [] });
