@@ -35,6 +35,7 @@ export function makeProgram(): Command {
     .exitOverride();
   addLocalCommands(program);
   addActorCommands(program);
+  addLookCommands(program);
   addMessageCommands(program);
   addChainCommands(program);
   addProofCommands(program);
@@ -127,6 +128,25 @@ function addActorCommands(program: Command): void {
       const { start } = await import("./start.ts");
       await start(contextOf(command), path, options);
     });
+  const changes = [
+    ["stop", "stop an actor after its running turn"],
+    ["terminate", "stop an actor at once, cutting its running turn"],
+    ["restart", "start an actor again from its last state"],
+    ["pause", "let an actor take messages but run none"],
+    ["resume", "let a paused actor run again"],
+  ] as const;
+  for (const [name, description] of changes) {
+    program
+      .command(`${name} <id>`)
+      .description(description)
+      .action(async (id: string, _options: object, command: Command) => {
+        const { change } = await import("./actors.ts");
+        await change(contextOf(command), id, name);
+      });
+  }
+}
+
+function addLookCommands(program: Command): void {
   program
     .command("list")
     .description("list actors")
@@ -160,22 +180,6 @@ function addActorCommands(program: Command): void {
       const { state } = await import("./actors.ts");
       await state(contextOf(command), id);
     });
-  const changes = [
-    ["stop", "stop an actor after its running turn"],
-    ["terminate", "stop an actor at once, cutting its running turn"],
-    ["restart", "start an actor again from its last state"],
-    ["pause", "let an actor take messages but run none"],
-    ["resume", "let a paused actor run again"],
-  ] as const;
-  for (const [name, description] of changes) {
-    program
-      .command(`${name} <id>`)
-      .description(description)
-      .action(async (id: string, _options: object, command: Command) => {
-        const { change } = await import("./actors.ts");
-        await change(contextOf(command), id, name);
-      });
-  }
 }
 
 function addMessageCommands(program: Command): void {

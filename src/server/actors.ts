@@ -11,6 +11,7 @@ import {
   MANIFEST_BYTES_MAX,
   START_BODY_BYTES_MAX,
 } from "./limits.ts";
+import type { TreeNode } from "../runtime/actors.ts";
 import { idempotencyKey, readJson, readQuery, tooLarge, wholeNumber } from "./input.ts";
 import { eventHeader, problem, respond } from "./problem.ts";
 import { RAW, json } from "./route.ts";
@@ -171,9 +172,13 @@ const childrenOf: Route = {
   refusals: ["unavailable", "outcome-unknown"],
   serve: async ({ actors, param }) =>
     respond(await actors.tree(param("id"), 1), (root) =>
-      Response.json({ children: root.children.map(({ children: _, ...child }) => child) }),
+      Response.json({ children: root.children.map(withoutChildren) }),
     ),
 };
+
+function withoutChildren({ children: _, ...child }: TreeNode): Omit<TreeNode, "children"> {
+  return child;
+}
 
 const CHANGES = {
   stop: "Stop an actor after its running turn",
