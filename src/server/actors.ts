@@ -176,7 +176,8 @@ const childrenOf: Route = {
     ),
 };
 
-function withoutChildren({ children: _, ...child }: TreeNode): Omit<TreeNode, "children"> {
+function withoutChildren(node: TreeNode): Omit<TreeNode, "children"> {
+  const { children: _, ...child } = node;
   return child;
 }
 
