@@ -29,6 +29,7 @@ import {
 } from "./environment.ts";
 import { Life } from "./life.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
+import { branchOf } from "./summary.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type {
@@ -190,7 +191,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
   }
 
   async branch(): Promise<Answer<Branch>> {
-    return await answer(async () => this.#alive().branch());
+    return await answer(async () => branchOf(this.#alive()));
   }
 
   async state(): Promise<Answer<Uint8Array | null>> {

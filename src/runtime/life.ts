@@ -25,7 +25,6 @@ import { Notary } from "./record/notary.ts";
 import { Mail } from "./mail/mail.ts";
 import type {
   ActorSummary,
-  Branch,
   Erasure,
   ErasureInput,
   EventRef,
@@ -37,7 +36,6 @@ import { Runner } from "./turn/runner.ts";
 import { Sealer } from "./record/sealer.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { servicesFor } from "./turn/services.ts";
-import { UNSUPERVISED } from "../supervision/spec.ts";
 import { Timers } from "./timers/timers.ts";
 import { TreeKeeper } from "./record/tree-keeper.ts";
 import { summaryOf } from "./summary.ts";
@@ -350,12 +348,6 @@ export class Life {
   parentage(): Parentage {
     const { seq, digest } = this.journal.head;
     return { genesis: this.#genesisBlock, head: { seq, digest }, status: this.cell.status };
-  }
-
-  branch(): Branch {
-    const { name, supervision } = this.genesis;
-    const strategy = supervision.spec === UNSUPERVISED ? null : supervision.spec.strategy;
-    return { name, status: this.cell.status, strategy, children: this.family?.children() ?? [] };
   }
 
   /** Brings the ledger, and the directory's line on this actor, up to the present. */
