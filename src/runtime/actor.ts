@@ -29,6 +29,7 @@ import {
 } from "./environment.ts";
 import { Life } from "./life.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
+import { branchOf } from "./summary.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type {
@@ -37,6 +38,7 @@ import type {
   ActorSummary,
   Answer,
   BirthInput,
+  Branch,
   ChainEntry,
   ChannelAnswer,
   ChannelInput,
@@ -186,6 +188,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async parentage(): Promise<Answer<Parentage>> {
     return await answer(async () => this.#alive().parentage());
+  }
+
+  async branch(): Promise<Answer<Branch>> {
+    return await answer(async () => branchOf(this.#alive()));
   }
 
   async state(): Promise<Answer<Uint8Array | null>> {

@@ -112,6 +112,31 @@ export interface Parentage {
   status: ActorStatus;
 }
 
+/** An actor and its children, as its own object knows them. */
+export interface Branch {
+  name: string;
+  status: ActorStatus;
+  /** Null where it has no children that it would start again. */
+  strategy: string | null;
+  /** In start order. */
+  children: BranchChild[];
+}
+
+export interface BranchChild {
+  /** What its supervisor calls it. */
+  name: string;
+  /** Null before its first birth. */
+  actor: string | null;
+  /** `waiting` for its start; `restarting`: its start failed and is tried again. */
+  status: "running" | "waiting" | "restarting" | "stopped";
+  /** The number of the decision that started it; null before the first. */
+  incarnation: number | null;
+  /** Starts that were decided, births included. */
+  starts: number;
+  /** Why it last ended: a kind of exit; null where it never did. */
+  lastExit: string | null;
+}
+
 /** A send as it travels between actors: `n` counts the messages of this pair, from 1. */
 export interface Delivery {
   from: string;
@@ -201,6 +226,7 @@ export interface ActorRpc {
   ): Promise<Answer<{ status: ActorStatus; event: EventRef }>>;
   inspect(): Promise<Answer<ActorSummary>>;
   parentage(): Promise<Answer<Parentage>>;
+  branch(): Promise<Answer<Branch>>;
   state(): Promise<Answer<Uint8Array | null>>;
   /**
    * Feeds the ledger up to the head, if it can, and says where head and ledger are. `recheck`: first asks

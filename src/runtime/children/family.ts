@@ -13,7 +13,7 @@ import type { Genesis } from "../birth/genesis.ts";
 import type { Starter } from "../birth/starter.ts";
 import { failActor } from "../lifecycle.ts";
 import type { Mailbox } from "../mail/mailbox.ts";
-import type { ActorRpc } from "../protocol.ts";
+import type { ActorRpc, BranchChild } from "../protocol.ts";
 import type { Cell } from "../record/cell.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
@@ -144,6 +144,14 @@ export class Family {
       return row === undefined ? [] : [row.actor];
     });
     return returned(ids);
+  }
+
+  /** All that are on the list, whether they run or not. */
+  children(): BranchChild[] {
+    return this.keeper.state.children.map(({ spec, state, incarnation, starts, lastExit }) => {
+      const actor = this.#rows.byName(spec.id)?.actor ?? null;
+      return { name: spec.id, actor, status: state, incarnation, starts, lastExit };
+    });
   }
 
   /** Stops or restarts a child, and waits until that is done. */
