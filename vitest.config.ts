@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { build } from "esbuild";
 import { defineConfig } from "vitest/config";
+import { answerPage } from "./test/conformance/page.ts";
 
 const migrations = await readD1Migrations(join(import.meta.dirname, "migrations"));
 
@@ -48,7 +49,12 @@ export default defineConfig({
         test: {
           name: "node",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/**/*.workerd.test.ts", "test/process/**", "test/runtime/**"],
+          exclude: [
+            "test/**/*.workerd.test.ts",
+            "test/process/**",
+            "test/runtime/**",
+            "test/conformance/**",
+          ],
         },
       },
       // Whatever needs the platform: real D1 and R2 in workerd, on storage of its own per test file.
@@ -78,6 +84,7 @@ export default defineConfig({
                 PROBE: async () => new Response(await readFile(probe)),
                 EXCHANGE: async () => new Response(await readFile(exchange)),
                 TOOLS: async () => new Response(await readFile(tools)),
+                CONFORMANCE: answerPage,
                 COMPONENT_WITH_PLUGINS: async () => new Response(await readFile(pluginActor)),
                 PLUGIN_MISCHIEF: { name: "mischief", entrypoint: "Mischief" },
               },
@@ -95,13 +102,15 @@ export default defineConfig({
         test: {
           name: "runtime",
           isolate: false,
-          include: ["test/runtime/*.test.ts"],
+          include: ["test/runtime/*.test.ts", "test/conformance/*.test.ts"],
           globalSetup: [
             "test/runtime/build-probe.ts",
             "test/runtime/build-tools.ts",
             "test/runtime/build-exchange-actor.ts",
             "test/runtime/build-plugin-actor.ts",
             "test/runtime/origin-server.ts",
+            "test/conformance/components.ts",
+            "test/conformance/page.ts",
           ],
           testTimeout: 30_000,
           setupFiles: ["test/support/migrate.ts"],

@@ -175,13 +175,19 @@ export interface Payloads {
     readonly reason: string;
   };
   "supervision.decided": {
+    /** 1, 2, 3… of this supervisor. */
+    readonly decision: number;
+    /** What it follows from: `on`, the child by name, and what is known of it. */
     readonly cause: Value;
     readonly strategy: string;
     readonly action: string;
+    /** One sentence. */
+    readonly reason: string;
+    /** The actors that the steps are about, and the steps by the children's names. */
     readonly children: readonly string[];
-    readonly count: number;
-    /** Milliseconds. */
-    readonly window: number;
+    readonly steps: Value;
+    /** The restarts that count against the limit, ms since the epoch, oldest first. */
+    readonly window: readonly number[];
   };
   "payload.erased": {
     readonly seqs: readonly number[];

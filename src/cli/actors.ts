@@ -7,10 +7,11 @@ import type { Context } from "./program.ts";
 /** A listing goes on page by page; a fleet beyond this is for programs that use HTTP. */
 const PAGES_MAX = 100;
 
-export async function list(
+/** All actors, page by page, or the first of more than anybody lists. */
+export async function allActors(
   { connection, output }: Context,
   filter: { status?: string; parent?: string },
-): Promise<void> {
+): Promise<JsonObject[]> {
   const actors: JsonObject[] = [];
   let cursor: unknown = null;
   for (let page = 0; page < PAGES_MAX; page++) {
@@ -22,7 +23,15 @@ export async function list(
     if (cursor === null) break;
   }
   if (cursor !== null) output.note(`only the first ${actors.length} actors`);
-  output.show(actors, () => {
+  return actors;
+}
+
+export async function list(
+  context: Context,
+  filter: { status?: string; parent?: string },
+): Promise<void> {
+  const actors = await allActors(context, filter);
+  context.output.show(actors, () => {
     if (actors.length === 0) return "no actors";
     const columns = ["id", "name", "status", "created", "parent"].map((title) => ({ title }));
     const names = ["id", "name", "status", "createdMs", "parent"];

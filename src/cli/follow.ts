@@ -65,7 +65,7 @@ async function* empty(): AsyncGenerator<Uint8Array> {
 }
 
 /** Whether to try again: nobody answers, or the server is busy. */
-function isPassing(thrown: unknown): boolean {
+export function isPassing(thrown: unknown): boolean {
   if (thrown instanceof ServerRefusal) return thrown.status >= 500 || thrown.status === 429;
   return thrown instanceof TheaterError && ["unavailable", "too-slow"].includes(thrown.code);
 }

@@ -1,7 +1,8 @@
 // Every command, its arguments and its options, on one page. What a command does is loaded only when it
 // runs, so that `theater --help` does not wait for a bundler and a runtime.
 
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
+import { count, eventRef, port, shards, wholeNumber, wholeNumbers } from "./arguments.ts";
 import type { Connection } from "./client.ts";
 import type { DevCommandOptions } from "./dev-command.ts";
 import type { EventsOptions } from "./events.ts";
@@ -34,6 +35,7 @@ export function makeProgram(): Command {
     .exitOverride();
   addLocalCommands(program);
   addActorCommands(program);
+  addLookCommands(program);
   addMessageCommands(program);
   addChainCommands(program);
   addProofCommands(program);
@@ -52,40 +54,6 @@ function contextOf(command: Command): Context {
   }
   const connection = { url, token: token ?? process.env["THEATER_TOKEN"] };
   return { connection, output: makeOutput(json === true) };
-}
-
-/** For an argument that may stand several times. */
-function wholeNumbers(text: string, before: number[] | undefined): number[] {
-  return [...(before ?? []), wholeNumber(text)];
-}
-
-function wholeNumber(text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("It must be a whole number.");
-}
-
-function port(text: string): number {
-  const number = wholeNumber(text);
-  if (number <= 65_535) return number;
-  throw new InvalidArgumentError("A port is at most 65535.");
-}
-
-function shards(text: string): number {
-  const number = wholeNumber(text);
-  if (number >= 1 && number <= 8) return number;
-  throw new InvalidArgumentError("A ledger has 1 to 8 shards.");
-}
-
-function count(text: string): number {
-  const number = wholeNumber(text);
-  if (number >= 1) return number;
-  throw new InvalidArgumentError("It must be 1 or more.");
-}
-
-function eventRef(text: string): { seq: number; cid: string } {
-  const [, seq, cid] = /^(\d{1,15}):(b[a-z2-7]{58})$/.exec(text) ?? [];
-  if (seq !== undefined && cid !== undefined) return { seq: Number(seq), cid };
-  throw new InvalidArgumentError("It must be <seq>:<cid>, as in the header Theater-Event.");
 }
 
 function addLocalCommands(program: Command): void {
@@ -150,36 +118,15 @@ function addActorCommands(program: Command): void {
     });
   program
     .command("start <manifest>")
-    .description("start an actor; uploads its component if the manifest names a file")
+    .description(
+      "start an actor; uploads the files that its manifest names: component, children and theirs",
+    )
     .option("--init-state <state>", "a literal, or @file; instead of the manifest's")
     .option("--parent <id>", "the actor whose child it is, and beyond whose grants it gets nothing")
     .option(...variables)
     .action(async (path: string, options: StartOptions, command: Command) => {
       const { start } = await import("./start.ts");
       await start(contextOf(command), path, options);
-    });
-  program
-    .command("list")
-    .description("list actors")
-    .option("--status <status>", "running, paused, stopped or failed")
-    .option("--parent <id>", "only the children of this actor")
-    .action(async (options: { status?: string; parent?: string }, command: Command) => {
-      const { list } = await import("./actors.ts");
-      await list(contextOf(command), options);
-    });
-  program
-    .command("inspect <id>")
-    .description("show an actor")
-    .action(async (id: string, _options: object, command: Command) => {
-      const { inspect } = await import("./actors.ts");
-      await inspect(contextOf(command), id);
-    });
-  program
-    .command("state <id>")
-    .description("print an actor's state")
-    .action(async (id: string, _options: object, command: Command) => {
-      const { state } = await import("./actors.ts");
-      await state(contextOf(command), id);
     });
   const changes = [
     ["stop", "stop an actor after its running turn"],
@@ -197,6 +144,42 @@ function addActorCommands(program: Command): void {
         await change(contextOf(command), id, name);
       });
   }
+}
+
+function addLookCommands(program: Command): void {
+  program
+    .command("list")
+    .description("list actors")
+    .option("--status <status>", "running, paused, stopped or failed")
+    .option("--parent <id>", "only the children of this actor")
+    .action(async (options: { status?: string; parent?: string }, command: Command) => {
+      const { list } = await import("./actors.ts");
+      await list(contextOf(command), options);
+    });
+  program
+    .command("inspect <id>")
+    .description("show an actor")
+    .action(async (id: string, _options: object, command: Command) => {
+      const { inspect } = await import("./actors.ts");
+      await inspect(contextOf(command), id);
+    });
+  program
+    .command("tree [id]")
+    .description(
+      "show an actor with its children and theirs; without an id, all that have no parent",
+    )
+    .option("--follow", "draw it again whenever it changes; with --json, one value per line")
+    .action(async (id: string | undefined, options: { follow?: true }, command: Command) => {
+      const { tree } = await import("./tree.ts");
+      await tree(contextOf(command), id, options);
+    });
+  program
+    .command("state <id>")
+    .description("print an actor's state")
+    .action(async (id: string, _options: object, command: Command) => {
+      const { state } = await import("./actors.ts");
+      await state(contextOf(command), id);
+    });
 }
 
 function addMessageCommands(program: Command): void {

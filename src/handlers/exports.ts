@@ -1,6 +1,7 @@
 // Which exported function takes a message, by the message's kind.
 
 import type { MessageKind } from "../chain/event-types.ts";
+import type { Value } from "../chain/value.ts";
 
 const CLIENT = "theater:simple/message-server-client";
 
@@ -23,7 +24,19 @@ const EXPORTS: Readonly<Partial<Record<MessageKind, string>>> = {
   "channel-close": HANDLE_CHANNEL_CLOSE,
 };
 
-/** `interface#function`; undefined for a kind that this version does not serve. */
-export function exportFor(kind: MessageKind): string | undefined {
-  return EXPORTS[kind];
+const SUPERVISOR = "theater:simple/supervisor-handlers";
+
+/**
+ * `interface#function`; undefined for a kind that this version does not serve. Kinds that several functions
+ * take are told apart by the form of the message's parameters.
+ */
+export function exportFor(kind: MessageKind, params: Value): string | undefined {
+  return kind === "child-notice" ? noticeExport(params) : EXPORTS[kind];
+}
+
+function noticeExport(params: Value): string {
+  const [, what] = params as readonly Value[];
+  if (what === undefined) return `${SUPERVISOR}#handle-child-external-stop`;
+  const isError = typeof what === "object" && what !== null && "error-type" in what;
+  return `${SUPERVISOR}#handle-child-${isError ? "error" : "exit"}`;
 }

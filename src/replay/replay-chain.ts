@@ -56,6 +56,7 @@ export class ChainReplay {
   /** Takes the next event, oldest first. False once the guest has done something else. */
   async next(event: RecordedEvent): Promise<boolean> {
     if (this.difference !== undefined) return false;
+    if (event.type === "actor.started") await this.#noteState(event);
     const turn = await this.#reader.next(event);
     if (turn !== undefined) {
       const told = await replayTurn(this.#parts, turn, this.#state);
@@ -86,7 +87,8 @@ export class ChainReplay {
       this.#state = undefined;
       return;
     }
-    const { state } = decodePayload("turn.committed", event.payload);
+    const type = event.type === "actor.started" ? "actor.started" : "turn.committed";
+    const { state } = decodePayload(type, event.payload);
     if (state === null) return; // as it was
     const [bytes = null] = state;
     this.#state =

@@ -65,7 +65,7 @@ async function run(
   },
 ): Promise<TurnOutcome> {
   const { kind, params, seed } = payloadOf(message, "message.received");
-  const about = exportFor(kind);
+  const about = exportFor(kind, params);
   if (about === undefined || seed === null) {
     const problem = `This version cannot replay a message of kind ${kind}.`;
     throw new TheaterError("unsupported", problem, { seq: message.seq });

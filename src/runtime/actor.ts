@@ -29,13 +29,16 @@ import {
 } from "./environment.ts";
 import { Life } from "./life.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
+import { branchOf } from "./summary.ts";
 import type { Surroundings } from "./surroundings.ts";
+import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type {
   ActorRpc,
   ActorStatus,
   ActorSummary,
   Answer,
   BirthInput,
+  Branch,
   ChainEntry,
   ChannelAnswer,
   ChannelInput,
@@ -166,8 +169,29 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     return await answer(async () => this.#alive().summary());
   }
 
+  async obey(order: Order): Promise<Answer<Obeyed>> {
+    return await answer(async () => {
+      const { family } = this.#alive();
+      if (family !== undefined) return await family.subordinate.obey(order);
+      throw new TheaterError("forbidden", "This actor has no supervisor.");
+    });
+  }
+
+  async notice(notice: Notice): Promise<Answer<null>> {
+    return await answer(async () => {
+      const { family } = this.#alive();
+      if (family === undefined) throw new TheaterError("not-found", "This actor has no children.");
+      family.keeper.take(notice);
+      return null;
+    });
+  }
+
   async parentage(): Promise<Answer<Parentage>> {
     return await answer(async () => this.#alive().parentage());
+  }
+
+  async branch(): Promise<Answer<Branch>> {
+    return await answer(async () => branchOf(this.#alive()));
   }
 
   async state(): Promise<Answer<Uint8Array | null>> {

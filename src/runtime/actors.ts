@@ -79,6 +79,8 @@ export interface Actors {
   }): Promise<Answer<{ actors: ActorListing[]; cursor: string | null }>>;
   inspect(id: string): Promise<Answer<ActorSummary>>;
   manifest(id: string): Promise<Answer<string>>;
+  /** `depth`: levels below the actor; as many as fit by default. */
+  tree(id: string, depth?: number): Promise<Answer<TreeNode>>;
   state(id: string): Promise<Answer<Uint8Array | null>>;
 
   send(id: string, message: MessageInput): Promise<Answer<{ event: EventRef }>>;
@@ -133,6 +135,24 @@ export interface Actors {
   labels(store: string): Promise<Answer<string[]>>;
 
   health(): Promise<{ ok: boolean; ledger: boolean; content: boolean; loader: boolean }>;
+}
+
+/** An actor in the tree of its supervisors. `incarnation`, `starts` and `lastExit` as its supervisor knows them. */
+export interface TreeNode {
+  /** Null for a child that was not born yet. */
+  id: string | null;
+  name: string;
+  /** Its name under its supervisor; null at the root. */
+  child: string | null;
+  status: string;
+  incarnation: number | null;
+  starts: number;
+  lastExit: string | null;
+  /** Null for an actor that supervises nothing. */
+  strategy: string | null;
+  /** Whether it has children that are not here: the tree is deeper or larger than one answer. */
+  more: boolean;
+  children: TreeNode[];
 }
 
 export interface ActorListing {

@@ -2,6 +2,7 @@
 // repetition under the same key gets the first one's answer.
 
 import { TheaterError } from "../lib/errors.ts";
+import type { Family } from "./children/family.ts";
 import { lifecycleEvent, statusAfter } from "./lifecycle.ts";
 import { messageKey, type Idempotency, type MessageKey } from "./mail/idempotency.ts";
 import type { ActorStatus, EventRef, LifecycleChange } from "./protocol.ts";
@@ -16,6 +17,7 @@ interface ControlParts {
   idempotency: Idempotency;
   feeder: Feeder;
   runner: Runner;
+  family: Family | undefined;
 }
 
 export interface Changed {
@@ -48,9 +50,12 @@ export class Control {
       if (known() !== undefined) return apply();
       statusAfter(change, cell.status);
       if (change !== "stop" && change !== "terminate") return apply();
+      // Children first, in the reverse of the order in which they started.
+      await this.#parts.family?.keeper.shutDown("stopped", `${change} by ${principal}`);
       return await runner.between(apply, change === "terminate" ? "terminated" : undefined);
     } finally {
       runner.start();
+      this.#parts.family?.open();
     }
   }
 
@@ -63,6 +68,7 @@ export class Control {
       cell.set("status", status);
       cell.set("reason", status === "stopped" ? change : "");
       if (key !== null) idempotency.keep(change, key, appended.seq);
+      if (status === "stopped") this.#parts.family?.onStopped();
       return { seq: appended.seq, cid: appended.cid };
     });
     return { status, event };
@@ -70,13 +76,12 @@ export class Control {
 
   /** An actor whose init did not succeed has no state to go on from; one that is forked has two. */
   #requireBegun(): void {
-    const { cell, journal, feeder } = this.#parts;
+    const { cell, feeder } = this.#parts;
     if (feeder.isForked) {
       const message = "The ledger holds another history of this actor: it cannot go on as either.";
       throw new TheaterError("chain-fork", message);
     }
-    const end = journal.endOfTurn(1);
-    if (end !== undefined && journal.entries(end, 1)[0]?.type === "turn.committed") return;
+    if (cell.get("begun") === true) return;
     const message = "The actor's init did not succeed: start a new one from a mended manifest.";
     throw new TheaterError("wrong-state", message, { status: cell.status });
   }

@@ -11,6 +11,7 @@ import { Cell } from "./record/cell.ts";
 import { Eraser } from "./record/eraser.ts";
 import { Feeder } from "./record/feeder.ts";
 import { Followers } from "./record/followers.ts";
+import { Family, hasFamily } from "./children/family.ts";
 import { FileTree } from "./files/file-tree.ts";
 import { readGenesis, type Genesis } from "./birth/genesis.ts";
 import { History } from "./record/history.ts";
@@ -39,6 +40,9 @@ import { Timers } from "./timers/timers.ts";
 import { TreeKeeper } from "./record/tree-keeper.ts";
 import { summaryOf } from "./summary.ts";
 
+/** The actor.started of a birth. */
+const STARTED = 1;
+
 export class Life {
   readonly id: string;
   readonly journal: Journal;
@@ -63,6 +67,8 @@ export class Life {
   readonly #listing: Listing;
   readonly #alarm: Alarm;
   readonly #timers: Timers;
+  /** Undefined for an actor that has no supervisor and can have no children. */
+  readonly family: Family | undefined;
 
   constructor(storage: DurableObjectStorage, id: string, around: Surroundings) {
     const { sql } = storage;
@@ -83,17 +89,12 @@ export class Life {
     this.#idempotency = new Idempotency(sql);
     this.#mail = this.#makeMail(sql);
     this.#timers = this.#makeTimers(sql);
+    this.family = this.#makeFamily();
     const acknowledged = this.cell.get("acknowledged") ?? -1;
     this.#feeder = new Feeder(this.journal, this.history, around.ledger, acknowledged, (error) =>
       this.#onFork(error),
     );
-    this.#sealer = new Sealer({
-      ...around,
-      ...this.#records(),
-      sql,
-      tree,
-      acknowledged: () => this.#feeder.acknowledged,
-    });
+    this.#sealer = this.#makeSealer(tree);
     this.#eraser = new Eraser({
       ...around,
       ...this.#records(),
@@ -107,6 +108,7 @@ export class Life {
     this.#feeder.isTurning = () => this.#runner.isTurning;
     this.control = new Control({
       ...this.#records(),
+      family: this.family,
       feeder: this.#feeder,
       runner: this.#runner,
     });
@@ -147,6 +149,7 @@ export class Life {
       this.#mail.forget();
     };
     this.#mailbox.open(this.journal);
+    this.family?.open();
     this.#alarm.open();
     this.#runner.start();
     this.#feeder.poke();
@@ -160,15 +163,31 @@ export class Life {
       this.#feeder.isPending ||
       this.#eraser.isPending ||
       this.#sealer.isPending ||
-      this.#listing.isPending;
+      this.#listing.isPending ||
+      this.family?.isPending === true;
     const timerMs = (): number | undefined => {
-      const dueMs = Math.min(
-        this.#timerMs() ?? Infinity,
-        this.#mail.deferred.nextDueMs ?? Infinity,
-      );
+      const wakes = [this.#timerMs(), this.#mail.deferred.nextDueMs, this.family?.wakeMs];
+      const dueMs = Math.min(...wakes.map((ms) => ms ?? Infinity));
       return dueMs === Infinity ? undefined : dueMs;
     };
     return new Alarm({ storage, isPending, timerMs });
+  }
+
+  #makeSealer(tree: TreeKeeper): Sealer {
+    return new Sealer({
+      ...this.#around,
+      ...this.#records(),
+      sql: this.#sql,
+      tree,
+      acknowledged: () => this.#feeder.acknowledged,
+    });
+  }
+
+  #makeFamily(): Family | undefined {
+    const { genesis } = this;
+    if (!hasFamily(genesis)) return undefined;
+    const given = { ...this.#records(), sql: this.#sql, genesis };
+    return new Family({ ...this.#around, ...given, runner: () => this.#runner });
   }
 
   #makeTimers(sql: SqlStorage): Timers {
@@ -236,12 +255,15 @@ export class Life {
       files: new FileTree(this.#sql),
       services: (turn, waiting) => {
         const { journal, history } = this;
-        const mine = { journal, history, timers: this.#timers, peers, asking };
+        const mine = { journal, history, timers: this.#timers, peers, asking, family: this.family };
         const given = { ...mine, waiting, variables, secrets };
         return servicesFor({ ...around, ...given }, turn);
       },
+      ended: (turn, end) => this.family?.onTurnEnd(turn, end),
+      shutDown: (data) => this.family?.onShutdown(data),
       halted: () => this.#mail.halted(this.cell.status),
       settled: () => {
+        this.family?.tick();
         this.#feeder.poke();
         this.#mail.settled();
       },
@@ -250,8 +272,10 @@ export class Life {
 
   /** Waits for init and says which event ended it, or throws what became of it. */
   async firstTurn(): Promise<EventRef> {
-    if (this.journal.endOfTurn(1) === undefined) await this.#runner.run();
+    if (this.cell.get("begun") !== true) await this.#runner.run();
     const end = this.journal.endOfTurn(1);
+    this.family?.open();
+    if (end === undefined && this.cell.get("begun") === true) return this.journal.ref(STARTED);
     if (end === undefined) {
       const message =
         "The actor was born, but its first turn could not be run yet: look at it in a moment.";
@@ -299,6 +323,7 @@ export class Life {
   async onAlarm(): Promise<void> {
     await this.#alarm.handle(async () => {
       this.#runner.start(); // timers and messages do not wait for the ledger
+      this.family?.tick();
       await Promise.allSettled([
         this.#mail.deferred.expire(),
         this.#mail.outbox.deliver(),

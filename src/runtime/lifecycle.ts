@@ -44,10 +44,25 @@ export function lifecycleEvent(change: LifecycleChange, by: string, attempt: num
   }
 }
 
-/** An actor that could not begin has no state to go on from. In the transaction that ends its first turn. */
-export function failBirth({ journal, cell }: { journal: Journal; cell: Cell }): void {
-  const fields = { reason: "init-failed", by: null, data: null };
-  journal.append({ type: "actor.stopped", about: "", turn: 0, fields });
+/** Why an actor is failed whose first turn did not commit. */
+export const INIT_FAILED = "init-failed";
+
+/** In the transaction that ends what it was doing: the actor is down, and does not go on by itself. */
+export function failActor(
+  { journal, cell }: { journal: Journal; cell: Cell },
+  reason: string,
+): void {
+  journal.append({
+    type: "actor.stopped",
+    about: "",
+    turn: 0,
+    fields: { reason, by: null, data: null },
+  });
   cell.set("status", "failed");
-  cell.set("reason", fields.reason);
+  cell.set("reason", reason);
+}
+
+/** An actor that could not begin has no state to go on from. In the transaction that ends its first turn. */
+export function failBirth(parts: { journal: Journal; cell: Cell }): void {
+  failActor(parts, INIT_FAILED);
 }

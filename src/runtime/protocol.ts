@@ -4,6 +4,7 @@
 
 import type { Segment } from "../chain/archive.ts";
 import type { LedgerEntry } from "../chain/ledger.ts";
+import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type { ErrorCode } from "../lib/errors.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
 
@@ -97,6 +98,10 @@ export interface BirthInput {
   genesis: Uint8Array;
   initState: Uint8Array | null;
   createdMs: number;
+  /** Of a child: which start this is, by its supervisor's count. */
+  incarnation?: number;
+  /** Whether it begins with `initState` as it is, without init. */
+  asIs?: boolean;
 }
 
 /** What an actor is as a parent: everything that limits its children. */
@@ -105,6 +110,31 @@ export interface Parentage {
   genesis: Uint8Array;
   head: { seq: number; digest: Uint8Array };
   status: ActorStatus;
+}
+
+/** An actor and its children, as its own object knows them. */
+export interface Branch {
+  name: string;
+  status: ActorStatus;
+  /** Null where it has no children that it would start again. */
+  strategy: string | null;
+  /** In start order. */
+  children: BranchChild[];
+}
+
+export interface BranchChild {
+  /** What its supervisor calls it. */
+  name: string;
+  /** Null before its first birth. */
+  actor: string | null;
+  /** `waiting` for its start; `restarting`: its start failed and is tried again. */
+  status: "running" | "waiting" | "restarting" | "stopped";
+  /** The number of the decision that started it; null before the first. */
+  incarnation: number | null;
+  /** Starts that were decided, births included. */
+  starts: number;
+  /** Why it last ended: a kind of exit; null where it never did. */
+  lastExit: string | null;
 }
 
 /** A send as it travels between actors: `n` counts the messages of this pair, from 1. */
@@ -176,6 +206,10 @@ export interface Mark {
 /** The RPC methods of an actor's object. `not-found` where there was no birth. */
 export interface ActorRpc {
   create(input: BirthInput): Promise<Answer<{ head: EventRef }>>;
+  /** From its supervisor alone. */
+  obey(order: Order): Promise<Answer<Obeyed>>;
+  /** From a child of it. */
+  notice(notice: Notice): Promise<Answer<null>>;
   send(message: MessageInput): Promise<Answer<{ event: EventRef }>>;
   request(message: MessageInput): Promise<Answer<{ reply: Uint8Array; event: EventRef }>>;
   deliver(delivery: Delivery): Promise<Answer<null>>;
@@ -192,6 +226,7 @@ export interface ActorRpc {
   ): Promise<Answer<{ status: ActorStatus; event: EventRef }>>;
   inspect(): Promise<Answer<ActorSummary>>;
   parentage(): Promise<Answer<Parentage>>;
+  branch(): Promise<Answer<Branch>>;
   state(): Promise<Answer<Uint8Array | null>>;
   /**
    * Feeds the ledger up to the head, if it can, and says where head and ledger are. `recheck`: first asks

@@ -1,9 +1,11 @@
-// An actor as a list or an inspection shows it: read from its own storage, and so always of this moment.
+// An actor as a list, an inspection or a tree shows it: read from its own storage, and so always of this moment.
 
 import { digestText } from "../chain/cid.ts";
 import type { Genesis } from "./birth/genesis.ts";
 import type { Mailbox } from "./mail/mailbox.ts";
-import type { ActorSummary } from "./protocol.ts";
+import type { Family } from "./children/family.ts";
+import { UNSUPERVISED } from "../supervision/spec.ts";
+import type { ActorSummary, Branch } from "./protocol.ts";
 import type { Cell } from "./record/cell.ts";
 import type { Feeder } from "./record/feeder.ts";
 import type { Journal } from "./record/journal.ts";
@@ -33,4 +35,18 @@ export function summaryOf({ genesis, journal, cell, mailbox, feeder }: SummaryPa
     stateBytes: cell.state?.length ?? null,
     createdMs: cell.get("createdMs") ?? 0,
   };
+}
+
+export function branchOf({
+  genesis,
+  cell,
+  family,
+}: {
+  genesis: Genesis;
+  cell: Cell;
+  family: Family | undefined;
+}): Branch {
+  const { name, supervision } = genesis;
+  const strategy = supervision.spec === UNSUPERVISED ? null : supervision.spec.strategy;
+  return { name, status: cell.status, strategy, children: family?.children() ?? [] };
 }

@@ -18,6 +18,7 @@ import type {
   ComponentSummary,
   Started,
   StartInput,
+  TreeNode,
 } from "./actors.ts";
 import { answer, reached, settled } from "./answers.ts";
 import { AuditReader } from "./record/audit-reader.ts";
@@ -32,6 +33,7 @@ import type {
   ActorRpc,
   ActorSummary,
   Answer,
+  Branch,
   ChainEntry,
   Comparison,
   Consistency,
@@ -44,6 +46,7 @@ import type {
 } from "./protocol.ts";
 import type { Starter } from "./birth/starter.ts";
 import { componentsOf, starterOf } from "./birth/starter-of.ts";
+import { treeOf } from "./tree.ts";
 
 export interface TheaterParts {
   environment: Environment;
@@ -137,6 +140,11 @@ export class Theater implements Actors {
       const { manifest } = settled(await reached(() => this.#actor(id).inspect()));
       return new TextDecoder().decode(await this.#contentOf(componentDigest(manifest)));
     });
+  }
+
+  tree(id: string, depth?: number): Promise<Answer<TreeNode>> {
+    const ask = (one: string): Promise<Answer<Branch>> => reached(() => this.#actor(one).branch());
+    return answer(async () => await treeOf(id, ask, depth));
   }
 
   state(id: string): Promise<Answer<Uint8Array | null>> {

@@ -11,6 +11,7 @@ import {
   MANIFEST_BYTES_MAX,
   START_BODY_BYTES_MAX,
 } from "./limits.ts";
+import type { TreeNode } from "../runtime/actors.ts";
 import { idempotencyKey, readJson, readQuery, tooLarge, wholeNumber } from "./input.ts";
 import { eventHeader, problem, respond } from "./problem.ts";
 import { RAW, json } from "./route.ts";
@@ -21,8 +22,10 @@ import {
   actorStatus,
   actorSummary,
   changed,
+  children,
   startBody,
   started,
+  treeNode,
 } from "./schemas.ts";
 
 const start: Route = {
@@ -151,6 +154,33 @@ const manifest: Route = {
     ),
 };
 
+const tree: Route = {
+  method: "GET",
+  path: "/v1/actors/:id/tree",
+  summary: "Show an actor with its children, and theirs",
+  success: [{ status: 200, description: "The tree.", content: json(treeNode) }],
+  refusals: ["unavailable", "outcome-unknown"],
+  serve: async ({ actors, param }) =>
+    respond(await actors.tree(param("id")), (root) => Response.json(root)),
+};
+
+const childrenOf: Route = {
+  method: "GET",
+  path: "/v1/actors/:id/children",
+  summary: "List the children that an actor supervises",
+  success: [{ status: 200, description: "In start order.", content: json(children) }],
+  refusals: ["unavailable", "outcome-unknown"],
+  serve: async ({ actors, param }) =>
+    respond(await actors.tree(param("id"), 1), (root) =>
+      Response.json({ children: root.children.map(withoutChildren) }),
+    ),
+};
+
+function withoutChildren(node: TreeNode): Omit<TreeNode, "children"> {
+  const { children: _, ...child } = node;
+  return child;
+}
+
 const CHANGES = {
   stop: "Stop an actor after its running turn",
   terminate: "Stop an actor at once, cutting its running turn",
@@ -202,6 +232,8 @@ export const actorRoutes: readonly Route[] = [
   inspect,
   state,
   manifest,
+  tree,
+  childrenOf,
   change("stop"),
   change("terminate"),
   change("restart"),

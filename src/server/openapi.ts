@@ -22,6 +22,7 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
   Problem: schemas.problemBody,
   Report: schemas.report,
   StartActor: schemas.startBody,
+  TreeNode: schemas.treeNode,
 };
 
 export function openApiDocument(routes: readonly Route[]): Json {
@@ -40,7 +41,7 @@ export function openApiDocument(routes: readonly Route[]): Json {
     paths,
     components: {
       securitySchemes: { token: { type: "http", scheme: "bearer" } },
-      schemas: mapValues(NAMED, (schema) => schemaOf(schema)),
+      schemas: Object.fromEntries(Object.entries(NAMED).map(named)),
       responses: mapValues(PROBLEM_KINDS, ({ status, title }) => ({
         description: `${status}: ${title}.`,
         content: problemContent,
@@ -145,6 +146,13 @@ const problemContent = {
 function refTo(schema: z.ZodType): Json {
   const name = Object.keys(NAMED).find((candidate) => NAMED[candidate] === schema);
   return name === undefined ? schemaOf(schema) : { $ref: `#/components/schemas/${name}` };
+}
+
+/** A schema that holds itself does so by its name. */
+function named([name, schema]: [string, z.ZodType]): [string, Json] {
+  const text = JSON.stringify(schemaOf(schema));
+  const own = JSON.stringify({ $ref: `#/components/schemas/${name}` }).slice(1, -1);
+  return [name, JSON.parse(text.replaceAll('"$ref":"#"', own)) as Json];
 }
 
 /** "output" is for text that becomes a number; else it would also promise that no key is ever added. */

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { isActorId } from "../chain/actor-id.ts";
 import { parseDigest } from "../chain/cid.ts";
 import type { ErrorCode } from "../lib/errors.ts";
-import type { ActorListing, ComponentSummary } from "../runtime/actors.ts";
+import type { ActorListing, ComponentSummary, TreeNode } from "../runtime/actors.ts";
 import type { ActorStatus, ActorSummary, Erasure, EventRef } from "../runtime/protocol.ts";
 import { MANIFEST_BYTES_MAX } from "./limits.ts";
 import { PROBLEM_KINDS } from "./problem.ts";
@@ -98,6 +98,29 @@ export const actorSummary = z.object({
   stateBytes: count.nullable(),
   createdMs: milliseconds,
 }) satisfies z.ZodType<ActorSummary>;
+
+/** Of an actor as its supervisor knows it. */
+const relative = z.object({
+  id: actorId.nullable().describe("Null for a child that was not born yet."),
+  name: z.string(),
+  child: z.string().nullable().describe("Its name under its supervisor; null at the root."),
+  status: z
+    .string()
+    .describe("Its own, or `waiting` and `restarting` while its supervisor starts it again."),
+  incarnation: count.nullable().describe("The number of the decision that started it."),
+  starts: count,
+  lastExit: z.string().nullable().describe("Why it last ended."),
+  strategy: z.string().nullable().describe("Null for an actor that supervises nothing."),
+  more: z.boolean().describe("Whether it has children that are not here."),
+});
+
+export const children = z.object({ children: z.array(relative) });
+
+export const treeNode: z.ZodType<TreeNode> = relative.extend({
+  get children(): z.ZodType<TreeNode[]> {
+    return z.array(treeNode);
+  },
+});
 
 export const changed = z.object({ status: z.string(), event: eventRef });
 export const accepted = z.object({ event: eventRef });

@@ -172,6 +172,7 @@ function hostileWat(): string {
       (param $body i32) (param $bodyLength i32) (result i32)
     (local $attack i32) (local $zero i32) (local $at i32)
     (local.set $attack (i32.load8_u (local.get $body)))
+    (call $reply (i32.const 512) (i32.const 0))
     ${cases()}
     (i32.const 0)))`;
 }
@@ -201,7 +202,8 @@ export function smallActor({
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
   (func (export "${ACTOR}") (param i32 i32 i32 i32 i32) (result i32) ${init} (i32.const 0))
   (func (export "${SEND}") (param i32 i32 i32 i32 i32) (result i32) (i32.const 0))
-  (func (export "${REQUEST}") (param i32 i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))
+  (func (export "${REQUEST}") (param i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (i32.store8 (i32.const 16) (i32.const 1)) (i32.const 0)) ;; some(empty): none would leave it open
   ${more})`;
 }
 

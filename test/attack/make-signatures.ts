@@ -9,7 +9,7 @@ import { bareFunction } from "../../src/executor/wit-signature.ts";
 export const SIGNATURES = "src/handlers/signatures.json";
 
 /** Both packages of wit/ as one text, because wasm-tools cannot read folders here. */
-function packageText(): string {
+export function packageText(): string {
   return `package theater:all;
     world everything {
       include theater:simple/everything;

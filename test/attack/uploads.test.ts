@@ -194,7 +194,7 @@ test("a component with changed bytes is refused or runs; nothing in between", as
 test("so is a QuickJS component with changed bytes", async () => {
   const js = `export const actor = { init: (state) => [state] };
     export const messageServerClient = {
-      handleSend: (state) => [state], handleRequest: (state) => [state, [undefined]] };`;
+      handleSend: (state) => [state], handleRequest: (state) => [state, [new Uint8Array(0)]] };`;
   const witSource = HOSTILE_WIT.replace(/world hostile.*\n/, "").replace("import runtime; ", "");
   const whole = await quickjsComponent(witSource, js);
   expect(await fateOf(whole)).toBe("verified");

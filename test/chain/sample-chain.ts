@@ -142,12 +142,14 @@ function addLifecycle(chain: ChainBuilder): void {
   chain
     .add("child.exited", { child, head: rawLink("h"), size: 3, root, reason: "stopped" })
     .add("supervision.decided", {
-      cause: { seq: 13 },
+      decision: 2,
+      cause: { on: "exit", child: "worker", kind: "trap" },
       strategy: "one-for-one",
       action: "restart",
+      reason: '"worker" ended (trap): restart 1 of 3 in 60000 ms',
       children: [child],
-      count: 1,
-      window: 60_000,
+      steps: [{ do: "start", child: "worker", incarnation: 2, from: "last-state", notBeforeMs: 0 }],
+      window: [1_700_000_000_000],
     })
     .add("payload.erased", { seqs: [0, ...ERASED], reason: "request of the person", by: "dpo" })
     .add("actor.paused", { by: "ops" })

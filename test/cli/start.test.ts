@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parse } from "smol-toml";
 import { expect, test, vi } from "vitest";
 import { serve, type CannedServer } from "./canned-server.ts";
 import { theater } from "./run-theater.ts";
@@ -123,4 +125,98 @@ test("a folder without a manifest says how to make one", async () => {
   expect(code).toBe(1);
   expect(stderr).toMatch(/^bad-manifest: There is no manifest in actor: .*theater build new/);
   expect(server.received).toEqual([]);
+});
+
+/** As `willing`, but content gets the digest that it has. */
+function keeping(): Promise<CannedServer> {
+  return serve(({ method, path, body }) => {
+    if (path === "/v1/components") return { status: 201, json: { component: digestOf(body) } };
+    return method === "PUT"
+      ? { status: 201, json: { digest: digestOf(body) } }
+      : { status: 201, json: { id: ID, name: "chess" } };
+  });
+}
+
+const digestOf = (bytes: Uint8Array): string =>
+  `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+
+const childTable = (name: string, manifest: string): string =>
+  `[[child]]\nname = "${name}"\nmanifest = "${manifest}"\n`;
+
+test("what children are made from is uploaded first, the innermost first and each once", async () => {
+  await using server = await keeping();
+  const cwd = await folderWith({
+    "m.toml": `name = "root"\ncomponent = "./root.wasm"\n${childTable("a", "./actor")}${childTable("b", "actor/manifest.toml")}`,
+    "root.wasm": WASM,
+    "actor/manifest.toml": `name = "mid"\ncomponent = "../leaf.wasm"\ninit_state = "./state.json"\n${childTable("leaf", "../leaf.toml")}`,
+    "actor/state.json": '{"a":1}',
+    "leaf.toml": `name = "leaf"\ncomponent = "./leaf.wasm"\n`,
+    "leaf.wasm": Uint8Array.of(...WASM, 1),
+  });
+  const { code, stderr } = await theater(["start", "m.toml"], { ...server, cwd });
+  expect({ code, stderr: stderr.replaceAll(cwd, "") }).toMatchObject({ code: 0 });
+  const sent = server.received.map(({ path }) => path);
+  const [components, manifests] = ["/v1/components", "/v1/stores/manifests/content"];
+  expect(sent).toEqual([components, components, manifests, manifests, "/v1/actors"]);
+  const [, , leaf, mid] = server.received.map(({ body }) => body);
+  expect(parse(leaf?.toString() ?? "")).toEqual({
+    name: "leaf",
+    component: digestOf(Uint8Array.of(...WASM, 1)),
+  });
+  expect(parse(mid?.toString() ?? "")).toEqual({
+    name: "mid",
+    component: digestOf(Uint8Array.of(...WASM, 1)),
+    init_state: '{"a":1}',
+    child: [{ name: "leaf", manifest: digestOf(leaf ?? WASM) }],
+  });
+  const { manifest } = posted(server) as { manifest: string };
+  expect(parse(manifest)).toEqual({
+    name: "root",
+    component: digestOf(WASM),
+    child: ["a", "b"].map((name) => ({ name, manifest: digestOf(mid ?? WASM) })),
+  });
+});
+
+test.for<[string, Record<string, string>, RegExp]>([
+  ["that starts itself", { "c.toml": childTable("c", "./c.toml") }, /by its own children: .* → /],
+  [
+    "whose child starts it again",
+    { "c.toml": childTable("d", "./d.toml"), "d.toml": childTable("c", "c.toml") },
+    /by its own children: .*c\.toml → .*d\.toml → .*c\.toml/,
+  ],
+  [
+    "whose child is not there",
+    { "c.toml": childTable("c", "./no.toml") },
+    /is not there: .*no\.toml/,
+  ],
+  [
+    "that goes down too far",
+    Object.fromEntries(
+      Array.from({ length: 20 }, (_, i) => [
+        `${i === 0 ? "c" : `c${i}`}.toml`,
+        childTable("c", `c${i + 1}.toml`),
+      ]),
+    ),
+    /17 levels down; at most 16/,
+  ],
+  [
+    "with too many manifests",
+    Object.fromEntries([
+      ["c.toml", Array.from({ length: 101 }, (_, i) => childTable(`c${i}`, `c${i}.toml`)).join("")],
+      ...Array.from({ length: 101 }, (_, i) => [`c${i}.toml`, `name = "c${i}"\n`]),
+    ]) as Record<string, string>,
+    /one manifest too many: a start takes at most 100/,
+  ],
+  [
+    "whose child's state is no text for a manifest",
+    { "c.toml": `${childTable("c", "d.toml")}init_state = "./s"\n`, "d.toml": "", s: "{{a}}" },
+    /put it into a store/,
+  ],
+])("a manifest %s is refused, and nothing is started", async ([, files, says]) => {
+  const cwd = await folderWith(files);
+  await using server = await keeping();
+  const { code, stderr } = await theater(["start", "c.toml"], { ...server, cwd });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(says);
+  expect(server.received.filter(({ method }) => method === "POST")).toEqual([]);
 });

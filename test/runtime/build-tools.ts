@@ -15,6 +15,9 @@ const HANDLERS = [
   "filesystem",
   "http-client",
   "process",
+  "timing",
+  "timers",
+  "supervisor",
 ];
 
 const TOOLS = "build/tools-actor.wasm";

@@ -54,6 +54,11 @@ async function uploadProbe(): Promise<string> {
   return component;
 }
 
+/** The probe's digest; uploaded once per file. */
+export async function probeComponent(): Promise<string> {
+  return await (uploaded ??= uploadProbe());
+}
+
 /** The value of an answer that a test counts on. */
 export function must<T>(answer: Answer<T>): T {
   if (answer.ok) return answer.value;
@@ -74,7 +79,7 @@ export interface StartOptions {
 }
 
 export async function startAnswer(options: StartOptions = {}): ReturnType<typeof theater.start> {
-  const component = await (uploaded ??= uploadProbe());
+  const component = await probeComponent();
   const types = ["runtime", "message-server", "store", "timing", "random", "timers"];
   return await theater.start({
     manifest: {

@@ -19,6 +19,9 @@ const TYPES = [
   "filesystem",
   "http-client",
   "process",
+  "timing",
+  "timers",
+  "supervisor",
 ];
 
 /** Every handler, each with the keys that are given for it. */
@@ -26,12 +29,19 @@ export async function tools(
   grants: Record<string, Record<string, unknown>> = {},
   limits: Record<string, number> = {},
 ): Promise<Probe> {
-  return new Probe(must(await startTools(grants, limits)).id);
+  return new Probe(must(await startTools(grants, { limits })).id);
+}
+
+interface More {
+  limits?: Record<string, number>;
+  /** A type that the manifest leaves out. */
+  without?: string;
+  initState?: Uint8Array;
 }
 
 export async function startTools(
   grants: Record<string, Record<string, unknown>>,
-  limits: Record<string, number> = {},
+  { limits = {}, without, initState }: More = {},
 ): ReturnType<typeof theater.start> {
   const component = await (uploaded ??= upload());
   return await theater.start({
@@ -40,9 +50,9 @@ export async function startTools(
       version: "1",
       component,
       limits,
-      handler: TYPES.map((type) => ({ type, ...grants[type] })),
+      handler: TYPES.filter((type) => type !== without).map((type) => ({ type, ...grants[type] })),
     },
-    initState: null,
+    initState: initState ?? null,
     parent: null,
     principal: "tester",
   });

@@ -66,6 +66,7 @@ test("every reference in the document and every problem's type leads somewhere i
     (code) => problemType(code as ErrorCode).split("#")[1],
   );
   expect(references.length).toBeGreaterThan(10);
+  expect(JSON.stringify(document)).not.toContain('"$ref":"#"');
   for (const pointer of [...references, ...types]) {
     const target = pointer
       ?.split("/")

@@ -5,7 +5,7 @@ import { cidText } from "../../src/chain/cid.ts";
 import { sha256 } from "../../src/chain/hash.ts";
 import { Link } from "../../src/chain/value.ts";
 import { fromUtf8 } from "../../src/lib/bytes.ts";
-import type { Actors, ChainQuery, ComponentSummary } from "../../src/runtime/actors.ts";
+import type { Actors, ChainQuery, ComponentSummary, TreeNode } from "../../src/runtime/actors.ts";
 import type {
   ActorSummary,
   Answer,
@@ -50,6 +50,19 @@ const actor: ActorSummary = {
   mailbox: 0,
   stateBytes: null,
   createdMs: 0,
+};
+
+const treeNode: TreeNode = {
+  id: ID,
+  name: "tiny",
+  child: null,
+  status: "running",
+  incarnation: 1,
+  starts: 1,
+  lastExit: null,
+  strategy: null,
+  more: false,
+  children: [],
 };
 
 export class MemoryActors implements Actors {
@@ -100,6 +113,8 @@ export class MemoryActors implements Actors {
   };
   inspect: Actors["inspect"] = (...args) => this.#answer("inspect", args, actor);
   manifest: Actors["manifest"] = (...args) => this.#answer("manifest", args, 'name = "tiny"');
+  tree: Actors["tree"] = (...args) =>
+    this.#answer("tree", args, { ...treeNode, children: [{ ...treeNode, child: "worker" }] });
   state: Actors["state"] = (...args) => this.#answer("state", args, this.stateBytes);
 
   send: Actors["send"] = (...args) => this.#answer("send", args, { event: refAt(2) });

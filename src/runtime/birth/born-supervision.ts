@@ -56,7 +56,9 @@ export function readSupervision(text: string | null): BornSupervision {
     assert(bytes !== undefined, "an initial state in a genesis is base64");
     return [name, { manifest, initState: bytes }] as const;
   });
-  return { spec, sources: new Map(read), callbacks };
+  // Of a guest that only wants to hear of its children's ends: the same object as where there is no text.
+  const isPlain = canonical(spec) === canonical(UNSUPERVISED);
+  return { spec: isPlain ? UNSUPERVISED : spec, sources: new Map(read), callbacks };
 }
 
 /** Keys in order: the same policy is always the same text. */

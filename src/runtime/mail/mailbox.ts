@@ -60,7 +60,7 @@ export class Mailbox {
     // Its payload cannot be erased before its turn has ended.
     assert(fields !== undefined && fields.seed !== null, `message ${seq} is in the journal`);
     const { id, kind, from, cause, params, seed } = fields;
-    const about = exportFor(kind);
+    const about = exportFor(kind, params);
     assert(about !== undefined, `a message of kind ${kind} has an export that takes it`);
     const message = { id, kind, about, from, cause, seed, seq };
     // A send was answered when it was admitted: its turn has no key.

@@ -30,6 +30,14 @@ export interface CellValues {
   parent: string | null;
   /** A turn that has flushed events and has not ended. */
   openTurn: OpenTurn | null;
+  /** The call of the guest's last order to a child: given again after a crash, it is not a second one. */
+  command: string;
+  /** Whether an init has committed, or was not needed: only then is there a state to go on from. */
+  begun: boolean;
+  /** Of a child: which start of it this is, by its supervisor's count; absent is 0, its birth. */
+  incarnation: number;
+  /** Of a child: no start up to this one may happen any more. */
+  stoppedUpTo: number;
   /** Which of the ledger's databases this chain is in, for ever. */
   shard: number;
   /** The ledger's head as last heard; written along with other things, so it may lag behind. */

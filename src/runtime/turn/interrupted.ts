@@ -12,7 +12,7 @@ import type { Cell, OpenTurn } from "../record/cell.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
 import type { TurnEnd } from "./turn.ts";
-import type { Interrupted } from "./turn-parts.ts";
+import type { EndHook, Interrupted } from "./turn-parts.ts";
 
 interface OpenTurnParts {
   journal: Journal;
@@ -20,6 +20,7 @@ interface OpenTurnParts {
   cell: Cell;
   mailbox: Mailbox;
   idempotency: Idempotency;
+  ended: EndHook;
 }
 
 /** Events of one reading; a turn has at most two for each host call, and messages come in between. */
@@ -60,6 +61,7 @@ export function closeOpenTurn(
     if (key !== null) idempotency.keep("request", key, closed.seq);
     const received = journal.payload(message, "message.received");
     if (received?.kind === "lifecycle") failBirth(parts);
+    parts.ended(turn, { committed: false, failure: { kind, code } });
     return closed;
   });
   mailbox.drop(message);

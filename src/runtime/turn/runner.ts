@@ -4,6 +4,7 @@
 // after 30 s (measured). The queue is ours, so chain reads and control do not stand in it.
 
 import type { Failure } from "../../chain/event-types.ts";
+import type { Value } from "../../chain/value.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { Idempotency } from "../mail/idempotency.ts";
 import { INIT } from "../../handlers/exports.ts";
@@ -18,7 +19,7 @@ import type { Outbox } from "../mail/outbox.ts";
 import { TurnMail } from "../mail/turn-mail.ts";
 import type { Timers } from "../timers/timers.ts";
 import { Turn, type TurnEnd } from "./turn.ts";
-import type { Interrupted, Message, TurnParts, TurnRecord } from "./turn-parts.ts";
+import type { EndHook, Interrupted, Message, TurnParts, TurnRecord } from "./turn-parts.ts";
 
 interface RunnerParts extends Omit<TurnParts, "onEnd" | "mail"> {
   mailbox: Mailbox;
@@ -30,6 +31,10 @@ interface RunnerParts extends Omit<TurnParts, "onEnd" | "mail"> {
   /** Whenever it is seen that the actor does not run. */
   halted: () => void;
   timers: Timers;
+  /** In the transaction that ends a turn. */
+  ended: EndHook;
+  /** In the transaction that ends a turn of a guest that shuts itself down, with what it said. */
+  shutDown: (data: Value) => void;
   /** After every recorded end. */
   settled: () => void;
 }
@@ -253,6 +258,7 @@ export class Runner {
       mailbox.settle(seq);
       const received = journal.payload(seq, "message.received");
       if (received?.kind === "lifecycle") failBirth(this.#parts);
+      this.#parts.ended(turn, { committed: false, failure: { kind: "host", code: "crash-loop" } });
       return { seq: closed.seq, cid: closed.cid };
     });
     const reason = `its turn was begun ${TRIES_MAX} times and never ended`;
@@ -292,9 +298,12 @@ export class Runner {
       journal.append({ type: "actor.stopped", about: "", turn: 0, fields });
       cell.set("status", "stopped");
       cell.set("reason", SHUTDOWN_REASON);
+      this.#parts.shutDown(end.data);
     } else if (about === INIT && !end.committed) {
       failBirth(this.#parts);
     }
+    if (about === INIT && end.committed) cell.set("begun", true);
+    this.#parts.ended(end.turn, end);
   }
 
   /** Nobody waits for an actor that does not run. Sends were acknowledged and keep their place. */

@@ -1,27 +1,21 @@
 // What the runtime does for handlers during one turn.
 
-import { cidText, parseCid } from "../../chain/cid.ts";
-import { decodeEvent } from "../../chain/event.ts";
+import { cidText } from "../../chain/cid.ts";
 import type { LedgerEntry } from "../../chain/ledger.ts";
 import { Link } from "../../chain/value.ts";
-import {
-  err,
-  failed,
-  returned,
-  type ChainView,
-  type HandlerAnswer,
-  type Services,
-} from "../../handlers/handler.ts";
+import { err, type ChainView, type HandlerAnswer, type Services } from "../../handlers/handler.ts";
 import type { Timers } from "../timers/timers.ts";
 import { waitUntil } from "../timers/wait.ts";
 import type { Secrets } from "../../handlers/secrets.ts";
 import type { LabelledStores } from "../../store/labels.ts";
+import { childServices } from "../children/child-services.ts";
+import type { Family } from "../children/family.ts";
+import { foreignView, type ViewRange } from "./foreign-view.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Asking } from "../mail/asking.ts";
 import type { Peers } from "../mail/peers.ts";
-import { reached, settled } from "../answers.ts";
-import type { ActorRpc, ChainEntry } from "../protocol.ts";
+import type { ActorRpc } from "../protocol.ts";
 import type { TurnActs } from "./turn-parts.ts";
 
 interface ServiceParts {
@@ -35,6 +29,7 @@ interface ServiceParts {
   asking: Asking;
   peer: (id: string) => ActorRpc;
   peers: Peers;
+  family: Family | undefined;
   /** The actors whose turns wait for the one that asks. */
   waiting: readonly string[];
 }
@@ -67,28 +62,13 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
       send: (id, body) => turn.mail.channels.send(turn, id, body),
       close: (id) => turn.mail.channels.close(turn, id),
     },
-    children: NO_CHILDREN,
+    children: childServices(parts.family, turn, parts.peer),
     chain: (limit) => newest(parts, limit),
     chainAgain: (recorded) => again(parts, recorded as unknown as ViewRange),
     timers: turn.timers.services({ set: () => timers.all(), nowMs }),
     clock: { nowMs, waitUntil: (ms) => waitUntil(ms, turn.endsMs) },
   };
 }
-
-const unsupervised = (): HandlerAnswer =>
-  failed("unsupported: this version of Theater does not supervise children");
-const refused = (): Promise<HandlerAnswer> => Promise.resolve(unsupervised());
-
-/** The children of an actor are not wired in yet. */
-const NO_CHILDREN: Services["children"] = {
-  spawn: refused,
-  resume: refused,
-  list: () => returned([]),
-  stop: refused,
-  restart: refused,
-  state: refused,
-  events: refused,
-};
 
 async function openChannel(
   { journal, peer, asking, waiting }: ServiceParts,
@@ -107,9 +87,6 @@ const VIEW_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Events that a view reads at once, going back from the newest: it stops soon behind what fits. */
 const VIEW_STEP = 64;
-
-/** Which events a view shows: what the chain keeps of it. `head` is the CID of the last, `actor` whose they are if not its own. */
-type ViewRange = { actor?: string; from: number; to: number; head: string };
 
 /** The newest events that fit. Through the history: a guest never sees that some of them are sealed. */
 async function newest({ journal, history }: ServiceParts, limit: number): Promise<ChainView> {
@@ -136,30 +113,6 @@ async function newest({ journal, history }: ServiceParts, limit: number): Promis
 async function again({ history, peer }: ServiceParts, range: ViewRange): Promise<ChainView> {
   if (range.actor !== undefined) return await foreignView(peer(range.actor), range);
   return viewOf(range, await between(history, range.from, range.to));
-}
-
-/** Of another actor's chain. Throws what keeps it from being read. */
-export async function foreignView(actor: ActorRpc, range: ViewRange): Promise<ChainView> {
-  const events: ChainView["events"][number][] = [];
-  for (let from = range.from; from <= range.to;) {
-    const limit = Math.min(range.to - from + 1, VIEW_STEP);
-    const entries = settled(await reached(() => actor.journal(from, limit)));
-    if (entries.length === 0) break;
-    events.push(...entries.map(shownEntry));
-    from += entries.length;
-  }
-  return { recorded: { ...range }, events };
-}
-
-function shownEntry({ cid, block, payload }: ChainEntry): ChainView["events"][number] {
-  const { parent, type, time } = decodeEvent(block);
-  return {
-    digest: parseCid(cid).digest,
-    parent: parent?.digest ?? null,
-    type,
-    payload: payload ?? new Uint8Array(0),
-    time,
-  };
 }
 
 async function between(history: History, from: number, to: number): Promise<LedgerEntry[]> {

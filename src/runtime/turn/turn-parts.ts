@@ -1,6 +1,6 @@
 // What a turn is given: its message, and the parts of its actor that it works on.
 
-import type { Cause, MessageKind } from "../../chain/event-types.ts";
+import type { Cause, Failure, MessageKind } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
 import type { Executor, ModuleSetRef } from "../../executor/executor.ts";
 import type { Files } from "../../handlers/filesystem.ts";
@@ -91,6 +91,9 @@ export interface PendingSend {
   channel?: { id: string; close: string | null };
 }
 
+/** Told of the end of a turn, in its transaction. */
+export type EndHook = (turn: number, end: Pick<TurnRecord, "committed" | "failure">) => void;
+
 /** What the transaction that ends a turn has just recorded. */
 export interface TurnRecord {
   turn: number;
@@ -107,6 +110,8 @@ export interface TurnRecord {
   /** What becomes of the actor's files, by path; empty unless committed. */
   files: ReadonlyMap<string, Change>;
   timers: readonly TimerChange[];
+  /** Why the turn failed; null where it did not. */
+  failure: { kind: Failure; code: string } | null;
   /** The argument of `runtime.shutdown` if the guest called it, an option; null: it did not. */
   data: Value;
 }

@@ -165,14 +165,15 @@ export class Turn {
       const data = shutdown === undefined ? null : [shutdown];
       const { turn, fileChanges: files } = this.#door;
       const what = { turn, seq: committed.seq, message, nowMs: journal.nowMs() };
-      this.#parts.onEnd({ ...what, committed: true, result, sends, files, timers, data });
+      const made = { result, sends, files, timers, data };
+      this.#parts.onEnd({ ...what, committed: true, failure: null, ...made });
       return committed;
     });
     return { kind: "committed", event: ref(event), result };
   }
 
   async #refuse(error: Value, calls: readonly HostCall[]): Promise<TurnEnd> {
-    const event = await this.#closeWith([error, calls], calls, (message) => ({
+    const event = await this.#closeWith([error, calls], calls, null, (message) => ({
       ...this.#draft("turn.refused"),
       fields: { message, error },
     }));
@@ -183,7 +184,7 @@ export class Turn {
     { failure, code, message: reason }: { failure: Failure; code: string; message: string },
     calls: readonly HostCall[],
   ): Promise<TurnEnd> {
-    const event = await this.#closeWith(calls, calls, (message) => ({
+    const event = await this.#closeWith(calls, calls, { kind: failure, code }, (message) => ({
       ...this.#draft("turn.failed"),
       fields: { message, kind: failure, code },
     }));
@@ -194,6 +195,7 @@ export class Turn {
   async #closeWith(
     values: unknown,
     calls: readonly HostCall[],
+    failure: TurnRecord["failure"],
     draft: (message: number) => Draft,
   ): Promise<EventRef> {
     const { journal } = this.#parts;
@@ -202,7 +204,7 @@ export class Turn {
       const { turn } = this.#door;
       const what = { turn, seq: closed.seq, message, nowMs: journal.nowMs(), result: null };
       const nothing = { sends: [], files: UNCHANGED, timers: [], data: null };
-      this.#parts.onEnd({ ...what, committed: false, ...nothing });
+      this.#parts.onEnd({ ...what, committed: false, failure, ...nothing });
       return ref(closed);
     });
   }

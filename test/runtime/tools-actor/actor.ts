@@ -10,6 +10,7 @@ import * as random from "theater/guest/random";
 import { log } from "theater/guest/runtime";
 import * as store from "theater:simple/store";
 import * as process from "theater:simple/process";
+import { callImport } from "./any-import.ts";
 
 type Step = readonly [name: string, ...args: never[]];
 
@@ -28,6 +29,7 @@ const CONFIG = {
 };
 
 const steps: Record<string, (...args: never[]) => unknown> = {
+  call: (about: string, ...args: unknown[]) => callImport(about, ...args),
   log: (line: string) => log(line),
   send: (id: string, body: string) => send(id, body),
   "get-var": (name: string) => getVar(name),
@@ -104,13 +106,27 @@ function run(program: readonly Step[]): unknown[] {
   });
 }
 
-export const { actor, messageServerClient } = defineActor<object>({
+export const { actor, messageServerClient, timersClient } = defineActor<object>({
   init: () => ({}),
   onSend(state, message) {
     run(message.json() as readonly Step[]);
     return state;
   },
   onRequest(state, message) {
-    return [state, JSON.stringify(run(message.json() as readonly Step[]))];
+    const program = message.json() as readonly Step[];
+    if (program[0]?.[0] === "defer") return [state, null];
+    return [state, JSON.stringify(run(program))];
+  },
+  onChannelOpen(state, message) {
+    run(message.json() as readonly Step[]);
+    return [state, true];
+  },
+  onChannelMessage(state, message) {
+    run(message.json() as readonly Step[]);
+    return state;
+  },
+  onTimer(state, _, message) {
+    run(message.json() as readonly Step[]);
+    return state;
   },
 });

@@ -1,0 +1,77 @@
+// What the runtime does for `theater:simple/supervisor` during one turn: only ever for one's own children.
+
+import { cidText } from "../../chain/cid.ts";
+import { Link } from "../../chain/value.ts";
+import {
+  err,
+  failed,
+  ok,
+  returned,
+  type HandlerAnswer,
+  type Services,
+} from "../../handlers/handler.ts";
+import { shownEvents } from "../../handlers/supervisor.ts";
+import { reached } from "../answers.ts";
+import type { ActorRpc, Answer } from "../protocol.ts";
+import { foreignView } from "../turn/foreign-view.ts";
+import type { TurnActs } from "../turn/turn-parts.ts";
+import type { Family } from "./family.ts";
+
+/** Events of a child that one call shows, the newest ones. */
+const CHILD_EVENTS_MAX = 1_000;
+
+export function childServices(
+  family: Family | undefined,
+  turn: TurnActs,
+  peer: (id: string) => ActorRpc,
+): Services["children"] {
+  if (family === undefined) return CHILDLESS;
+  const spawn = (
+    manifest: string,
+    { initState, asIs, callId }: { initState: Uint8Array | null; asIs: boolean; callId: string },
+  ): Promise<HandlerAnswer> => {
+    const { turn: number, intent } = turn;
+    return family.spawn({ manifest, initState, asIs, callId, turn: number, intent });
+  };
+  return {
+    spawn: (manifest, initState, callId) => spawn(manifest, { initState, asIs: false, callId }),
+    resume: (manifest, state, callId) => spawn(manifest, { initState: state, asIs: true, callId }),
+    list: () => family.list(),
+    stop: (id, callId) => family.command("stop-child", id, callId),
+    restart: (id, callId) => family.command("restart-child", id, callId),
+    state: async (id) => {
+      if (!family.isChild(id)) return notAChild(id);
+      const answer = await reached(() => peer(id).state());
+      return answer.ok ? ok(answer.value === null ? null : [answer.value]) : unanswered(answer);
+    },
+    events: async (id) => (family.isChild(id) ? await childEvents(id, peer(id)) : notAChild(id)),
+  };
+}
+
+async function childEvents(id: string, child: ActorRpc): Promise<HandlerAnswer> {
+  const answer = await reached(() => child.parentage());
+  if (!answer.ok) return unanswered(answer);
+  const { seq: to, digest } = answer.value.head;
+  const head = cidText(new Link("dag-cbor", digest));
+  const from = Math.max(0, to - CHILD_EVENTS_MAX + 1);
+  return shownEvents(await foreignView(child, { actor: id, from, to, head }));
+}
+
+function unanswered(answer: Answer<unknown> & { ok: false }): HandlerAnswer {
+  return failed(`${answer.error.code}: ${answer.error.message}`);
+}
+
+const notAChild = (id: string): HandlerAnswer => err(`not-a-child: ${id}`);
+
+const refused = (): Promise<HandlerAnswer> =>
+  Promise.resolve(failed("unsupported: this actor was born without the handler supervisor"));
+
+const CHILDLESS: Services["children"] = {
+  spawn: refused,
+  resume: refused,
+  list: () => returned([]),
+  stop: refused,
+  restart: refused,
+  state: refused,
+  events: refused,
+};

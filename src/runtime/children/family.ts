@@ -1,0 +1,279 @@
+// An actor among its relatives: the children that it keeps, and the supervisor that keeps it. An actor
+// that can have neither has no family, and pays nothing for one.
+
+import type { Failure, Payloads } from "../../chain/event-types.ts";
+import { decodePayload } from "../../chain/payload.ts";
+import { Link, type Value } from "../../chain/value.ts";
+import { err, failed, ok, returned, type HandlerAnswer } from "../../handlers/handler.ts";
+import { fromUtf8 } from "../../lib/bytes.ts";
+import { findChild } from "../../supervision/children.ts";
+import type { EndKind } from "../../supervision/plan.ts";
+import type { ExitKind } from "../../supervision/spec.ts";
+import type { Genesis } from "../birth/genesis.ts";
+import type { Starter } from "../birth/starter.ts";
+import { failActor } from "../lifecycle.ts";
+import type { Mailbox } from "../mail/mailbox.ts";
+import type { ActorRpc, BranchChild } from "../protocol.ts";
+import type { Cell } from "../record/cell.ts";
+import type { History } from "../record/history.ts";
+import type { Journal } from "../record/journal.ts";
+import type { Runner } from "../turn/runner.ts";
+import { ChildRows, type ChildRow } from "./child-rows.ts";
+import { Keeper } from "./keeper.ts";
+import { Notices } from "./notices.ts";
+import type { Notice } from "./orders.ts";
+import { Spawner, type Spawn } from "./spawner.ts";
+import { Subordinate } from "./subordinate.ts";
+
+/** Whether an actor has a supervisor, or can have children. */
+export function hasFamily({ parent, permissions, supervision }: Genesis): boolean {
+  return (
+    parent !== null || "supervisor" in permissions.held || supervision.spec.children.length > 0
+  );
+}
+
+interface FamilyParts {
+  sql: SqlStorage;
+  journal: Journal;
+  history: History;
+  cell: Cell;
+  mailbox: Mailbox;
+  genesis: Genesis;
+  starter: Starter;
+  peer: (id: string) => ActorRpc;
+  runner: () => Runner;
+}
+
+/** How long a guest waits for its child to be down, or to run again. */
+const COMMAND_MS_MAX = 60_000;
+
+export class Family {
+  readonly #parts: FamilyParts;
+  readonly #rows: ChildRows;
+  readonly #notices: Notices;
+  readonly #spawner: Spawner;
+  readonly #admitted: number[] = [];
+  readonly keeper: Keeper;
+  readonly subordinate: Subordinate;
+
+  constructor(parts: FamilyParts) {
+    this.#parts = parts;
+    const { sql, journal, cell, genesis, peer, runner } = parts;
+    const { spec } = genesis.supervision;
+    const parent = genesis.parent?.actor ?? null;
+    this.#rows = new ChildRows(sql);
+    this.#notices = new Notices({ sql, parent, peer });
+    this.keeper = new Keeper({
+      sql,
+      journal,
+      rows: this.#rows,
+      spec,
+      peer,
+      conceive: (name) => this.#conceive(name),
+      tellGuest: (row, notice) => this.#tellGuest(row, notice),
+      onEnd: (kind, reason) => this.#end(kind, reason),
+      settled: () => this.#onSettled(),
+    });
+    this.#spawner = new Spawner({
+      ...parts,
+      rows: this.#rows,
+      keeper: this.keeper,
+      spec,
+      permissions: genesis.permissions,
+    });
+    this.subordinate = new Subordinate({
+      journal,
+      cell,
+      notices: this.#notices,
+      runner,
+      keeper: () => this.keeper,
+      initMessage: () => this.#initMessage(),
+      admit: (message) => this.#admit(message),
+      admitted: () => this.#line(),
+    });
+  }
+
+  get isPending(): boolean {
+    return this.#notices.isPending || this.keeper.isPending;
+  }
+
+  /** When the policy wants to be asked again, ms since the epoch. */
+  get wakeMs(): number | undefined {
+    return this.keeper.wakeMs;
+  }
+
+  /** At a wake-up, and after the first turn: the children of the manifest are to run. */
+  open(): void {
+    if (this.#parts.cell.status === "running" && this.#parts.cell.get("begun") === true) {
+      if (this.#parts.genesis.supervision.spec.children.length > 0) this.keeper.ensureUp();
+    }
+    this.tick();
+  }
+
+  tick(): void {
+    this.keeper.tick();
+    void this.#notices.tell();
+  }
+
+  /** In the transaction that ends a turn. */
+  onTurnEnd(
+    turn: number,
+    how: { committed: boolean; failure: { kind: Failure; code: string } | null },
+  ): void {
+    this.#spawner.settle(turn, how.committed);
+    if (how.failure !== null) this.subordinate.fail(how.failure.kind, how.failure.code);
+  }
+
+  /** In the transaction that records that the guest has shut itself down. */
+  onShutdown(data: Value): void {
+    this.subordinate.leave("normal", "shutdown", data);
+  }
+
+  /** In the transaction that records that an operator stopped the actor. */
+  onStopped(): void {
+    this.subordinate.leave("stopped", "stopped from outside", null);
+  }
+
+  spawn(spawn: Spawn): Promise<HandlerAnswer> {
+    return this.#spawner.spawn(spawn);
+  }
+
+  list(): HandlerAnswer {
+    const ids = this.keeper.state.children.flatMap(({ spec, state }) => {
+      const row = state === "stopped" ? undefined : this.#rows.byName(spec.id);
+      return row === undefined ? [] : [row.actor];
+    });
+    return returned(ids);
+  }
+
+  /** All that are on the list, whether they run or not. */
+  children(): BranchChild[] {
+    return this.keeper.state.children.map(({ spec, state, incarnation, starts, lastExit }) => {
+      const actor = this.#rows.byName(spec.id)?.actor ?? null;
+      return { name: spec.id, actor, status: state, incarnation, starts, lastExit };
+    });
+  }
+
+  /** Stops or restarts a child, and waits until that is done. */
+  async command(
+    what: "stop-child" | "restart-child",
+    id: string,
+    callId: string,
+  ): Promise<HandlerAnswer> {
+    const row = this.#rows.byActor(id);
+    if (row === undefined) return err(`not-a-child: ${id}`);
+    const child = row.name;
+    const { cell } = this.#parts;
+    if (cell.get("command") !== callId) {
+      const trigger = what === "stop-child" ? { on: what, child } : { on: what, child, from: null };
+      const decisions = this.keeper.command(trigger, () => cell.set("command", callId));
+      const refusal = decisions.find(({ verdict }) => verdict === "refused");
+      if (refusal !== undefined) return err(`refused: ${refusal.reason}`);
+    }
+    if (!(await this.keeper.isQuiet(COMMAND_MS_MAX))) {
+      return failed("outcome-unknown: the child takes its time");
+    }
+    const after = findChild(this.keeper.state, child);
+    const isRunning = after?.state === "running";
+    if (what === "restart-child" && !isRunning) return err("start-failed: see the child's chain");
+    return ok(null);
+  }
+
+  isChild(id: string): boolean {
+    return this.#rows.byActor(id) !== undefined;
+  }
+
+  /** A child of the manifest, composed once. */
+  async #conceive(name: string): Promise<ChildRow> {
+    const { genesis, journal, starter } = this.#parts;
+    const source = genesis.supervision.sources.get(name);
+    const { seq, digest } = journal.head;
+    const cause = { actor: journal.actor, seq, event: new Link("dag-cbor", digest) };
+    const parent = { id: journal.actor, permissions: genesis.permissions, cause };
+    const child = await starter.conceive({
+      manifest: source?.manifest ?? "",
+      initState: source?.initState ?? null,
+      parent,
+    });
+    const known = this.#rows.byName(name); // composed meanwhile by another call
+    if (known !== undefined) return known;
+    const row = { name, actor: child.id, genesis: child.genesis, initState: child.initState };
+    journal.transaction(() => this.#rows.add({ ...row, asIs: false, call: null, turn: 0 }));
+    return { ...row, asIs: false, call: null, turn: 0, born: false, exited: -1 };
+  }
+
+  /** The supervisor gives up, or has nothing left to do. */
+  #end(kind: EndKind, reason: string): void {
+    const { journal, cell } = this.#parts;
+    if (cell.status === "stopped" || cell.status === "failed") return;
+    if (kind === "escalated") {
+      failActor({ journal, cell }, `escalated: ${reason}`);
+    } else {
+      const fields = { reason: `${kind}: ${reason}`, by: null, data: null };
+      journal.append({ type: "actor.stopped", about: "", turn: 0, fields });
+      cell.set("status", "stopped");
+      cell.set("reason", fields.reason);
+    }
+    this.subordinate.leave(kind, reason, null);
+  }
+
+  #onSettled(): void {
+    void this.#notices.tell();
+    this.#line();
+  }
+
+  /** Tells a guest that wants to know, as a message of its own; it cannot change the decision. */
+  #tellGuest(row: ChildRow, { kind, detail, data, head }: Notice): void {
+    if (!this.#parts.genesis.supervision.callbacks) return;
+    const { actor: id } = row;
+    const cause = { actor: id, seq: head.seq, event: new Link("dag-cbor", head.digest) };
+    const params = paramsFor(id, kind, { detail, data });
+    const random = crypto.getRandomValues(new Uint8Array(48));
+    const name = [...random.subarray(0, 16)].map((byte) => byte.toString(16).padStart(2, "0"));
+    this.#admit({
+      id: name.join(""),
+      kind: "child-notice",
+      from: id,
+      cause,
+      params,
+      seed: random.slice(16),
+    });
+  }
+
+  #admit(fields: Payloads["message.received"]): void {
+    const { journal, mailbox } = this.#parts;
+    const draft = { type: "message.received", about: fields.kind, turn: 0, fields } as const;
+    const { seq } = journal.append(draft);
+    mailbox.admit(seq);
+    this.#admitted.push(seq);
+  }
+
+  /** After a transaction: what it admitted takes its place in line, unless the transaction was undone. */
+  #line(): void {
+    const { mailbox, runner } = this.#parts;
+    for (const seq of this.#admitted.splice(0)) if (mailbox.holds(seq)) mailbox.putSend(seq);
+    runner().start();
+  }
+
+  async #initMessage(): Promise<Payloads["message.received"] | undefined> {
+    const [first] = await this.#parts.history.entries(FIRST_MESSAGE, 1);
+    if (first?.payload.block == null || first.about !== "lifecycle") return undefined;
+    const { salt: _, ...fields } = decodePayload("message.received", first.payload.block);
+    return { ...fields, seed: crypto.getRandomValues(new Uint8Array(32)) };
+  }
+}
+
+/** Behind actor.created and actor.started. */
+const FIRST_MESSAGE = 2;
+
+/** As `theater:simple/supervisor-handlers` has it: an exit, an external stop, or an error. */
+function paramsFor(
+  id: string,
+  kind: ExitKind,
+  { detail, data }: { detail: string; data: Uint8Array | null },
+): Value[] {
+  if (kind === "normal" || kind === "shutdown") return [id, data === null ? null : [data]];
+  if (kind === "stopped") return [id];
+  const type = kind === "cut" ? "operation-timeout" : "internal";
+  return [id, { "error-type": type, data: [fromUtf8(`${kind}: ${detail}`)] }];
+}

@@ -1,0 +1,39 @@
+// What a supervisor and its children say to each other. Orders go down, notices go up; both are repeated
+// until they are acknowledged, and a repetition always gets the first one's acknowledgement.
+
+import type { ExitKind, StartFrom } from "../../supervision/spec.ts";
+
+/** Where a chain stands, for the chain of somebody else: position and digest. */
+export interface HeadMark {
+  seq: number;
+  digest: Uint8Array;
+}
+
+export interface Order {
+  /** The supervisor's id; a child obeys no one else. */
+  parent: string;
+  /** Of the supervisor's plan; for people. */
+  operation: string;
+  /** Which start of the child this is about. Orders about older ones change nothing. */
+  incarnation: number;
+  what: "start" | "stop" | "kill";
+  /** For a start. */
+  from: StartFrom;
+}
+
+export type Obeyed = { head: HeadMark } & (
+  | { saw: "started" | "stopped" }
+  | { saw: "start-failed"; kind: ExitKind; detail: string }
+);
+
+/** A child is down, and nobody had ordered it. */
+export interface Notice {
+  child: string;
+  incarnation: number;
+  kind: ExitKind;
+  /** A code or a few words. */
+  detail: string;
+  /** What the child gave to `shutdown`. */
+  data: Uint8Array | null;
+  head: HeadMark;
+}

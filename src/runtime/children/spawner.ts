@@ -1,0 +1,126 @@
+// Children that a guest spawns. Exactly once in effect: the genesis is composed once and noted under the
+// call's id before the child is born, and a birth may be repeated.
+
+import { err, failed, ok, type HandlerAnswer } from "../../handlers/handler.ts";
+import { ensureTheaterError } from "../../lib/errors.ts";
+import type { Permissions } from "../../manifest/permissions.ts";
+import { findChild } from "../../supervision/children.ts";
+import { problemOfJoining } from "../../supervision/roster.ts";
+import type { ChildSpec, SupervisorSpec } from "../../supervision/spec.ts";
+import { reached } from "../answers.ts";
+import type { Starter } from "../birth/starter.ts";
+import type { ActorRpc } from "../protocol.ts";
+import type { Journal } from "../record/journal.ts";
+import type { Intent } from "../turn/turn-parts.ts";
+import { Link } from "../../chain/value.ts";
+import type { ChildRow, ChildRows } from "./child-rows.ts";
+import type { Keeper } from "./keeper.ts";
+
+interface SpawnerParts {
+  journal: Journal;
+  rows: ChildRows;
+  keeper: Keeper;
+  spec: SupervisorSpec;
+  permissions: Permissions;
+  starter: Starter;
+  peer: (id: string) => ActorRpc;
+}
+
+export interface Spawn {
+  manifest: string;
+  initState: Uint8Array | null;
+  /** Whether it begins with that state as it is, without init. */
+  asIs: boolean;
+  callId: string;
+  turn: number;
+  intent: Intent;
+}
+
+export class Spawner {
+  readonly #parts: SpawnerParts;
+
+  constructor(parts: SpawnerParts) {
+    this.#parts = parts;
+  }
+
+  /** The child's id, or an err that says why there is none. */
+  async spawn(spawn: Spawn): Promise<HandlerAnswer> {
+    const known = this.#parts.rows.byCall(spawn.callId);
+    if (known !== undefined) return await this.#bear(known);
+    let row: ChildRow | string;
+    try {
+      row = await this.#conceive(spawn);
+    } catch (thrown) {
+      const { code, message } = ensureTheaterError(thrown);
+      return err(`${code}: ${message}`);
+    }
+    return typeof row === "string" ? err(row) : await this.#bear(row);
+  }
+
+  /** The row of the child that is to be, or why it may not be. */
+  async #conceive({
+    manifest,
+    initState,
+    asIs,
+    callId,
+    turn,
+    intent,
+  }: Spawn): Promise<ChildRow | string> {
+    const { journal, rows, keeper, spec, permissions, starter } = this.#parts;
+    const id = journal.actor;
+    const cause = { actor: id, seq: intent.seq, event: new Link("dag-cbor", intent.event) };
+    const parent = { id, permissions, cause };
+    const child = await starter.conceive({ manifest, initState, parent });
+    keeper.ensureUp();
+    const problem = problemOfJoining(spec, keeper.state, { id: child.id, ...spec.spawned });
+    if (problem !== null) return problem;
+    const { genesis } = child;
+    const named = { name: child.id, actor: child.id, genesis, initState: child.initState };
+    journal.transaction(() => rows.add({ ...named, asIs, call: callId, turn }));
+    return { ...named, asIs, call: callId, turn, born: false, exited: -1 };
+  }
+
+  async #bear(row: ChildRow): Promise<HandlerAnswer> {
+    const { journal, rows, keeper, spec, peer } = this.#parts;
+    const { actor, genesis, initState, asIs } = row;
+    const birth = { genesis, initState, asIs, incarnation: 0, createdMs: Date.now() };
+    const answer = await reached(() => peer(actor).create(birth));
+    if (!answer.ok) {
+      const { code, message } = answer.error;
+      if (code === "outcome-unknown" || code === "unavailable" || code === "internal") {
+        return failed(`outcome-unknown: ${message}`); // it is ended with the turn, see `settle`
+      }
+      journal.transaction(() => rows.remove(row.name));
+      return err(`${code}: ${message}`);
+    }
+    journal.transaction(() => {
+      rows.noteBorn(row.name);
+      if (findChild(keeper.state, row.name) !== undefined) return;
+      keeper.decide({ on: "add-child", spec: { id: row.name, ...spec.spawned }, incarnation: 0 });
+    });
+    keeper.act();
+    return ok(actor);
+  }
+
+  /**
+   * In the transaction that ends a turn: what it spawned stays if it committed. The rest is ended, and so is
+   * a child of which nobody knows whether it was born.
+   */
+  settle(turn: number, committed: boolean): void {
+    const { rows, keeper, spec } = this.#parts;
+    for (const { name, born } of rows.ofTurn(turn)) {
+      if (committed && born) continue;
+      const gone: ChildSpec = {
+        id: name,
+        ...spec.spawned,
+        restart: "temporary",
+        significant: false,
+      };
+      if (findChild(keeper.state, name) === undefined) {
+        keeper.decide({ on: "add-child", spec: gone, incarnation: 0 });
+      }
+      keeper.decide({ on: "stop-child", child: name });
+      keeper.decide({ on: "delete-child", child: name });
+    }
+  }
+}

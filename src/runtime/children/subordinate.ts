@@ -1,0 +1,154 @@
+// An actor as its supervisor's child: it obeys the orders of the one actor that its genesis names, and
+// says so once it has. It never restarts itself.
+//
+// Invariants: an order about an older incarnation changes nothing; an incarnation that was stopped never
+// runs again; going down by itself and the notice of it are one transaction.
+
+import type { Failure, Payloads } from "../../chain/event-types.ts";
+import type { Value } from "../../chain/value.ts";
+import { TheaterError } from "../../lib/errors.ts";
+import type { ExitKind } from "../../supervision/spec.ts";
+import { failActor, INIT_FAILED, lifecycleEvent } from "../lifecycle.ts";
+import type { Cell } from "../record/cell.ts";
+import type { Journal } from "../record/journal.ts";
+import type { Runner } from "../turn/runner.ts";
+import type { Keeper } from "./keeper.ts";
+import type { Notices } from "./notices.ts";
+import type { Obeyed, Order } from "./orders.ts";
+
+interface SubordinateParts {
+  journal: Journal;
+  cell: Cell;
+  notices: Notices;
+  runner: () => Runner;
+  /** Of its own children, which go down before it does. */
+  keeper: () => Keeper | undefined;
+  /** The first message once more, for one that begins anew; undefined where it was erased. */
+  initMessage: () => Promise<Payloads["message.received"] | undefined>;
+  /** Appends a message, in a transaction, and puts it in line. */
+  admit: (message: Payloads["message.received"]) => void;
+  /** After that transaction. */
+  admitted: () => void;
+}
+
+/** A supervisor counts as started once its children are, as OTP's does; or once its own supervisor has waited so long. */
+const BOOT_MS_MAX = 20_000;
+
+export class Subordinate {
+  readonly #parts: SubordinateParts;
+
+  constructor(parts: SubordinateParts) {
+    this.#parts = parts;
+  }
+
+  get incarnation(): number {
+    return this.#parts.cell.get("incarnation") ?? 0;
+  }
+
+  /** Throws `forbidden` for an order of anybody else. */
+  async obey(order: Order): Promise<Obeyed> {
+    const { cell, runner } = this.#parts;
+    if (order.parent !== cell.get("parent")) {
+      const message =
+        "Only its supervisor gives this actor orders: use stop, restart and the like.";
+      throw new TheaterError("forbidden", message);
+    }
+    try {
+      return order.what === "start" ? await this.#start(order) : await this.#stop(order);
+    } finally {
+      runner().start();
+    }
+  }
+
+  async #start({ parent, incarnation, from }: Order): Promise<Obeyed> {
+    const { cell, journal, runner, keeper } = this.#parts;
+    if (incarnation <= (cell.get("stoppedUpTo") ?? -1)) return this.#told({ saw: "stopped" });
+    if (incarnation < this.incarnation) return this.#told({ saw: "stopped" });
+    if (incarnation > this.incarnation) {
+      if (cell.get("forked") !== undefined) {
+        return this.#told({ saw: "start-failed", kind: "corrupted-state", detail: "forked" });
+      }
+      const begins = from === "init" || cell.get("begun") !== true;
+      const init = begins ? await this.#parts.initMessage() : null;
+      if (init === undefined) {
+        const detail = "what it began with was erased";
+        return this.#told({ saw: "start-failed", kind: "corrupted-state", detail });
+      }
+      const start = (): void =>
+        journal.transaction(() => {
+          journal.append(lifecycleEvent("restart", parent, incarnation));
+          cell.set("incarnation", incarnation);
+          cell.set("status", "running");
+          cell.set("reason", "");
+          if (init !== null) this.#parts.admit(init);
+        });
+      await runner().between(start, "superseded");
+      this.#parts.admitted();
+      if (begins) await runner().run();
+    }
+    if (cell.status === "failed" && cell.get("reason") === INIT_FAILED) {
+      return this.#told({ saw: "start-failed", kind: "trap", detail: INIT_FAILED });
+    }
+    if (cell.status === "running") keeper()?.ensureUp();
+    await keeper()?.isQuiet(BOOT_MS_MAX);
+    // Down again already: its notice says why, and the policy decides about that.
+    return this.#told({ saw: "started" });
+  }
+
+  async #stop({ parent, incarnation, what }: Order): Promise<Obeyed> {
+    const { cell, journal, runner, keeper } = this.#parts;
+    if (incarnation < this.incarnation) return this.#told({ saw: "stopped" });
+    await keeper()?.shutDown("shutdown", "its supervisor ordered it");
+    const down = (): void =>
+      journal.transaction(() => {
+        cell.set("stoppedUpTo", Math.max(incarnation, cell.get("stoppedUpTo") ?? -1));
+        if (cell.status === "stopped" || cell.status === "failed") return;
+        const change = what === "kill" ? "terminate" : "stop";
+        journal.append(lifecycleEvent(change, parent, incarnation));
+        cell.set("status", "stopped");
+        cell.set("reason", "stopped by its supervisor");
+      });
+    await runner().between(down, what === "kill" ? "terminated" : undefined);
+    return this.#told({ saw: "stopped" });
+  }
+
+  /**
+   * In the transaction that ends a turn which no supervisor wants to go on from: the actor is down, and the
+   * supervisor will know. An actor without one goes on: nobody could start it again.
+   */
+  fail(kind: Failure, code: string): void {
+    const { cell, journal } = this.#parts;
+    if (cell.get("parent") == null || cell.status === "stopped" || cell.status === "failed") return;
+    if (code === "terminated" || code === "superseded") return; // whoever cut it says the rest
+    failActor({ journal, cell }, `${kind}: ${code}`);
+    this.#notify(exitKind(kind, code), code, null);
+  }
+
+  /** In the transaction that records that the actor ended by itself, or that somebody else ended it. */
+  leave(kind: ExitKind, detail: string, data: Value): void {
+    if (this.#parts.cell.get("parent") == null) return;
+    const [bytes = null] = (data ?? []) as readonly (null | readonly [Uint8Array])[];
+    this.#notify(kind, detail, bytes === null ? null : bytes[0]);
+  }
+
+  #notify(kind: ExitKind, detail: string, data: Uint8Array | null): void {
+    const { journal, notices } = this.#parts;
+    const { seq, digest } = journal.head;
+    const head = { seq, digest };
+    const { incarnation } = this;
+    notices.add({ child: journal.actor, incarnation, kind, detail, data, head });
+  }
+
+  #told(
+    seen: { saw: "started" | "stopped" } | { saw: "start-failed"; kind: ExitKind; detail: string },
+  ): Obeyed {
+    const { seq, digest } = this.#parts.journal.head;
+    return { ...seen, head: { seq, digest } };
+  }
+}
+
+/** A failed turn as supervision knows it. */
+function exitKind(kind: Failure, code: string): ExitKind {
+  if (code === "crash-loop") return "crash-loop";
+  return kind === "lost" ? "cut" : kind;
+}

@@ -1,0 +1,188 @@
+// The actors of the conformance suite, and a turn of them: calls by a real guest, each with what the guest got
+// and what the chain has of it.
+
+import { expect, inject } from "vitest";
+import { findSignature } from "../../src/handlers/signatures.ts";
+import type { WitFunction, WitType } from "../../src/executor/wit-type.ts";
+import { toJson } from "../../src/executor/wit-json.ts";
+import type { Value } from "../../src/chain/value.ts";
+import { sha256 } from "../../src/chain/hash.ts";
+import { fromUtf8, toHex } from "../../src/lib/bytes.ts";
+import { until, type Ended, type Probe, type Told } from "../runtime/stage.ts";
+import { gave, tools } from "../runtime/tools.ts";
+import { fromGuest, toGuest } from "./guest-values.ts";
+
+/** A call as a row has it: arguments and result as JSON by the WIT types, the result as a matcher too. */
+export interface Call {
+  about: string;
+  args: readonly unknown[];
+  gives: unknown;
+}
+
+/** How the chain has a call. */
+interface Recorded {
+  about: string;
+  /** Types of its events. */
+  events: string;
+  outcome: string;
+  args: readonly Value[];
+  result: Value;
+}
+
+export interface Observed {
+  call: Call;
+  gave: unknown;
+  recorded: Recorded;
+}
+
+export interface Scene {
+  /** Has every handler with all that the rows need. */
+  actor: Probe;
+  /** Takes messages of every kind. */
+  called: Probe;
+  /** Has every handler, and of each as little as can be granted. */
+  narrow: Probe;
+  peer: Probe;
+  /** A store of the actor, one of the peer, and one that is granted and was never made. */
+  store: string;
+  foreign: string;
+  ghost: string;
+  /** The digests of two contents of the store. */
+  one: string;
+  two: string;
+  /** An origin that the actors may ask, and one that they may not. */
+  origin: string;
+  elsewhere: string;
+  /** Open requests to the actor, by the event that began them, and how each ends. */
+  requests: readonly string[];
+  asked: readonly Promise<Ended>[];
+  /** Channels from the actor to `called`: one to speak on, and one to close. */
+  channels: readonly [string, string];
+}
+
+const HOST = "theater:simple/message-server-host";
+const GHOST = "f".repeat(32);
+
+const digestOf = (text: string): string => toHex(sha256(fromUtf8(text)));
+
+export async function openScene(): Promise<Scene> {
+  const { first: origin, second: elsewhere } = inject("origins");
+  const files = { read: true, write: true };
+  const [actor, narrow, peer, called] = await Promise.all([
+    tools({
+      store: { stores: [GHOST] },
+      environment: { allowed_vars: ["REGION"], allow_list_all: true },
+      filesystem: { ...files, allowed_paths: ["."] },
+      "http-client": { allowed_hosts: [origin] },
+    }),
+    tools({
+      random: { max_bytes: 4, max_int: 10 },
+      timing: { max_sleep_duration: 1 },
+      filesystem: { ...files, allowed_paths: ["granted"] },
+      "http-client": { allowed_hosts: [origin] },
+    }),
+    tools(),
+    tools(),
+  ]);
+  const [store] = (await gave(actor, ["store-new"], ["write", "a", "hello"], ["mkdir", "d"])) as [
+    string,
+  ];
+  await gave(actor, ["store-put-at", store, "kept", "one"], ["store-put", store, "two"]);
+  const [foreign] = (await gave(peer, ["store-new"])) as [string];
+  const asked = [actor.ask([["defer"]]), actor.ask([["defer"]])];
+  const outstanding = async () =>
+    (await actor.sql("SELECT id FROM deferred ORDER BY message")) as { id: string }[];
+  await until(async () => (await outstanding()).length === asked.length);
+  const requests = (await outstanding()).map(({ id }) => id);
+  const open = { about: `${HOST}#open-channel`, args: [called.id, btoa("[]")], gives: null };
+  const opened = await turn(actor, [open, open]);
+  const channels = opened.map(({ gave: answer }) => (answer as { ok: string }).ok);
+  return {
+    actor,
+    called,
+    narrow,
+    peer,
+    store,
+    foreign,
+    ghost: GHOST,
+    one: digestOf("one"),
+    two: digestOf("two"),
+    origin,
+    elsewhere,
+    requests,
+    asked,
+    channels: [channels[0] ?? "", channels[1] ?? ""],
+  };
+}
+
+/** Makes the calls in one turn. */
+export async function turn(actor: Probe, calls: readonly Call[]): Promise<Observed[]> {
+  if (calls.length === 0) return [];
+  const from = await actor.nextSeq();
+  const answers = await gave(
+    actor,
+    ...calls.map(({ about, args }) => ["call", about, ...guestArguments(about, args)]),
+  );
+  const events = await actor.events(from);
+  const [first] = events.filter(({ type }) => type.startsWith("host."));
+  const recorded = recordedCalls(events.filter((event) => event.turn === first?.turn));
+  expect(recorded.map(({ about }) => about)).toEqual(calls.map(({ about }) => about));
+  return recorded.map((one, at) => {
+    const call = calls[at] ?? { about: "", args: [], gives: null };
+    return { call, gave: guestAnswer(call.about, answers[at]), recorded: one };
+  });
+}
+
+export function signatureOf(about: string): WitFunction {
+  const signature = findSignature(about);
+  if (signature === undefined) throw new Error(`wit/ has no ${about}`);
+  return signature;
+}
+
+function guestArguments(about: string, args: readonly unknown[]): unknown[] {
+  const { params } = signatureOf(about);
+  return args.map((arg, at) => toGuest(params[at]?.[1] ?? "bool", arg));
+}
+
+/** The guest library's exceptions are the errors of results. */
+function guestAnswer(about: string, answer: unknown): unknown {
+  const { result } = signatureOf(about);
+  const { err, gave: value } = answer as { err?: string; gave?: unknown };
+  const outcome = isResult(result) ? result.result : { ok: result };
+  if (err !== undefined) return { err };
+  const json = outcome.ok === null ? null : fromGuest(outcome.ok, value);
+  return isResult(result) ? { ok: json } : json;
+}
+
+type ResultType = Extract<WitType, { readonly result: unknown }>;
+const isResult = (type: WitType | null): type is ResultType =>
+  type !== null && typeof type === "object" && "result" in type;
+
+/** Every host call of these events, in the order in which the guest got the results. */
+function recordedCalls(events: readonly Told[]): Recorded[] {
+  const intents = new Map<unknown, Told>();
+  return events.flatMap((event) => {
+    const { type, about, seq, fields } = event;
+    if (type === "host.intended") intents.set(seq, event);
+    if (type !== "host.called" && type !== "host.returned") return [];
+    const intent = intents.get(fields["intent"]);
+    return [
+      {
+        about,
+        events: intent === undefined ? type : `${intent.type}, ${type}`,
+        outcome: String(fields["outcome"]),
+        args: (intent?.fields ?? fields)["args"] as Value[],
+        result: fields["result"] as Value,
+      },
+    ];
+  });
+}
+
+/** What the chain has, as JSON by the WIT types: to be compared with what the guest said and got. */
+export function spoken({ about, args, result }: Recorded): { args: unknown[]; result: unknown } {
+  const { params, result: type } = signatureOf(about);
+  return {
+    args: args.map((arg, at) => toJson(params[at]?.[1] ?? "bool", arg)),
+    result: type === null ? null : toJson(type, result),
+  };
+}

@@ -1,0 +1,225 @@
+// Supervision on real objects: children start with their supervisor, failures are decided about and
+// repaired, and both chains say the same. The policy itself is tested in test/supervision.
+
+import { afterEach, expect, test } from "vitest";
+import { clearFaults, faults } from "./faults.ts";
+import {
+  bodyOf,
+  Gate,
+  must,
+  Probe,
+  probeComponent,
+  start,
+  theater,
+  until,
+  type Told,
+} from "./stage.ts";
+
+afterEach(clearFaults);
+
+const HANDLERS = ["runtime", "message-server", "store", "timing", "random", "timers"];
+
+interface Policy {
+  supervisor?: Record<string, unknown>;
+  children: readonly Record<string, unknown>[];
+}
+
+/** The digest of a manifest that a [[child]] names. */
+async function childManifest(limits: Record<string, number> = {}): Promise<string> {
+  const component = await probeComponent();
+  const handlers = HANDLERS.map((type) => `[[handler]]\ntype = "${type}"`).join("\n");
+  const table = Object.entries(limits).map(([key, value]) => `${key} = ${value}`);
+  const text = `name = "worker"\nversion = "1"\ncomponent = "${component}"\n[limits]\n${table.join("\n")}\n${handlers}`;
+  const bytes = new TextEncoder().encode(text);
+  return must(await theater.putContent("manifests", bytes, null)).digest;
+}
+
+async function supervise({ supervisor = {}, children }: Policy): Promise<Probe> {
+  const manifest = await childManifest();
+  const answer = await theater.start({
+    manifest: {
+      name: "boss",
+      version: "1",
+      component: await probeComponent(),
+      handler: HANDLERS.map((type) => ({ type })),
+      supervisor: { intensity: 10, period_ms: 60_000, ...supervisor },
+      child: children.map((each) => ({ manifest, ...each })),
+    },
+    initState: null,
+    parent: null,
+    principal: "tester",
+  });
+  return new Probe(must(answer).id);
+}
+
+/** The actors of a supervisor's children, by name. */
+async function childrenOf(boss: Probe): Promise<Record<string, Probe>> {
+  const rows = await boss.sql("SELECT name, actor FROM child WHERE born = 1");
+  return Object.fromEntries(
+    rows.map(({ name, actor }) => [name as string, new Probe(actor as string)]),
+  );
+}
+
+async function up(boss: Probe, count: number): Promise<Record<string, Probe>> {
+  await until(async () => Object.keys(await childrenOf(boss)).length === count);
+  await quiet(boss);
+  return await childrenOf(boss);
+}
+
+/** Waits until the supervisor has nothing under way. */
+async function quiet(boss: Probe): Promise<void> {
+  await until(async () => {
+    const [row] = await boss.sql("SELECT state FROM supervisor");
+    const { plans, queue } = JSON.parse(row?.["state"] as string) as { plans: []; queue: [] };
+    return plans.length === 0 && queue.length === 0;
+  });
+}
+
+const ofType = async (actor: Probe, type: string): Promise<Told[]> =>
+  (await actor.events()).filter((event) => event.type === type);
+
+test("the children of a manifest start with their supervisor, in order, linked to its chain", async () => {
+  const boss = await supervise({ children: [{ name: "a" }, { name: "b" }] });
+  const children = await up(boss, 2);
+  expect(Object.keys(children)).toEqual(["a", "b"]);
+  const [decided] = await ofType(boss, "supervision.decided");
+  expect(decided?.fields).toMatchObject({ action: "boot", cause: { on: "boot" } });
+  for (const child of Object.values(children)) {
+    const [genesis] = await child.events();
+    const parent = genesis?.fields["parent"] as { actor: string; seq: number };
+    expect(parent.actor).toBe(boss.id);
+    expect((await child.ask([["turns"]])).gave).toEqual([0]);
+  }
+  expect((await boss.ask([["turns"]])).gave).toEqual([0]);
+});
+
+test("a child that traps is started again from its last committed state", async () => {
+  const boss = await supervise({ children: [{ name: "a" }] });
+  const { a } = await up(boss, 1);
+  await a?.ask([["turns"]]);
+  await a?.ask([["turns"]]);
+  expect((await a?.ask([["trap"]]))?.gave).toBe("guest-trap");
+  await until(async () => (await ofType(boss, "supervision.decided")).length === 2);
+  await quiet(boss);
+  expect((await a?.ask([["turns"]]))?.gave).toEqual([2]);
+  const [, decided] = await ofType(boss, "supervision.decided");
+  expect(decided?.fields).toMatchObject({
+    action: "restart",
+    cause: { on: "exit", child: "a", kind: "trap" },
+    children: [a?.id],
+  });
+  // The parent's chain has the child's head at its end; the child's chain has who started it again.
+  const [exited] = await ofType(boss, "child.exited");
+  const events = (await a?.events()) ?? [];
+  const stopped = events.find(({ type }) => type === "actor.stopped");
+  expect(exited?.fields).toMatchObject({ child: a?.id, size: (stopped?.seq ?? 0) + 1 });
+  const restarted = events.findLast(({ type }) => type === "actor.started");
+  expect(restarted?.fields).toMatchObject({ by: boss.id });
+});
+
+test("a child that begins anew runs init again", async () => {
+  const boss = await supervise({ children: [{ name: "a", start_from: "init" }] });
+  const { a } = await up(boss, 1);
+  await a?.ask([["turns"]]);
+  await a?.ask([["trap"]]);
+  await until(async () => (await ofType(boss, "supervision.decided")).length === 2);
+  await quiet(boss);
+  expect((await a?.ask([["turns"]]))?.gave).toEqual([0]);
+});
+
+test("one for all: the others stop in reverse order and all start again in order", async () => {
+  const boss = await supervise({
+    supervisor: { strategy: "one-for-all" },
+    children: [{ name: "a" }, { name: "b" }, { name: "c" }],
+  });
+  const { a, b, c } = await up(boss, 3);
+  await b?.ask([["trap"]]);
+  await until(async () => (await ofType(boss, "supervision.decided")).length === 2);
+  await quiet(boss);
+  for (const child of [a, b, c]) expect((await child?.ask([["turns"]]))?.gave).toEqual([0]);
+  const exits = (await ofType(boss, "child.exited")).map(({ fields }) => fields["child"]);
+  expect(exits).toEqual([b?.id, c?.id, a?.id]);
+});
+
+test("too many restarts, and the supervisor gives up: its children stop and it is failed", async () => {
+  const boss = await supervise({
+    supervisor: { intensity: 2 },
+    children: [{ name: "a" }, { name: "b" }],
+  });
+  const { a, b } = await up(boss, 2);
+  for (let n = 1; n <= 3; n++) {
+    await until(async () => (await a?.summary())?.status === "running");
+    await a?.ask([["trap"]]);
+    await until(async () => (await ofType(boss, "supervision.decided")).length === n + 1);
+  }
+  await until(async () => (await boss.summary()).status === "failed");
+  expect((await b?.summary())?.status).toBe("stopped");
+  expect((await a?.summary())?.status).toBe("failed");
+  expect(must(await theater.inspect(boss.id)).status).toBe("failed");
+});
+
+test("a stop ends the children first, and a restart brings them back with their states", async () => {
+  const boss = await supervise({ children: [{ name: "a" }, { name: "b" }] });
+  const { a, b } = await up(boss, 2);
+  await a?.ask([["turns"]]);
+  expect(await boss.change("stop")).toBe("stopped");
+  expect((await a?.summary())?.status).toBe("stopped");
+  expect((await b?.summary())?.status).toBe("stopped");
+  expect(await boss.change("restart")).toBe("running");
+  await until(async () => (await b?.summary())?.status === "running");
+  expect((await a?.ask([["turns"]]))?.gave).toEqual([1]);
+});
+
+test("a stop from outside leaves the child down, and its supervisor knows", async () => {
+  const boss = await supervise({ children: [{ name: "a" }] });
+  const { a } = await up(boss, 1);
+  await a?.change("stop");
+  await until(async () => (await ofType(boss, "child.exited")).length === 1);
+  await quiet(boss);
+  expect((await a?.summary())?.status).toBe("stopped");
+});
+
+test("whoever dies between failure, decision and restart, the child runs again, once", async () => {
+  for (const where of ["notice", "obey"] as const) {
+    const boss = await supervise({ children: [{ name: "a" }] });
+    const { a } = await up(boss, 1);
+    const gate = new Gate();
+    faults.peer = async ({ name }, go) => {
+      if (name.endsWith(` ${where}`)) await gate.wait();
+      return await go();
+    };
+    await a?.ask([["turns"]]);
+    expect((await a?.ask([["trap"]]))?.gave).toBe("guest-trap");
+    await gate.reached();
+    await (where === "notice" ? a : boss)?.crash();
+    clearFaults();
+    await a?.alarm().catch(() => false);
+    await boss.alarm().catch(() => false);
+    await until(async () => (await a?.summary())?.status === "running");
+    await quiet(boss);
+    expect((await a?.ask([["turns"]]))?.gave).toEqual([1]);
+    const starts = ((await a?.events()) ?? []).filter(({ type }) => type === "actor.started");
+    expect(starts).toHaveLength(2);
+    expect(await ofType(boss, "child.exited")).toHaveLength(1);
+  }
+});
+
+test("only its supervisor gives a child orders, and only a child gives notice", async () => {
+  const boss = await supervise({ children: [{ name: "a" }] });
+  const { a } = await up(boss, 1);
+  const other = await start();
+  const order = { operation: "1", incarnation: 9, what: "stop", from: "init" } as const;
+  const refused = await a?.stub.obey({ ...order, parent: other.id });
+  expect(refused).toMatchObject({ ok: false, error: { code: "forbidden" } });
+  const head = { seq: 0, digest: new Uint8Array(32) };
+  const lie = {
+    child: other.id,
+    incarnation: 0,
+    kind: "trap",
+    detail: "",
+    data: null,
+    head,
+  } as const;
+  expect(await boss.stub.notice(lie)).toMatchObject({ ok: false, error: { code: "not-found" } });
+  expect(bodyOf([])).toBeDefined();
+});
