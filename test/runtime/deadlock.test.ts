@@ -78,7 +78,7 @@ test("a circle through a request that was left open is found too", async () => {
   // b has ended the turn of a's request, and its next one asks a, which waits for b.
   expect(isRefused((await b.ask(asks(a))).gave)).toBe(true);
   const [row] = await b.sql("SELECT id FROM deferred");
-  await b.ask([["answer", String(row?.["id"]), "late"]]);
+  await b.ask([["answer", row?.["id"], "late"]]);
   expect((await asked).gave).toEqual(['"late"']);
 });
 
@@ -167,7 +167,7 @@ test("an interrupted turn whose caller has stopped waiting does not go on", asyn
   await gate.reached();
   await b.crash();
   const [row] = await b.sql("SELECT value FROM cell WHERE name = 'openTurn'");
-  expect(JSON.parse(String(row?.["value"]))).toMatchObject({ deadlineMs: expect.any(Number) });
+  expect(JSON.parse(row?.["value"] as string)).toMatchObject({ deadlineMs: expect.any(Number) });
   expect((await asked).gave).toBe("too-slow");
   gate.open();
   await until(async () => {

@@ -153,7 +153,7 @@ test("a sender that was set back stops and says so: its messages are not taken f
     await a.ask([["send", b.id, [["echo", "new"]]]]);
     await until(async () => (await a.summary()).status === "failed");
     const [row] = await a.sql("SELECT value FROM cell WHERE name = 'reason'");
-    expect(String(row?.["value"])).toMatch(/forked: .* was set back/);
+    expect(row?.["value"]).toMatch(/forked: .* was set back/);
     expect((await a.ask([["turns"]])).gave).toBe("wrong-state");
     expect(await heard(b)).toEqual(["one", "two"]);
     expect(await a.change("restart")).toBe("chain-fork");
