@@ -23,7 +23,7 @@ async function importing(name: string): Promise<Uint8Array> {
 
 export async function setup(project: TestProject): Promise<void> {
   const components: Record<string, string> = {};
-  for (const name of ["tiny"]) {
+  for (const name of ["tiny", "abi"]) {
     components[name] = readFileSync(`test/fixtures/${name}.wasm`).toString("base64");
   }
   for (const name of GAP_IMPORTS) {

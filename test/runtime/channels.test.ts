@@ -367,14 +367,17 @@ test("a close that overtakes its opening keeps it from being opened", async () =
 });
 
 test("a close that comes while the guest decides is told to the guest", async () => {
-  const [a, b] = [await start({ limits: { turn_ms: 300 } }), await start()];
+  const [a, b] = [await start(), await start()];
   const gate = new Gate();
   faults.guest = async ({ args }, go) => {
     const { about } = args[0] as { about: string };
     if (about.endsWith("handle-channel-open")) await gate.wait();
     return await go();
   };
-  expect((await a.ask([["open", b.id, []]])).gave).toBe("too-slow");
+  const asked = a.ask([["open", b.id, []]]);
+  await gate.reached();
+  await a.change("terminate");
+  expect((await asked).gave).toBe("too-slow");
   await until(async () => (await stateOf(b))[0] === "closed");
   gate.open();
   await until(async () => (await heard(b)).length === 2);

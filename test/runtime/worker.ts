@@ -4,10 +4,11 @@
 import { HANDLERS, Registry } from "../../src/handlers/registry.ts";
 import { Actor as RealActor } from "../../src/runtime/actor.ts";
 import type { Environment } from "../../src/runtime/environment.ts";
+import { echo } from "../conformance/echo-plugin.ts";
 import { withFaults } from "./faults.ts";
 import { words } from "./words.ts";
 
-export const registry = new Registry([...HANDLERS, words]);
+export const registry = new Registry([...HANDLERS, words, echo]);
 
 export class Actor extends RealActor {
   constructor(state: DurableObjectState, environment: Environment) {

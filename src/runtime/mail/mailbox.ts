@@ -202,4 +202,4 @@ export class Mailbox {
 }
 
 const nobody = (): void => undefined;
-export const NOBODY: Waiter = { done: nobody, failed: nobody };
+const NOBODY: Waiter = { done: nobody, failed: nobody };
