@@ -209,4 +209,4 @@ function callIdOf({ message }: Waiting): string | null {
 }
 
 const nobody = (): void => undefined;
-export const NOBODY: Waiter = { done: nobody, failed: nobody };
+const NOBODY: Waiter = { done: nobody, failed: nobody };
