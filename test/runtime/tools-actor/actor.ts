@@ -28,7 +28,13 @@ const CONFIG = {
   executionTimeout: null,
 };
 
+let traps = false;
+
 const steps: Record<string, (...args: never[]) => unknown> = {
+  /** The turn traps at its end: its result is of no type of the component's. */
+  trap: () => {
+    traps = true;
+  },
   call: (about: string, ...args: unknown[]) => callImport(about, ...args),
   log: (line: string) => log(line),
   send: (id: string, body: string) => send(id, body),
@@ -106,7 +112,7 @@ function run(program: readonly Step[]): unknown[] {
   });
 }
 
-export const { actor, messageServerClient, timersClient } = defineActor<object>({
+const made = defineActor<object>({
   init: () => ({}),
   onSend(state, message) {
     run(message.json() as readonly Step[]);
@@ -130,3 +136,30 @@ export const { actor, messageServerClient, timersClient } = defineActor<object>(
     return state;
   },
 });
+
+export const { actor, timersClient } = made;
+
+const { messageServerClient: client } = made;
+export const messageServerClient: typeof client = {
+  ...client,
+  handleRequest(state, params) {
+    const result = client.handleRequest(state, params);
+    return traps ? (7 as never) : result;
+  },
+};
+
+type Notice = (state: Uint8Array | null, params: readonly unknown[]) => [Uint8Array | null];
+
+/** What happened to its children it writes into its log. */
+const told =
+  (what: string): Notice =>
+  (state, [id]) => {
+    log(`${what} ${String(id)}`);
+    return [state];
+  };
+
+export const supervisorHandlers = {
+  handleChildError: told("error"),
+  handleChildExit: told("exit"),
+  handleChildExternalStop: told("external stop"),
+};
