@@ -176,6 +176,7 @@ export class Life {
       grants: this.genesis.permissions.held,
       feeder: this.upkeep.feeder,
       endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
+      comesBack: async () => (await this.family?.comesBack()) ?? false,
     });
   }
 

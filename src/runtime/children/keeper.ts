@@ -35,6 +35,8 @@ interface KeeperParts {
   settled: () => void;
 }
 
+type StoppedAnswer = Extract<Obeyed, { saw: "stopped" }>;
+
 /** A child that does not answer for so long is asked again later. */
 const ANSWER_MS_MAX = 30_000;
 
@@ -205,13 +207,29 @@ export class Keeper {
     journal.append({ type: "supervision.decided", about: "", turn: 0, fields });
   }
 
-  #noteExit(row: ChildRow, incarnation: number, head: HeadMark, reason: string): void {
-    if (incarnation <= row.exited) return;
+  /** One that had failed before it was told to stop has failed, and its own notice will be the second one. */
+  #noteStopped(row: ChildRow, incarnation: number, { head, notice }: StoppedAnswer): void {
+    if (notice === null) this.#noteExit(row, incarnation, head, "shutdown");
+    else if (this.#noteExit(row, incarnation, notice.head, notice.kind)) {
+      this.#parts.tellGuest(row, notice);
+    }
+  }
+
+  /** False if it is recorded already. */
+  #noteExit(
+    { name, actor }: ChildRow,
+    incarnation: number,
+    head: HeadMark,
+    reason: string,
+  ): boolean {
     const { journal, rows } = this.#parts;
-    rows.noteExited(row.name, incarnation);
+    // Asked now: the child's own notice may have come while an order was on its way.
+    if (incarnation <= (rows.byName(name)?.exited ?? -1)) return false;
+    rows.noteExited(name, incarnation);
     const link = new Link("dag-cbor", head.digest);
-    const fields = { child: row.actor, head: link, size: head.seq + 1, root: null, reason };
+    const fields = { child: actor, head: link, size: head.seq + 1, root: null, reason };
     journal.append({ type: "child.exited", about: "", turn: 0, fields });
+    return true;
   }
 
   /** Gives one order. Without an answer nothing is noted: the alarm has it given again. */
@@ -227,9 +245,8 @@ export class Keeper {
       );
       journal.transaction(() => {
         if (obeyed.saw === "started") rows.noteBorn(child);
-        if (obeyed.saw === "stopped") this.#noteExit(row, incarnation, obeyed.head, "shutdown");
-        const { head: _, ...seen } = obeyed;
-        this.#step({ observation: { child, incarnation, ...seen } as Observation });
+        if (obeyed.saw === "stopped") this.#noteStopped(row, incarnation, obeyed);
+        this.#step({ observation: observed({ child, incarnation }, obeyed) });
       });
     } catch (thrown) {
       const { code, message } = ensureTheaterError(thrown);
@@ -261,6 +278,12 @@ export class Keeper {
     const order = { parent: journal.actor, operation, incarnation, what: action.do, from };
     return settled(await reached(() => peer(row.actor).obey(order)));
   }
+}
+
+function observed(of: { child: string; incarnation: number }, obeyed: Obeyed): Observation {
+  if (obeyed.saw !== "start-failed") return { saw: obeyed.saw, ...of };
+  const { saw, kind, detail } = obeyed;
+  return { saw, kind, detail, ...of };
 }
 
 /** Refusals that asking again will not change. */

@@ -14,7 +14,7 @@ import type { Journal } from "../record/journal.ts";
 import type { Runner } from "../turn/runner.ts";
 import type { Keeper } from "./keeper.ts";
 import type { Notices } from "./notices.ts";
-import type { Obeyed, Order } from "./orders.ts";
+import type { HeadMark, Obeyed, Order } from "./orders.ts";
 
 interface SubordinateParts {
   journal: Journal;
@@ -62,9 +62,8 @@ export class Subordinate {
 
   async #start({ parent, incarnation, from }: Order): Promise<Obeyed> {
     const { cell, journal, runner, keeper } = this.#parts;
-    if (incarnation <= (cell.get("stoppedUpTo") ?? -1)) return this.#told({ saw: "stopped" });
-    if (incarnation < this.incarnation) return this.#told({ saw: "stopped" });
-    if (incarnation > this.incarnation) {
+    if (this.#isPast(incarnation)) return this.#stopped(incarnation);
+    if (this.#isNew(incarnation)) {
       if (cell.get("forked") !== undefined) {
         return this.#told({ saw: "start-failed", kind: "corrupted-state", detail: "forked" });
       }
@@ -76,6 +75,8 @@ export class Subordinate {
       }
       const start = (): void =>
         journal.transaction(() => {
+          // Again: the order may have come twice, or have been overtaken by the one to stop.
+          if (!this.#isNew(incarnation)) return;
           journal.append(lifecycleEvent("restart", parent, incarnation));
           cell.set("incarnation", incarnation);
           cell.set("status", "running");
@@ -85,6 +86,7 @@ export class Subordinate {
       await runner().between(start, "superseded");
       this.#parts.admitted();
       if (begins) await runner().run();
+      if (this.#isPast(incarnation)) return this.#stopped(incarnation);
     }
     if (cell.status === "failed" && cell.get("reason") === INIT_FAILED) {
       return this.#told({ saw: "start-failed", kind: "trap", detail: INIT_FAILED });
@@ -95,9 +97,19 @@ export class Subordinate {
     return this.#told({ saw: "started" });
   }
 
+  /** An incarnation that is down for good, whether or not it ever ran. */
+  #isPast(incarnation: number): boolean {
+    const { cell } = this.#parts;
+    return incarnation <= (cell.get("stoppedUpTo") ?? -1) || incarnation < this.incarnation;
+  }
+
+  #isNew(incarnation: number): boolean {
+    return !this.#isPast(incarnation) && incarnation > this.incarnation;
+  }
+
   async #stop({ parent, incarnation, what }: Order): Promise<Obeyed> {
     const { cell, journal, runner, keeper } = this.#parts;
-    if (incarnation < this.incarnation) return this.#told({ saw: "stopped" });
+    if (incarnation < this.incarnation) return this.#stopped(incarnation);
     await keeper()?.shutDown("shutdown", "its supervisor ordered it");
     const down = (): void =>
       journal.transaction(() => {
@@ -109,7 +121,11 @@ export class Subordinate {
         cell.set("reason", "stopped by its supervisor");
       });
     await runner().between(down, what === "kill" ? "terminated" : undefined);
-    return this.#told({ saw: "stopped" });
+    return this.#stopped(incarnation);
+  }
+
+  #stopped(incarnation: number): Obeyed {
+    return this.#told({ saw: "stopped", notice: this.#parts.notices.find(incarnation) });
   }
 
   /**
@@ -139,9 +155,7 @@ export class Subordinate {
     notices.add({ child: journal.actor, incarnation, kind, detail, data, head });
   }
 
-  #told(
-    seen: { saw: "started" | "stopped" } | { saw: "start-failed"; kind: ExitKind; detail: string },
-  ): Obeyed {
+  #told<S>(seen: S): S & { head: HeadMark } {
     const { seq, digest } = this.#parts.journal.head;
     return { ...seen, head: { seq, digest } };
   }
