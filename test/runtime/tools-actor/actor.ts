@@ -7,7 +7,7 @@ import * as files from "theater/guest/filesystem";
 import { send as sendHttp, type HttpRequest } from "theater/guest/http-client";
 import { send } from "theater/guest/message-server";
 import * as random from "theater/guest/random";
-import { log } from "theater/guest/runtime";
+import { log, shutdown } from "theater/guest/runtime";
 import * as store from "theater:simple/store";
 import * as process from "theater:simple/process";
 import { callImport } from "./any-import.ts";
@@ -31,6 +31,8 @@ const CONFIG = {
 const steps: Record<string, (...args: never[]) => unknown> = {
   call: (about: string, ...args: unknown[]) => callImport(about, ...args),
   log: (line: string) => log(line),
+  shutdown: (data: string) => shutdown(data),
+  told: () => told,
   send: (id: string, body: string) => send(id, body),
   "get-var": (name: string) => getVar(name),
   "list-vars": () => listVars(),
@@ -92,10 +94,21 @@ function bytesOf(content: string): Uint8Array {
 }
 
 class Refusal extends Error {}
+/** Breaks the component's own types: QuickJS turns every JavaScript error into an ordinary refusal. */
+class Trap extends Error {}
+
+interface State {
+  /** What the callbacks about children were given. */
+  told: unknown[];
+}
+
+/** Of the turn's state. */
+let told: unknown[] = [];
 
 function run(program: readonly Step[]): unknown[] {
   return program.map(([name, ...args]) => {
     if (name === "refuse") throw new Refusal("refused");
+    if (name === "trap") throw new Trap();
     const step = steps[name];
     if (step === undefined) throw new Refusal(`no step ${name}`);
     try {
@@ -106,13 +119,18 @@ function run(program: readonly Step[]): unknown[] {
   });
 }
 
-export const { actor, messageServerClient, timersClient } = defineActor<object>({
-  init: () => ({}),
+const made = defineActor<State>({
+  init: (given) => {
+    const { init } = (given ?? {}) as { init?: readonly Step[] };
+    if (init !== undefined) run(init);
+    return { told: [] };
+  },
   onSend(state, message) {
     run(message.json() as readonly Step[]);
     return state;
   },
   onRequest(state, message) {
+    told = state.told;
     const program = message.json() as readonly Step[];
     if (program[0]?.[0] === "defer") return [state, null];
     return [state, JSON.stringify(run(program))];
@@ -130,3 +148,35 @@ export const { actor, messageServerClient, timersClient } = defineActor<object>(
     return state;
   },
 });
+
+export const { actor, timersClient } = made;
+const { messageServerClient: client } = made;
+export const messageServerClient: typeof client = {
+  ...client,
+  handleRequest(state, params): ReturnType<typeof client.handleRequest> {
+    try {
+      return client.handleRequest(state, params);
+    } catch (thrown) {
+      if (thrown instanceof Trap) return 7 as unknown as ReturnType<typeof client.handleRequest>;
+      throw thrown;
+    }
+  },
+};
+
+type Bytes = Uint8Array | null;
+
+/** Past the guest library: the parameters as they come. */
+function note(state: Bytes, what: unknown[]): [Bytes] {
+  const { told: before } = JSON.parse(text(state ?? bytesOf("{}"))) as State;
+  return [bytesOf(JSON.stringify({ told: [...before, what] }))];
+}
+
+const shown = (bytes: Bytes): string | null => (bytes === null ? null : text(bytes));
+
+export const supervisorHandlers: Record<string, (state: Bytes, params: never) => [Bytes]> = {
+  handleChildError: (state, [id, error]: [string, { errorType: string; data: Bytes }]) =>
+    note(state, ["error", id, error.errorType, shown(error.data)]),
+  handleChildExit: (state, [id, data]: [string, Bytes]) =>
+    note(state, ["exit", id, data === null || data.length < 100 ? shown(data) : data.length]),
+  handleChildExternalStop: (state, [id]: [string]) => note(state, ["external-stop", id]),
+};
