@@ -26,6 +26,7 @@ const mischief = await build({
 });
 
 const pluginActor = join(import.meta.dirname, "build/plugin-probe.wasm");
+const exchange = join(import.meta.dirname, "build/exchange-actor.wasm");
 const tools = join(import.meta.dirname, "build/tools-actor.wasm");
 const probe = join(import.meta.dirname, "build/runtime-probe.wasm");
 
@@ -73,9 +74,15 @@ export default defineConfig({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
               ...platform,
-              bindings: { ...platform.bindings, ...settings },
+              bindings: {
+                ...platform.bindings,
+                ...settings,
+                EXCHANGE_MESSAGES: process.env["EXCHANGE_MESSAGES"] ?? "200",
+                EXCHANGE_SEED: process.env["EXCHANGE_SEED"] ?? "1",
+              },
               serviceBindings: {
                 PROBE: async () => new Response(await readFile(probe)),
+                EXCHANGE: async () => new Response(await readFile(exchange)),
                 TOOLS: async () => new Response(await readFile(tools)),
                 CONFORMANCE: answerPage,
                 COMPONENT_WITH_PLUGINS: async () => new Response(await readFile(pluginActor)),
@@ -99,6 +106,7 @@ export default defineConfig({
           globalSetup: [
             "test/runtime/build-probe.ts",
             "test/runtime/build-tools.ts",
+            "test/runtime/build-exchange-actor.ts",
             "test/runtime/build-plugin-actor.ts",
             "test/runtime/origin-server.ts",
             "test/conformance/components.ts",

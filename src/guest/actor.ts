@@ -40,6 +40,19 @@ export interface JsonActor<State> {
   readonly onChannelClose?: (state: State, channelId: string) => State;
   /** A timer has fired; the message is its body. Returns the next state. */
   readonly onTimer?: (state: State, name: string, message: Message) => State;
+  /** A child failed. Whether it starts again is not asked here: the manifest says it. Returns the next state. */
+  readonly onChildError?: (state: State, childId: string, error: ChildError) => State;
+  /** A child ended itself, with what it gave to `shutdown`. Returns the next state. */
+  readonly onChildExit?: (state: State, childId: string, data: Message | null) => State;
+  /** Somebody other than this actor stopped a child. Returns the next state. */
+  readonly onChildExternalStop?: (state: State, childId: string) => State;
+}
+
+export interface ChildError {
+  /** As `wit-error-type` of `theater:simple/types` spells it: "internal", "operation-timeout"… */
+  readonly type: string;
+  /** What is known beyond the type, for people. */
+  readonly message: string;
 }
 
 export interface ChannelDecision {
@@ -73,12 +86,21 @@ export interface ActorExports {
   readonly timersClient: {
     handleTimer(state: Bytes, params: readonly [string, Uint8Array]): [Bytes];
   };
+  readonly supervisorHandlers: {
+    handleChildError(
+      state: Bytes,
+      params: readonly [string, { readonly errorType: string; readonly data: Bytes }],
+    ): [Bytes];
+    handleChildExit(state: Bytes, params: readonly [string, Bytes]): [Bytes];
+    handleChildExternalStop(state: Bytes, params: readonly [string]): [Bytes];
+  };
 }
 
 /**
  * Makes the exports of an actor:
  * `export const { actor, messageServerClient } = defineActor({ … })`, without `messageServerClient`
- * where the manifest does not grant `message-server`, and with `timersClient` where it grants `timers`.
+ * where the manifest does not grant `message-server`, with `timersClient` where it grants `timers`, and with
+ * `supervisorHandlers` where it grants `supervisor` and the actor wants to hear of its children.
  */
 export function defineActor(definition: BytesActor): ActorExports;
 export function defineActor<State>(definition: JsonActor<State>): ActorExports;
@@ -136,6 +158,30 @@ function makeExports<State>(
         if (onTimer === undefined) throw new Error("this actor takes no timers");
         return [encode(onTimer(decode(state), name, new Message(body)))];
       },
+    },
+    supervisorHandlers: makeSupervisorHandlers(definition, { decode, encode }),
+  };
+}
+
+/** What is not listened to leaves the state as it is: a child's end must not become an error of its parent. */
+function makeSupervisorHandlers<State>(
+  { onChildError, onChildExit, onChildExternalStop }: Omit<JsonActor<State>, "state">,
+  { decode, encode }: Codec<State>,
+): ActorExports["supervisorHandlers"] {
+  return {
+    handleChildError(state, [id, { errorType: type, data }]) {
+      if (onChildError === undefined) return [state];
+      const message = data === null ? "" : decodeUtf8(data, false);
+      return [encode(onChildError(decode(state), id, { type, message }))];
+    },
+    handleChildExit(state, [id, data]) {
+      if (onChildExit === undefined) return [state];
+      const message = data === null ? null : new Message(data);
+      return [encode(onChildExit(decode(state), id, message))];
+    },
+    handleChildExternalStop(state, [id]) {
+      if (onChildExternalStop === undefined) return [state];
+      return [encode(onChildExternalStop(decode(state), id))];
     },
   };
 }

@@ -28,6 +28,24 @@ declare module "theater:simple/message-server-host" {
   export function cancelRequest(requestId: string): void;
 }
 
+declare module "theater:simple/supervisor" {
+  interface ChainEvent {
+    readonly hash: Bytes;
+    readonly parentHash: Bytes | null;
+    readonly eventType: string;
+    readonly data: Bytes;
+    readonly timestamp: number;
+    readonly description: string | null;
+  }
+  export function spawn(manifest: string, initBytes: Uint8Array | null): string;
+  export function resume(manifest: string, initState: Uint8Array | null): string;
+  export function listChildren(): string[];
+  export function stopChild(childId: string): void;
+  export function restartChild(childId: string): void;
+  export function getChildState(childId: string): Bytes | null;
+  export function getChildEvents(childId: string): ChainEvent[];
+}
+
 declare module "theater:simple/store" {
   interface ContentRef {
     readonly hash: string;

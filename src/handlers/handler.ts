@@ -181,11 +181,6 @@ export const denied = (reason: string): HandlerAnswer => ({
   outcome: "denied",
   result: { err: `Permission denied: ${reason}` },
 });
-/** A function of an interface that this version serves in part: components import interfaces whole. */
-export function unserved(what: string): HostFunction {
-  return impossible(`unsupported: this version of Theater has no ${what}`);
-}
-
 /** A function that can only say why it does nothing. */
 export function impossible(reason: string): HostFunction {
   return { effect: "local", call: () => Promise.resolve(failed(reason)) };

@@ -11,10 +11,7 @@ import { badKey, badTable, nearest } from "./refusal.ts";
 export type Grants = Readonly<Record<string, Value>>;
 
 /** What children may get of one handler. Without a policy they inherit. */
-export type Policy =
-  | { type: "inherit" }
-  | { type: "restrict"; config: Value }
-  | { type: "disallow" };
+type Policy = { type: "inherit" } | { type: "restrict"; config: Value } | { type: "disallow" };
 export type Policies = Readonly<Record<string, Policy>>;
 
 export const handlerTables = z.array(z.looseObject({ type: z.string() })).max(32);

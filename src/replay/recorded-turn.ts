@@ -28,7 +28,7 @@ export interface RecordedCall {
   readonly answer: RecordedAnswer | null;
 }
 
-export interface RecordedAnswer {
+interface RecordedAnswer {
   outcome: Payloads["host.called"]["outcome"];
   result: Value;
   /** The turn's clock after an effect, ms; null where the call did not move it. */

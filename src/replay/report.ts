@@ -22,7 +22,7 @@ export interface ReplayReport {
 }
 
 /** See TurnVerdict. */
-export interface TurnCounts {
+interface TurnCounts {
   agreed: number;
   cut: number;
   erased: number;
@@ -38,7 +38,7 @@ export interface ReportedDifference {
 }
 
 /** One side as people read it; the spelling of values is DAG-JSON's. */
-export interface ReportedSide {
+interface ReportedSide {
   type: string;
   about: string;
   /** For a host call the function's type, as WIT. */

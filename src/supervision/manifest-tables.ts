@@ -27,7 +27,7 @@ import {
 } from "./spec.ts";
 
 /** What a `[[child]]` runs, as written. */
-export interface ChildSource {
+interface ChildSource {
   /** A path, a digest or a store reference, as for `theater start`. */
   readonly manifest: string;
   /** Null: its manifest's. */

@@ -39,12 +39,19 @@ const message = (length: number) => ({
 });
 
 /** The first message of a kind, and the end of its turn. */
-async function turnOf(actor: Probe, kind: string): Promise<{ received: Told; end: Told }> {
+async function turnOf(
+  actor: Probe,
+  kind: string,
+  of?: string,
+): Promise<{ received: Told; end: Told }> {
   let found: { received: Told; end: Told } | undefined;
   await until(async () => {
     const events = await actor.events();
     const received = events.find(
-      ({ type, about }) => type === "message.received" && about === kind,
+      ({ type, about, fields }) =>
+        type === "message.received" &&
+        about === kind &&
+        (of === undefined || fields["from"] === of),
     );
     const end = events.find(
       ({ type, fields }) => type.startsWith("turn.") && fields["message"] === received?.seq,
@@ -166,6 +173,51 @@ const handleTimer: ExportRow = {
     await onRecord(actor, "timer", ["now", fromUtf8('[["log","fired"]]')]),
 };
 
+/** A child of the peer ends so, and the peer is told. */
+function handleChild(
+  name: string,
+  child: (at: Scene) => Probe,
+  ends: (child: Probe) => unknown,
+): ExportRow {
+  return {
+    works: async (at) => {
+      await ends(child(at));
+      const { end } = await turnOf(at.peer, "child-notice", child(at).id);
+      const lines = (await at.peer.events()).filter(({ turn }) => turn === end.turn);
+      expect(lines.map(({ fields }) => fields["args"])).toContainEqual([`${name} ${child(at).id}`]);
+      return "yes";
+    },
+    "refused without grant": async () => "no children without supervisor",
+    "bad input": async () => "none: the host makes it",
+    recorded: async (at) => {
+      const { received, end } = await turnOf(at.peer, "child-notice", child(at).id);
+      expect(received.fields["cause"]).toMatchObject({ actor: child(at).id });
+      expect(end.type).toBe("turn.committed");
+      return `${received.type}, ${end.type}`;
+    },
+  };
+}
+
+const SHUTDOWN = ["call", "theater:simple/runtime#shutdown", { $bytes: "bye" }];
+
+const children = {
+  "handle-child-error": handleChild(
+    "error",
+    ({ ends: [id] }) => new Probe(id),
+    async (child) => await child.ask([["trap"]]),
+  ),
+  "handle-child-exit": handleChild(
+    "exit",
+    ({ ends: [, id] }) => new Probe(id),
+    async (child) => await child.ask([SHUTDOWN]),
+  ),
+  "handle-child-external-stop": handleChild(
+    "external stop",
+    ({ ends: [, , id] }) => new Probe(id),
+    async (child) => await child.change("stop"),
+  ),
+};
+
 /** By `interface#function`. */
 export const EXPORT_ROWS: ReadonlyMap<string, ExportRow> = new Map([
   ["theater:simple/actor#init", init],
@@ -175,4 +227,7 @@ export const EXPORT_ROWS: ReadonlyMap<string, ExportRow> = new Map([
   [`${CLIENT}#handle-channel-message`, handleChannelMessage],
   [`${CLIENT}#handle-channel-close`, handleChannelClose],
   ["theater:edge/timers-client#handle-timer", handleTimer],
+  ...Object.entries(children).map(
+    ([name, row]) => [`theater:simple/supervisor-handlers#${name}`, row] as const,
+  ),
 ]);

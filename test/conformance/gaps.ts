@@ -3,7 +3,6 @@
 
 /** By interface. */
 const GAPS: Readonly<Record<string, string>> = {
-  "theater:simple/supervisor-handlers": "not yet",
   "theater:simple/http-framework": "not yet",
   "theater:simple/http-handlers": "not yet",
   "theater:simple/websocket-server": "not yet",

@@ -13,8 +13,6 @@ export interface ImportRow {
   denied?: RowCalls;
   /** Calls with arguments that WIT lets through and the handler does not, or why there are none. */
   bad: RowCalls | string;
-  /** What the cell says of a function that is there and does not do its work yet; `works` asserts how. */
-  gap?: string;
   /** The last turn of the actor is made of these. */
   isLast?: boolean;
 }

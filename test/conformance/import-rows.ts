@@ -268,21 +268,42 @@ const timers: ImportRows = {
   },
 };
 
-/** A known gap: the handler is there, and the runtime behind it is not. */
-const notYet = (...args: unknown[]): ImportRow => ({
-  works: () => [[args, err(/^unsupported: this version of Theater/)]],
-  gap: "not yet: a recorded error",
-  bad: "all input gives the same error",
+const ID = expect.stringMatching(/^[a-z2-7]{32}$/) as unknown;
+const NOT_A_CHILD = err(/^not-a-child: /);
+
+const born = (state: string | null): ImportRow => ({
+  works: ({ manifest }) => [[[manifest, state], ok(ID)]],
+  bad: ({ greedy }) => [
+    [["name = 1", state], err(/^bad-manifest/)],
+    [[greedy, state], err(/^not-granted/)],
+  ],
 });
 
 const supervisor: ImportRows = {
-  spawn: notYet("", null),
-  resume: notYet("", bytes("state")),
-  "list-children": { works: () => [[[], []]], gap: "not yet: always none", bad: NO_INPUT },
-  "stop-child": notYet("no child"),
-  "restart-child": notYet("no child"),
-  "get-child-state": notYet("no child"),
-  "get-child-events": notYet("no child"),
+  spawn: born(null),
+  resume: born(bytes('{"kept":1}')),
+  "list-children": {
+    works: ({ children }) => [[[], expect.arrayContaining([...children])]],
+    bad: NO_INPUT,
+  },
+  "stop-child": {
+    works: ({ children: [id] }) => [[[id], ok(null)]],
+    bad: ({ peer }) => [[[peer.id], NOT_A_CHILD]],
+  },
+  "restart-child": {
+    works: ({ children: [, id] }) => [[[id], ok(null)]],
+    bad: ({ peer }) => [[[peer.id], NOT_A_CHILD]],
+  },
+  "get-child-state": {
+    works: ({ children: [, id] }) => [[[id], ok(bytes("{}"))]],
+    bad: ({ peer }) => [[[peer.id], NOT_A_CHILD]],
+  },
+  "get-child-events": {
+    works: ({ children: [, id] }) => [
+      [[id], ok(expect.arrayContaining([some({ "event-type": "actor.created" })]))],
+    ],
+    bad: ({ peer }) => [[[peer.id], NOT_A_CHILD]],
+  },
 };
 
 const byInterface: Readonly<Record<string, ImportRows>> = {

@@ -9,7 +9,7 @@ import type { Value } from "../../src/chain/value.ts";
 import { sha256 } from "../../src/chain/hash.ts";
 import { fromUtf8, toHex } from "../../src/lib/bytes.ts";
 import { until, type Ended, type Probe, type Told } from "../runtime/stage.ts";
-import { gave, tools } from "../runtime/tools.ts";
+import { childManifest, gave, tools } from "../runtime/tools.ts";
 import { fromGuest, toGuest } from "./guest-values.ts";
 
 /** A call as a row has it: arguments and result as JSON by the WIT types, the result as a matcher too. */
@@ -58,6 +58,17 @@ export interface Scene {
   asked: readonly Promise<Ended>[];
   /** Channels from the actor to `called`: one to speak on, and one to close. */
   channels: readonly [string, string];
+  /** A manifest that the actors may give to their children, and one that asks for more than they have. */
+  manifest: string;
+  greedy: string;
+  /** Children of the actor: one to stop, and one to start again. */
+  children: readonly [string, string];
+  /** Children of the peer: one for each way in which a child can end. */
+  ends: readonly [error: string, exit: string, stop: string];
+}
+
+interface Ok {
+  ok: string;
 }
 
 const HOST = "theater:simple/message-server-host";
@@ -94,9 +105,13 @@ export async function openScene(): Promise<Scene> {
     (await actor.sql("SELECT id FROM deferred ORDER BY message")) as { id: string }[];
   await until(async () => (await outstanding()).length === asked.length);
   const requests = (await outstanding()).map(({ id }) => id);
+  const made = async (by: Probe, call: Call, count: number): Promise<string[]> =>
+    (await turn(by, Array(count).fill(call))).map(({ gave: answer }) => (answer as Ok).ok);
   const open = { about: `${HOST}#open-channel`, args: [called.id, btoa("[]")], gives: null };
-  const opened = await turn(actor, [open, open]);
-  const channels = opened.map(({ gave: answer }) => (answer as { ok: string }).ok);
+  const channels = await made(actor, open, 2);
+  const manifest = await childManifest();
+  const spawn = { about: "theater:simple/supervisor#spawn", args: [manifest, null], gives: null };
+  const [children, ends] = [await made(actor, spawn, 2), await made(peer, spawn, 3)];
   return {
     actor,
     called,
@@ -112,6 +127,10 @@ export async function openScene(): Promise<Scene> {
     requests,
     asked,
     channels: [channels[0] ?? "", channels[1] ?? ""],
+    manifest,
+    greedy: manifest.replace('"http-client"', `"http-client"\nallowed_hosts = ["${elsewhere}"]`),
+    children: [children[0] ?? "", children[1] ?? ""],
+    ends: [ends[0] ?? "", ends[1] ?? "", ends[2] ?? ""],
   };
 }
 
@@ -183,6 +202,15 @@ export function spoken({ about, args, result }: Recorded): { args: unknown[]; re
   const { params, result: type } = signatureOf(about);
   return {
     args: args.map((arg, at) => toJson(params[at]?.[1] ?? "bool", arg)),
-    result: type === null ? null : toJson(type, result),
+    result: type === null ? null : isRange(result) ? RANGE : toJson(type, result),
   };
+}
+
+/** Instead of events that a guest was shown, the chain keeps which they were. */
+export const RANGE = "events of a chain";
+
+/** Whether the chain keeps the result so. */
+export function isRange(result: Value): boolean {
+  const { ok = result } = (result ?? {}) as { ok?: Value };
+  return typeof ok === "object" && ok !== null && "head" in ok && "from" in ok && "to" in ok;
 }

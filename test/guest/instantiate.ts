@@ -16,6 +16,12 @@ export interface Instance {
     handleSend(state: Bytes, params: [Uint8Array]): [Bytes];
     handleRequest(state: Bytes, params: [string, Uint8Array]): [Bytes, [Bytes]];
   };
+  /** Where the actor has it. */
+  readonly supervisorHandlers: {
+    handleChildError(state: Bytes, params: [string, { errorType: string; data: Bytes }]): [Bytes];
+    handleChildExit(state: Bytes, params: [string, Bytes]): [Bytes];
+    handleChildExternalStop(state: Bytes, params: [string]): [Bytes];
+  };
 }
 
 // workers-types, which the project's types come from, know that workerd compiles nothing. This is Node.

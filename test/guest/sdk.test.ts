@@ -62,6 +62,32 @@ function host(): Imports {
       get: () => fromUtf8("kept"),
       getByLabel: () => ({ hash: "h1" }),
     },
+    "theater:simple/supervisor": {
+      spawn(manifest: string, state: Uint8Array | undefined) {
+        // oxlint-disable-next-line typescript/only-throw-error -- how jco takes an err(string)
+        if (manifest === "") throw "bad-manifest: it is empty";
+        return `spawned ${manifest} ${state === undefined ? "none" : toUtf8(state)}`;
+      },
+      resume: (manifest: string, state: Uint8Array | undefined) =>
+        `resumed ${manifest} ${state === undefined ? "none" : toUtf8(state)}`,
+      listChildren: () => ["child-1", "child-2"],
+      stopChild: note("stopChild"),
+      restartChild(id: string) {
+        // oxlint-disable-next-line typescript/only-throw-error -- how jco takes an err(string)
+        throw `not-a-child: ${id}`;
+      },
+      getChildState: (id: string) => (id === "child-1" ? fromUtf8("its state") : undefined),
+      getChildEvents: () => [
+        {
+          hash: Uint8Array.of(1),
+          parentHash: undefined,
+          eventType: "actor.created",
+          data: Uint8Array.of(2),
+          timestamp: BigInt(TIME),
+          description: undefined,
+        },
+      ],
+    },
     "theater:simple/timing": { now: () => BigInt(TIME) },
     "theater:simple/random": { randomFloat: () => 0.25 },
   };
@@ -204,4 +230,37 @@ test("the wrappers reach the host with bytes and give back text", () => {
     ["shutdown", fromUtf8("bye")],
     ["replaceContentAtLabel", "store-1", "newest", fromUtf8("kept")],
   ]);
+});
+
+test("children are started, looked at and stopped with text and bytes", () => {
+  calls = [];
+  const instance = bare(host());
+  const born = ["spawned m none", "spawned m first", "resumed m none", "resumed m then"];
+  expect(probe(instance, "family")).toEqual(born);
+  expect(probe(instance, "children")).toEqual(["child-1", "child-2"]);
+  probe(instance, "stopChild", "child-1");
+  expect(calls).toEqual([["stopChild", "child-1"]]);
+  expect(errorOf(() => probe(instance, "restartChild", "child-9"))).toBe("not-a-child: child-9");
+  expect(probe(instance, "childState", "child-1")).toBe("its state");
+  expect(probe(instance, "childState", "child-2")).toBe(null);
+  expect(probe(instance, "childEvents", "child-1")).toEqual([
+    [[1], null, "actor.created", [2], TIME],
+  ]);
+});
+
+test("what becomes of a child goes to its callback; one that is not there leaves the state alone", () => {
+  const handlers = bare(host()).supervisorHandlers;
+  const idAfter = ([state]: [Uint8Array | undefined]): unknown =>
+    (JSON.parse(toUtf8(state ?? STATE)) as { id: string }).id;
+  const error = { errorType: "operation-timeout", data: fromUtf8("cut: too slow") };
+  expect(idAfter(handlers.handleChildError(STATE, ["c", error]))).toBe(
+    "c operation-timeout: cut: too slow",
+  );
+  const plain = { errorType: "internal", data: undefined };
+  expect(idAfter(handlers.handleChildError(STATE, ["c", plain]))).toBe("c internal: ");
+  expect(idAfter(handlers.handleChildExit(STATE, ["c", fromUtf8("all done")]))).toBe(
+    "c left all done",
+  );
+  expect(idAfter(handlers.handleChildExit(STATE, ["c", undefined]))).toBe("c left nothing");
+  expect(handlers.handleChildExternalStop(STATE, ["c"])).toEqual([STATE]);
 });

@@ -301,7 +301,7 @@ test("a guest is told of errors, exits and stops from outside, with what belongs
   expect(await told(boss)).toEqual([
     ["error", failing.id, "internal", expect.stringContaining("trap") as unknown],
     ["exit", leaving.id, "bye"],
-    ["external-stop", stopped.id],
+    ["external stop", stopped.id],
     ["exit", long.id, 100_000],
   ]);
   expect(await replayed(boss)).toMatchObject({ verdict: "verified" });

@@ -61,6 +61,13 @@ export async function startTools(
   });
 }
 
+/** The manifest of a child with every handler, and of each the least, as a guest gives it to `spawn`. */
+export async function childManifest(more = ""): Promise<string> {
+  const component = await (uploaded ??= upload());
+  const tables = TYPES.map((type) => `[[handler]]\ntype = "${type}"\n`).join("");
+  return `name = "child"\nversion = "1"\ncomponent = "${component}"\n${tables}${more}`;
+}
+
 /** Runs the steps in one turn, and gives what each gave. */
 export async function gave(actor: Probe, ...program: Program): Promise<unknown[]> {
   const ended = await actor.ask(program);

@@ -24,7 +24,7 @@ export interface BornSupervision {
 }
 
 /** A text of the payload is never moved out of it, so it has to fit with what else stands there. */
-export const SUPERVISION_BYTES_MAX = 60_000;
+const SUPERVISION_BYTES_MAX = 60_000;
 
 /** Null where there is nothing to say. Throws `bad-manifest` for more than fits into a genesis. */
 export function supervisionText({ spec, sources, callbacks }: BornSupervision): string | null {

@@ -11,7 +11,7 @@ import type { Outbox } from "./outbox.ts";
 /** Actors that may wait for one another in a row. */
 const WAITING_MAX = 32;
 /** Connections that may break in a row: an actor that dies of each try is not tried for ever. */
-const BREAKS_MAX = 8;
+const BREAKS_MAX = 6;
 const RETRY_MIN_MS = 50;
 
 /** What a request needs of the turn that makes it. */

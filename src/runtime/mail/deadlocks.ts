@@ -76,8 +76,7 @@ export class Deadlocks {
   }
 
   get #mayBeStuck(): boolean {
-    const { mailbox } = this.#parts;
-    return this.#live !== undefined && [...this.#held.keys()].some((id) => mailbox.queuedMs(id));
+    return this.#live !== undefined && this.#held.size > 0 && this.#parts.mailbox.holdsCalls;
   }
 
   #look(): void {

@@ -129,12 +129,13 @@ export class Mailbox {
     return at < 0 ? undefined : this.#queue.splice(at, 1)[0];
   }
 
-  /** Of an actor: its keys are call ids, so there is one message under each. */
+  /** Whether an actor waits for the turn of a message here. */
+  get holdsCalls(): boolean {
+    return this.#queue.some((waiting) => callIdOf(waiting) !== null);
+  }
+
   #placeOf(callId: string): number {
-    return this.#queue.findIndex(({ message }) => {
-      const key = "key" in message ? message.key : null;
-      return key?.key === callId && isActorId(key.principal);
-    });
+    return this.#queue.findIndex((waiting) => callIdOf(waiting) === callId);
   }
 
   /** Takes out the requests; sends stay. */
@@ -204,5 +205,11 @@ export class Mailbox {
   }
 }
 
+/** The keys of actors are call ids, so there is one message under each. */
+function callIdOf({ message }: Waiting): string | null {
+  const key = "key" in message ? message.key : null;
+  return key !== null && isActorId(key.principal) ? key.key : null;
+}
+
 const nobody = (): void => undefined;
-export const NOBODY: Waiter = { done: nobody, failed: nobody };
+const NOBODY: Waiter = { done: nobody, failed: nobody };

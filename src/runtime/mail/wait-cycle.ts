@@ -20,7 +20,7 @@ export interface Wait extends Edge {
 /** Null where the actor does not have the request (it has answered, or it is still on the way), or does not wait. */
 type AskWait = (actor: string, callId: string) => Promise<Wait | null>;
 
-export interface Hop extends Wait {
+interface Hop extends Wait {
   actor: string;
 }
 

@@ -5,6 +5,15 @@ import { defineActor } from "theater/guest";
 import { request, send } from "theater/guest/message-server";
 import { getChain, shutdown } from "theater/guest/runtime";
 import { Store, createStore } from "theater/guest/store";
+import {
+  childEvents,
+  childState,
+  listChildren,
+  restartChild,
+  resume,
+  spawn,
+  stopChild,
+} from "theater/guest/supervisor";
 
 const probes: Record<string, (...args: never[]) => unknown> = {
   encode: (text: string) => [...new TextEncoder().encode(text)],
@@ -52,6 +61,19 @@ const probes: Record<string, (...args: never[]) => unknown> = {
     const ref = store.putAtLabel("newest", text);
     return [store.id, ref, store.get(ref).text(), new Store(store.id).getLabel("newest")];
   },
+  family: () => [spawn("m"), spawn("m", "first"), resume("m", null), resume("m", "then")],
+  children: () => listChildren(),
+  stopChild: (id: string) => stopChild(id),
+  restartChild: (id: string) => restartChild(id),
+  childState: (id: string) => childState(id)?.text() ?? null,
+  childEvents: (id: string) =>
+    childEvents(id).map(({ hash, parentHash, type, data, timestamp }) => [
+      [...hash],
+      parentHash && [...parentHash],
+      type,
+      [...data],
+      timestamp,
+    ]),
   throwText: () => {
     // oxlint-disable-next-line typescript/only-throw-error -- what authors may do
     throw "only text";
@@ -59,7 +81,10 @@ const probes: Record<string, (...args: never[]) => unknown> = {
   crash: () => (undefined as unknown as { field: string }).field,
 };
 
-export const { actor, messageServerClient } = defineActor<{ turns: number; id: string }>({
+export const { actor, messageServerClient, supervisorHandlers } = defineActor<{
+  turns: number;
+  id: string;
+}>({
   init: (state, id) => state ?? { turns: 0, id },
 
   onSend(state, message) {
@@ -67,6 +92,15 @@ export const { actor, messageServerClient } = defineActor<{ turns: number; id: s
     if (message.text() === "nothing") return undefined as unknown as typeof state;
     return { ...state, turns: state.turns + 1 };
   },
+
+  onChildError: (state, child, { type, message }) => ({
+    ...state,
+    id: `${child} ${type}: ${message}`,
+  }),
+  onChildExit: (state, child, data) => ({
+    ...state,
+    id: `${child} left ${data?.text() ?? "nothing"}`,
+  }),
 
   onRequest(state, message, requestId) {
     const [name, ...args] = message.json() as [string, ...never[]];

@@ -1,4 +1,4 @@
-// What the guest library does not speak for yet.
+// What the guest library does not speak for.
 
 declare module "theater:simple/supervisor" {
   export function listChildren(): string[];
