@@ -199,13 +199,15 @@ export class Keeper {
     return plans.some(({ plan }) => plan.steps.flatMap(namesIn).includes(child));
   }
 
-  /** Resolves after the next move of the policy, or after `ms`. */
+  /** Resolves after the next move of the policy, or after `ms`. What is due meanwhile waits for no alarm. */
   async #change(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push(resolve);
-    const timer = setTimeout(resolve, ms);
+    const dueMs = Math.max(0, (this.wakeMs ?? Infinity) - Date.now());
+    const timer = setTimeout(resolve, Math.min(ms, dueMs));
     await promise;
     clearTimeout(timer);
+    this.tick();
   }
 
   #inTransaction(input: Input, note = (): void => undefined): readonly Decision[] {
