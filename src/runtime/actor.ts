@@ -118,7 +118,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       try {
         return { head: await life.firstTurn() };
       } finally {
-        await life.settle(false); // so that a listing that follows the answer shows the actor
+        await life.upkeep.settle(false); // so that a listing that follows the answer shows the actor
       }
     });
   }
@@ -160,7 +160,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     return await answer(async () => {
       const life = this.#alive();
       const changed = await life.control.change(change, principal, key);
-      await life.settle(false);
+      await life.upkeep.settle(false);
       return changed;
     });
   }
@@ -199,23 +199,23 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
   }
 
   async settle(recheck = false): Promise<Answer<Mark>> {
-    return await answer(async () => await this.#alive().settle(recheck));
+    return await answer(async () => await this.#alive().upkeep.settle(recheck));
   }
 
   async checkpoint(): Promise<Answer<string>> {
-    return await answer(async () => (await this.#alive().notary.checkpoint()).note);
+    return await answer(async () => (await this.#alive().upkeep.notary.checkpoint()).note);
   }
 
   async receipt(seq: number): Promise<Answer<string>> {
-    return await answer(async () => await this.#alive().notary.receipt(seq));
+    return await answer(async () => await this.#alive().upkeep.notary.receipt(seq));
   }
 
   async consistency(from: number, to: number): Promise<Answer<Consistency>> {
-    return await answer(async () => await this.#alive().notary.consistency(from, to));
+    return await answer(async () => await this.#alive().upkeep.notary.consistency(from, to));
   }
 
   async tile(place: TilePlace): Promise<Answer<Uint8Array>> {
-    return await answer(async () => await this.#alive().notary.tile(place));
+    return await answer(async () => await this.#alive().upkeep.notary.tile(place));
   }
 
   async follow(after: number, waitMs: number): Promise<Answer<EventRef>> {
@@ -223,7 +223,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
   }
 
   async erase(input: ErasureInput): Promise<Answer<Erasure>> {
-    return await answer(async () => await this.#alive().erase(input));
+    return await answer(async () => await this.#alive().upkeep.erase(input));
   }
 
   async journal(from: number, limit: number): Promise<Answer<ChainEntry[]>> {

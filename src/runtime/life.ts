@@ -2,42 +2,29 @@
 // questions and repairs what the last life left open; the turns themselves are the runner's.
 
 import { Secrets } from "../handlers/secrets.ts";
-import { assert, ensureTheaterError, TheaterError } from "../lib/errors.ts";
+import { assert, TheaterError } from "../lib/errors.ts";
 import { Alarm, LINE_MS_MAX, within } from "./alarm.ts";
 import type { Admission } from "./mail/admission.ts";
 import type { ChannelAdmission } from "./mail/channel-admission.ts";
 import { Control } from "./control.ts";
 import { Cell } from "./record/cell.ts";
-import { Eraser } from "./record/eraser.ts";
-import { Feeder } from "./record/feeder.ts";
 import { Followers } from "./record/followers.ts";
 import { Family, hasFamily } from "./children/family.ts";
 import { FileTree } from "./files/file-tree.ts";
 import { readGenesis, type Genesis } from "./birth/genesis.ts";
 import { History } from "./record/history.ts";
 import { Idempotency } from "./mail/idempotency.ts";
-import { Listing } from "./listing.ts";
 import { Journal } from "./record/journal.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
 import { Mailbox } from "./mail/mailbox.ts";
 import { moduleSetRef } from "./birth/module-sets.ts";
-import { Notary } from "./record/notary.ts";
 import { Mail } from "./mail/mail.ts";
-import type {
-  ActorSummary,
-  Erasure,
-  ErasureInput,
-  EventRef,
-  Mark,
-  Parentage,
-  Refusal,
-} from "./protocol.ts";
+import type { ActorSummary, EventRef, Parentage, Refusal } from "./protocol.ts";
 import { Runner } from "./turn/runner.ts";
-import { Sealer } from "./record/sealer.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { servicesFor } from "./turn/services.ts";
 import { Timers } from "./timers/timers.ts";
-import { TreeKeeper } from "./record/tree-keeper.ts";
+import { Upkeep } from "./upkeep.ts";
 import { summaryOf } from "./summary.ts";
 
 /** The actor.started of a birth. */
@@ -52,19 +39,15 @@ export class Life {
   readonly channelAdmission: ChannelAdmission;
   readonly control: Control;
   readonly genesis: Genesis;
-  readonly notary: Notary;
+  readonly upkeep: Upkeep;
   readonly #sql: SqlStorage;
   readonly #genesisBlock: Uint8Array;
   readonly #around: Surroundings;
   readonly #mailbox: Mailbox;
   readonly #mail: Mail;
-  readonly #feeder: Feeder;
   readonly #idempotency: Idempotency;
   readonly #runner: Runner;
-  readonly #eraser: Eraser;
-  readonly #sealer: Sealer;
   readonly #followers = new Followers();
-  readonly #listing: Listing;
   readonly #alarm: Alarm;
   readonly #timers: Timers;
   /** Undefined for an actor that has no supervisor and can have no children. */
@@ -80,7 +63,6 @@ export class Life {
     this.cell = new Cell(sql);
     this.#alarm = this.#makeAlarm(storage);
     this.history = new History(sql, this.journal, around.archive);
-    const tree = new TreeKeeper(sql, this.journal);
     const [entry] = this.journal.entries(0, 1);
     assert(entry?.payload.block != null, "a genesis payload is never erased");
     this.#genesisBlock = entry.payload.block;
@@ -90,44 +72,22 @@ export class Life {
     this.#mail = this.#makeMail(sql);
     this.#timers = this.#makeTimers(sql);
     this.family = this.#makeFamily();
-    const acknowledged = this.cell.get("acknowledged") ?? -1;
-    this.#feeder = new Feeder(this.journal, this.history, around.ledger, acknowledged, (error) =>
-      this.#onFork(error),
-    );
-    this.#sealer = this.#makeSealer(tree);
-    this.#eraser = new Eraser({
-      ...around,
+    this.upkeep = new Upkeep({
       ...this.#records(),
+      around,
       sql,
       outbox: this.#mail.outbox,
-      feeder: this.#feeder,
-      sealer: this.#sealer,
+      genesis: this.genesis,
+      timerMs: () => this.#timerMs(),
+      onFork: (error) => this.#onFork(error),
     });
-    this.#feeder.onRewind = (lostFrom) => this.#onRewind(lostFrom);
     this.#runner = this.#makeRunner();
-    this.#feeder.isTurning = () => this.#runner.isTurning;
+    this.upkeep.feeder.isTurning = () => this.#runner.isTurning;
     this.control = new Control({
       ...this.#records(),
       family: this.family,
-      feeder: this.#feeder,
+      feeder: this.upkeep.feeder,
       runner: this.#runner,
-    });
-    this.#listing = new Listing({
-      ...this.#records(),
-      ...around,
-      genesis: this.genesis,
-      timerMs: () => this.#timerMs(),
-    });
-    this.notary = new Notary({
-      log: around.log,
-      journal: this.journal,
-      history: this.history,
-      tree,
-      checkpoints: around.checkpoints,
-      feed: async () => {
-        await this.feed();
-        return this.#feeder.acknowledged;
-      },
     });
     const { admission, channelAdmission } = this.#makeAdmissions();
     this.admission = admission;
@@ -138,7 +98,7 @@ export class Life {
   /** Takes up what the last life left. */
   #open(): void {
     const forked = this.cell.get("forked");
-    if (forked !== undefined) this.#feeder.stayForked(forked);
+    if (forked !== undefined) this.upkeep.feeder.stayForked(forked);
     this.journal.onAppend = () => {
       this.#arm();
       this.#followers.wake();
@@ -152,7 +112,7 @@ export class Life {
     this.family?.open();
     this.#alarm.open();
     this.#runner.start();
-    this.#feeder.poke();
+    this.upkeep.feeder.poke();
   }
 
   #makeAlarm(storage: DurableObjectStorage): Alarm {
@@ -160,10 +120,7 @@ export class Life {
       (this.cell.status === "running" && this.#mailbox.holdsSends) ||
       this.cell.get("openTurn") != null ||
       this.#mail.outbox.nextDueMs() !== undefined ||
-      this.#feeder.isPending ||
-      this.#eraser.isPending ||
-      this.#sealer.isPending ||
-      this.#listing.isPending ||
+      this.upkeep.isPending ||
       this.family?.isPending === true;
     const timerMs = (): number | undefined => {
       const wakes = [this.#timerMs(), this.#mail.deferred.nextDueMs, this.family?.wakeMs];
@@ -171,16 +128,6 @@ export class Life {
       return dueMs === Infinity ? undefined : dueMs;
     };
     return new Alarm({ storage, isPending, timerMs });
-  }
-
-  #makeSealer(tree: TreeKeeper): Sealer {
-    return new Sealer({
-      ...this.#around,
-      ...this.#records(),
-      sql: this.#sql,
-      tree,
-      acknowledged: () => this.#feeder.acknowledged,
-    });
   }
 
   #makeFamily(): Family | undefined {
@@ -214,7 +161,7 @@ export class Life {
   #makeMail(sql: SqlStorage): Mail {
     const { peer } = this.#around;
     const onFork = ({ message }: Refusal): void => {
-      this.#feeder.stayForked(message);
+      this.upkeep.feeder.stayForked(message);
       const fail = (): void => this.#onFork(new TheaterError("chain-fork", message));
       void this.#runner.between(fail, "set-back").catch(() => undefined); // repeated by what found it
     };
@@ -227,7 +174,7 @@ export class Life {
       content: this.#around.blocks,
       limits: this.genesis.limits,
       grants: this.genesis.permissions.held,
-      feeder: this.#feeder,
+      feeder: this.upkeep.feeder,
       endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
     });
   }
@@ -264,7 +211,7 @@ export class Life {
       halted: () => this.#mail.halted(this.cell.status),
       settled: () => {
         this.family?.tick();
-        this.#feeder.poke();
+        this.upkeep.feeder.poke();
         this.#mail.settled();
       },
     });
@@ -286,17 +233,6 @@ export class Life {
     return (await this.admission.outcomeOf(end)).event;
   }
 
-  /** The ledger lacks what it had (a restored database): it is filled again, and the chain says so. */
-  #onRewind(lostFrom: number): void {
-    this.journal.transaction(() => {
-      const fields = { reason: "ledger-behind", lostFrom, evidence: null };
-      this.journal.append({ type: "actor.recovered", about: "", turn: 0, fields });
-      this.#listing.redo();
-    });
-    this.#eraser.redo();
-    this.#sealer.redo();
-  }
-
   #onFork(error: TheaterError): void {
     this.journal.transaction(() => {
       this.cell.set("status", "failed");
@@ -309,14 +245,9 @@ export class Life {
 
   /** In every transaction that appends: if this object dies now, the alarm wakes it. */
   #arm(): void {
-    this.#feeder.poke();
-    this.#noteAcknowledged();
+    this.upkeep.feeder.poke();
+    this.upkeep.noteAcknowledged();
     this.#alarm.arm();
-  }
-
-  #noteAcknowledged(): void {
-    const acknowledged = this.#feeder.acknowledged;
-    if (this.cell.get("acknowledged") !== acknowledged) this.cell.set("acknowledged", acknowledged);
   }
 
   /** What the alarm does, and the cron trigger for actors whose alarm was lost. */
@@ -327,10 +258,10 @@ export class Life {
       await Promise.allSettled([
         this.#mail.deferred.expire(),
         this.#mail.outbox.deliver(),
-        this.feed(),
+        this.upkeep.feed(),
       ]);
-      await this.#seal();
-      this.#noteAcknowledged(); // so that the next life knows that nothing is pending
+      await this.upkeep.seal();
+      this.upkeep.noteAcknowledged(); // so that the next life knows that nothing is pending
       // An object with a request in it stays in memory: so wait, but not so long that all else waits too.
       await within(LINE_MS_MAX, this.#runner.run()).catch(() => undefined);
     });
@@ -342,7 +273,7 @@ export class Life {
   }
 
   summary(): ActorSummary {
-    return summaryOf({ ...this.#records(), genesis: this.genesis, feeder: this.#feeder });
+    return summaryOf({ ...this.#records(), genesis: this.genesis, feeder: this.upkeep.feeder });
   }
 
   parentage(): Parentage {
@@ -350,46 +281,9 @@ export class Life {
     return { genesis: this.#genesisBlock, head: { seq, digest }, status: this.cell.status };
   }
 
-  /** Brings the ledger, and the directory's line on this actor, up to the present. */
-  async feed(): Promise<void> {
-    try {
-      await this.#feeder.feed();
-    } finally {
-      await this.#eraser.finish();
-      await this.#listing.write(); // a chain that forked is what a list must show
-    }
-  }
-
-  async #seal(): Promise<void> {
-    if (this.#feeder.isForked || !this.#sealer.isPending) return;
-    await this.#sealer.run().catch(() => undefined); // it stays pending
-    await this.#eraser.finish();
-  }
-
-  /** Erased is what this returns for, whether or not all copies are gone yet: that is repeated until so. */
-  async erase(input: ErasureInput): Promise<Erasure> {
-    const event = await this.#eraser.erase(input);
-    await this.feed().catch(() => undefined);
-    return { event, complete: !this.#eraser.isPending };
-  }
-
   /** The head once it is behind `after`, or whatever it is after `waitMs`. */
   async follow(after: number, waitMs: number): Promise<EventRef> {
     if (this.journal.head.seq <= after) await this.#followers.wait(waitMs);
     return this.journal.headRef();
-  }
-
-  /** As `feed`, but a ledger that does not answer is no error: the journal still has everything. */
-  async settle(recheck: boolean): Promise<Mark> {
-    const head = this.journal.headRef();
-    try {
-      if (recheck) this.journal.transaction(() => this.#listing.redo());
-      if (recheck) await this.#feeder.recheck();
-      await this.feed();
-    } catch (thrown) {
-      const { code } = ensureTheaterError(thrown);
-      if (code === "chain-fork") throw thrown;
-    }
-    return { head, ledgerSeq: this.#feeder.acknowledged, shard: this.cell.get("shard") ?? 0 };
   }
 }

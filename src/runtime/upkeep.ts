@@ -1,0 +1,129 @@
+// What becomes of a chain behind its turns: fed to the ledger, listed, sealed, erased from, signed. None of
+// it is ever waited for by a turn, and all of it is repeated by the alarm until it is done.
+
+import { ensureTheaterError, type TheaterError } from "../lib/errors.ts";
+import type { Genesis } from "./birth/genesis.ts";
+import { Listing } from "./listing.ts";
+import type { Idempotency } from "./mail/idempotency.ts";
+import type { Mailbox } from "./mail/mailbox.ts";
+import type { Outbox } from "./mail/outbox.ts";
+import type { Erasure, ErasureInput, Mark } from "./protocol.ts";
+import type { Cell } from "./record/cell.ts";
+import { Eraser } from "./record/eraser.ts";
+import { Feeder } from "./record/feeder.ts";
+import type { History } from "./record/history.ts";
+import type { Journal } from "./record/journal.ts";
+import { Notary } from "./record/notary.ts";
+import { Sealer } from "./record/sealer.ts";
+import { TreeKeeper } from "./record/tree-keeper.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+interface UpkeepParts {
+  around: Surroundings;
+  sql: SqlStorage;
+  journal: Journal;
+  history: History;
+  cell: Cell;
+  mailbox: Mailbox;
+  idempotency: Idempotency;
+  outbox: Outbox;
+  genesis: Genesis;
+  /** When the earliest timer that may fire is due, ms since the epoch. */
+  timerMs: () => number | undefined;
+  /** The ledger holds another history under this name. */
+  onFork: (error: TheaterError) => void;
+}
+
+export class Upkeep {
+  readonly #journal: Journal;
+  readonly #cell: Cell;
+  readonly #sealer: Sealer;
+  readonly #eraser: Eraser;
+  readonly #listing: Listing;
+  readonly feeder: Feeder;
+  readonly notary: Notary;
+
+  constructor(parts: UpkeepParts) {
+    const { around, sql, journal, history, cell, onFork } = parts;
+    this.#journal = journal;
+    this.#cell = cell;
+    const acknowledged = cell.get("acknowledged") ?? -1;
+    this.feeder = new Feeder(journal, history, around.ledger, acknowledged, onFork);
+    this.feeder.onRewind = (lostFrom) => this.#onRewind(lostFrom);
+    const tree = new TreeKeeper(sql, journal);
+    const own = { ...around, ...parts, tree };
+    this.#sealer = new Sealer({ ...own, acknowledged: () => this.feeder.acknowledged });
+    this.#eraser = new Eraser({ ...own, feeder: this.feeder, sealer: this.#sealer });
+    this.#listing = new Listing(own);
+    const feed = async (): Promise<number> => {
+      await this.feed();
+      return this.feeder.acknowledged;
+    };
+    this.notary = new Notary({ ...own, feed });
+  }
+
+  get isPending(): boolean {
+    return (
+      this.feeder.isPending ||
+      this.#eraser.isPending ||
+      this.#sealer.isPending ||
+      this.#listing.isPending
+    );
+  }
+
+  /** In a transaction: so that the next life knows how far the ledger is. */
+  noteAcknowledged(): void {
+    const { acknowledged } = this.feeder;
+    if (this.#cell.get("acknowledged") === acknowledged) return;
+    this.#cell.set("acknowledged", acknowledged);
+  }
+
+  /** Brings the ledger, and the directory's line on this actor, up to the present. */
+  async feed(): Promise<void> {
+    try {
+      await this.feeder.feed();
+    } finally {
+      await this.#eraser.finish();
+      await this.#listing.write(); // a chain that forked is what a list must show
+    }
+  }
+
+  /** Moves old events to the archive. What fails stays pending. */
+  async seal(): Promise<void> {
+    if (this.feeder.isForked || !this.#sealer.isPending) return;
+    await this.#sealer.run().catch(() => undefined);
+    await this.#eraser.finish();
+  }
+
+  /** Erased is what this returns for, whether or not all copies are gone yet: that is repeated until so. */
+  async erase(input: ErasureInput): Promise<Erasure> {
+    const event = await this.#eraser.erase(input);
+    await this.feed().catch(() => undefined);
+    return { event, complete: !this.#eraser.isPending };
+  }
+
+  /** As `feed`, but a ledger that does not answer is no error: the journal still has everything. */
+  async settle(recheck: boolean): Promise<Mark> {
+    const head = this.#journal.headRef();
+    try {
+      if (recheck) this.#journal.transaction(() => this.#listing.redo());
+      if (recheck) await this.feeder.recheck();
+      await this.feed();
+    } catch (thrown) {
+      const { code } = ensureTheaterError(thrown);
+      if (code === "chain-fork") throw thrown;
+    }
+    return { head, ledgerSeq: this.feeder.acknowledged, shard: this.#cell.get("shard") ?? 0 };
+  }
+
+  /** The ledger lacks what it had (a restored database): it is filled again, and the chain says so. */
+  #onRewind(lostFrom: number): void {
+    this.#journal.transaction(() => {
+      const fields = { reason: "ledger-behind", lostFrom, evidence: null };
+      this.#journal.append({ type: "actor.recovered", about: "", turn: 0, fields });
+      this.#listing.redo();
+    });
+    this.#eraser.redo();
+    this.#sealer.redo();
+  }
+}
