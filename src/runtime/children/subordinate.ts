@@ -45,6 +45,10 @@ export class Subordinate {
     return this.#parts.cell.get("incarnation") ?? 0;
   }
 
+  get #stoppedUpTo(): number {
+    return this.#parts.cell.get("stoppedUpTo") ?? -1;
+  }
+
   /** Throws `forbidden` for an order of anybody else. */
   async obey(order: Order): Promise<Obeyed> {
     const { cell, runner } = this.#parts;
@@ -62,7 +66,7 @@ export class Subordinate {
 
   async #start({ parent, incarnation, from }: Order): Promise<Obeyed> {
     const { cell, journal, runner, keeper } = this.#parts;
-    if (incarnation <= (cell.get("stoppedUpTo") ?? -1)) return this.#told({ saw: "stopped" });
+    if (incarnation <= this.#stoppedUpTo) return this.#told({ saw: "stopped" });
     if (incarnation < this.incarnation) return this.#told({ saw: "stopped" });
     if (incarnation > this.incarnation) {
       if (cell.get("forked") !== undefined) {
@@ -76,6 +80,8 @@ export class Subordinate {
       }
       const start = (): void =>
         journal.transaction(() => {
+          // The same order, or a later one, may have come through while this one waited.
+          if (incarnation <= Math.max(this.incarnation, this.#stoppedUpTo)) return;
           journal.append(lifecycleEvent("restart", parent, incarnation));
           cell.set("incarnation", incarnation);
           cell.set("status", "running");
@@ -86,6 +92,7 @@ export class Subordinate {
       this.#parts.admitted();
       if (begins) await runner().run();
     }
+    if (incarnation <= this.#stoppedUpTo) return this.#told({ saw: "stopped" });
     if (cell.status === "failed" && cell.get("reason") === INIT_FAILED) {
       return this.#told({ saw: "start-failed", kind: "trap", detail: INIT_FAILED });
     }
@@ -98,17 +105,18 @@ export class Subordinate {
   async #stop({ parent, incarnation, what }: Order): Promise<Obeyed> {
     const { cell, journal, runner, keeper } = this.#parts;
     if (incarnation < this.incarnation) return this.#told({ saw: "stopped" });
-    await keeper()?.shutDown("shutdown", "its supervisor ordered it");
     const down = (): void =>
       journal.transaction(() => {
-        cell.set("stoppedUpTo", Math.max(incarnation, cell.get("stoppedUpTo") ?? -1));
+        cell.set("stoppedUpTo", Math.max(incarnation, this.#stoppedUpTo));
         if (cell.status === "stopped" || cell.status === "failed") return;
         const change = what === "kill" ? "terminate" : "stop";
         journal.append(lifecycleEvent(change, parent, incarnation));
         cell.set("status", "stopped");
         cell.set("reason", "stopped by its supervisor");
       });
-    await runner().between(down, what === "kill" ? "terminated" : undefined);
+    const end = (): Promise<void> =>
+      runner().between(down, what === "kill" ? "terminated" : undefined);
+    await (keeper()?.ending("shutdown", "its supervisor ordered it", end) ?? end());
     return this.#told({ saw: "stopped" });
   }
 
