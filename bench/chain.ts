@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import { buildActor } from "../src/cli/build-actor.ts";
 import { verifyCar } from "../src/chain/verify-car.ts";
+import { watchMemory } from "./memory.ts";
 import { median, withBench } from "./server.ts";
 
 const EVENTS = Math.min(Number(process.argv[2] ?? 100_000), 1_000_000);
@@ -39,6 +40,7 @@ await withBench(async (bench) => {
     `append, per event      first tenth ${micros(first)}, last tenth ${micros(last)}, ratio ${(last / first).toFixed(2)}`,
   );
 
+  const memory = await watchMemory();
   const begun = performance.now();
   const headers = {
     authorization: `Bearer ${bench.server.token}`,
@@ -50,6 +52,8 @@ await withBench(async (bench) => {
   console.log(
     `export as CAR          ${(car.length / 1e6).toFixed(1)} MB in ${exportMs.toFixed(0)} ms`,
   );
+
+  console.log(`memory of workerd      ${await memory()} while it exports`);
 
   const rates: number[] = [];
   for (let run = 0; run < VERIFY_RUNS; run++) {

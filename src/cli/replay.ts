@@ -2,7 +2,7 @@
 // difference with both sides.
 
 import { actorPath } from "./actors.ts";
-import { askJson, asObject, type JsonObject } from "./client.ts";
+import { askJson, asList, asObject, type JsonObject } from "./client.ts";
 import { printable } from "./output.ts";
 import type { Context } from "./program.ts";
 import { DIFFERENCE, VERIFIED } from "./verify-report.ts";
@@ -10,17 +10,19 @@ import { DIFFERENCE, VERIFIED } from "./verify-report.ts";
 /** The exit code: 3 where a turn diverged or the chain is broken. */
 export async function replay({ connection, output }: Context, id: string): Promise<number> {
   const turns: Record<string, number> = { agreed: 0, cut: 0, erased: 0 };
+  const erasedTurns: unknown[] = [];
   let report: JsonObject = {};
   for (let cursor: unknown = null; ;) {
     const query = typeof cursor === "string" ? `?cursor=${encodeURIComponent(cursor)}` : "";
     report = await askJson(connection, "POST", `${actorPath(id)}/chain/replay${query}`);
     const part = asObject(report["turns"], "turns");
     for (const name of Object.keys(turns)) turns[name] = (turns[name] ?? 0) + Number(part[name]);
+    erasedTurns.push(...asList(report["erasedTurns"], "erasedTurns"));
     cursor = report["next"];
     if (typeof cursor !== "string") break;
     output.note(`${turns["agreed"]} turns agree so far`);
   }
-  const whole = { ...report, turns };
+  const whole = { ...report, turns, erasedTurns };
   output.show(whole, () => describe(whole));
   return report["verdict"] === "verified" ? VERIFIED : DIFFERENCE;
 }
@@ -30,7 +32,11 @@ function describe(report: JsonObject): string {
   const counts = [
     `${Number(turns["agreed"])} turns agree`,
     ...(turns["cut"] === 0 ? [] : [`${Number(turns["cut"])} were cut off and agree up to there`]),
-    ...(turns["erased"] === 0 ? [] : [`${Number(turns["erased"])} cannot be run: erased`]),
+    ...(turns["erased"] === 0
+      ? []
+      : [
+          `${Number(turns["erased"])} cannot be run again, what they need was erased: ${named(report)}`,
+        ]),
   ].join(", ");
   const { verdict, difference, chain } = report;
   const head = `${printable(String(verdict))}: ${counts}`;
@@ -47,6 +53,15 @@ function describe(report: JsonObject): string {
     `  now       ${side(found)}`,
   ].join("\n");
 }
+
+/** The first of the turns that were erased. */
+function named(report: JsonObject): string {
+  const all = asList(report["erasedTurns"], "erasedTurns").map(Number);
+  const shown = all.slice(0, NAMED_MAX).join(", ");
+  return all.length > NAMED_MAX ? `${shown}, …` : shown;
+}
+
+const NAMED_MAX = 20;
 
 function side(given: unknown): string {
   if (given === null) return "nothing further";

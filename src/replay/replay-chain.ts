@@ -22,6 +22,9 @@ export interface Place {
   stateSeq: number | null;
 }
 
+/** Turns that a report names one by one; it counts all. */
+const ERASED_LISTED_MAX = 1_000;
+
 export class ChainReplay {
   readonly #parts: ChainReplayParts;
   readonly #reader: TurnReader;
@@ -29,6 +32,8 @@ export class ChainReplay {
   #state: Uint8Array | null | undefined = null;
   #place: Place = { seq: 0, stateSeq: null };
   readonly counts = { agreed: 0, cut: 0, erased: 0 };
+  /** The first turns that could not be run, by number. */
+  readonly erasedTurns: number[] = [];
   difference: Difference | undefined;
   #diverged: TurnEvents | undefined;
 
@@ -66,6 +71,8 @@ export class ChainReplay {
         return false;
       }
       this.counts[told.verdict]++;
+      const isListed = this.erasedTurns.length < ERASED_LISTED_MAX;
+      if (told.verdict === "erased" && isListed) this.erasedTurns.push(turn.turn);
       if (event.type === "turn.committed") await this.#noteState(event);
     }
     // Between turns nothing is pending but messages, and those are found again by their seq.

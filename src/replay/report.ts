@@ -15,6 +15,8 @@ export interface ReplayReport {
    */
   verdict: "verified" | "diverged" | "broken";
   turns: TurnCounts;
+  /** Numbers of the turns that could not be run again, because something they need was erased; at most 1,000. */
+  erasedTurns: readonly number[];
   difference: ReportedDifference | null;
   chain: Report;
   /** Where another call goes on; null where there is nothing to go on with. */

@@ -181,7 +181,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     return await answer(async () => {
       const { family } = this.#alive();
       if (family === undefined) throw new TheaterError("not-found", "This actor has no children.");
-      family.keeper.take(notice);
+      await family.keeper.take(notice);
       return null;
     });
   }

@@ -51,8 +51,10 @@ export class Control {
       statusAfter(change, cell.status);
       if (change !== "stop" && change !== "terminate") return apply();
       // Children first, in the reverse of the order in which they started.
-      await this.#parts.family?.keeper.shutDown("stopped", `${change} by ${principal}`);
-      return await runner.between(apply, change === "terminate" ? "terminated" : undefined);
+      const end = (): Promise<Changed> =>
+        runner.between(apply, change === "terminate" ? "terminated" : undefined);
+      const keeper = this.#parts.family?.keeper;
+      return await (keeper?.ending("stopped", `${change} by ${principal}`, end) ?? end());
     } finally {
       runner.start();
       this.#parts.family?.open();

@@ -107,6 +107,7 @@ export class Life {
       this.#alarm.forget();
       this.#timers.forget();
       this.#mail.forget();
+      this.family?.forget();
     };
     this.#mailbox.open(this.journal);
     this.family?.open();
@@ -211,7 +212,7 @@ export class Life {
       shutDown: (data) => this.family?.onShutdown(data),
       halted: () => this.#mail.halted(this.cell.status),
       settled: () => {
-        this.family?.tick();
+        this.family?.open();
         this.upkeep.feeder.poke();
         this.#mail.settled();
       },
@@ -223,14 +224,16 @@ export class Life {
     if (this.cell.get("begun") !== true) await this.#runner.run();
     const end = this.journal.endOfTurn(1);
     this.family?.open();
-    if (end === undefined && this.cell.get("begun") === true) return this.journal.ref(STARTED);
+    const isInit = end !== undefined && this.journal.about(end)?.type === "turn.committed";
+    // Born as it is, or begun anew since: then the first turn says nothing about the birth.
+    if (!isInit && this.cell.get("begun") === true) return this.journal.ref(STARTED);
     if (end === undefined) {
       const message =
         "The actor was born, but its first turn could not be run yet: look at it in a moment.";
       throw new TheaterError("outcome-unknown", message, { id: this.id });
     }
     // Asked by type: the payload may have been erased, and the birth is still the same.
-    if (this.journal.about(end)?.type === "turn.committed") return this.journal.ref(end);
+    if (isInit) return this.journal.ref(end);
     return (await this.admission.outcomeOf(end)).event;
   }
 
@@ -255,7 +258,7 @@ export class Life {
   async onAlarm(): Promise<void> {
     await this.#alarm.handle(async () => {
       this.#runner.start(); // timers and messages do not wait for the ledger
-      this.family?.tick();
+      this.family?.open();
       await Promise.allSettled([
         this.#mail.deferred.expire(),
         this.#mail.outbox.deliver(),

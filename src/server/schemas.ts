@@ -194,6 +194,7 @@ export const replayReport = z.object({
     cut: count.describe("Ended by something outside the guest; they agreed up to there."),
     erased: count.describe("Not run: something they need was erased."),
   }),
+  erasedTurns: z.array(count).describe("Which turns those were; at most 1,000 are named."),
   difference: z
     .object({
       seq: count,

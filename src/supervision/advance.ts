@@ -66,7 +66,7 @@ class Walk {
       const { child, incarnation } = trigger;
       this.observe({ saw: "stopped", child, incarnation });
       if (queue.some((each) => isSameExit(each, trigger))) return;
-    } else if (queue.filter(({ on }) => on !== "exit").length >= COMMANDS_MAX) {
+    } else if (trigger.on !== "discard-child" && commandsIn(queue) >= COMMANDS_MAX) {
       const message =
         "Too many commands wait for this supervisor: repeat it when its plan is done.";
       throw new TheaterError("busy", message);
@@ -180,6 +180,11 @@ class Walk {
   #change(id: string, change: Partial<Child>): void {
     this.#supervisor = withChild(this.#supervisor, id, change);
   }
+}
+
+/** Those that may be refused. What is discarded is not: there are never more than there are children. */
+function commandsIn(queue: readonly Trigger[]): number {
+  return queue.filter(({ on }) => on !== "exit" && on !== "discard-child").length;
 }
 
 function isDue({ plan, cursor }: OpenPlan, nowMs: number): boolean {

@@ -82,6 +82,21 @@ export function restartChild(
   };
 }
 
+/** Ends and forgets a child that nobody wants, be it on the list yet or not. */
+export function discardChild(
+  spec: SupervisorSpec,
+  supervisor: Supervisor,
+  { spec: child, incarnation }: Extract<Trigger, { on: "discard-child" }>,
+): Outcome {
+  const joining = { ...newChild(child, true), incarnation, starts: 1, alive: incarnation };
+  const known = findChild(supervisor, child.id) !== undefined;
+  const joined = known ? supervisor.children : [...supervisor.children, joining];
+  // As a temporary one: so it is forgotten too where another plan comes first and ends it.
+  const doomed = { ...child, restart: "temporary" as const, significant: false };
+  const listed = withChild({ ...supervisor, children: joined }, child.id, { spec: doomed });
+  return stopChild(spec, listed, child.id);
+}
+
 /** Takes a child that is down off the list. */
 export function deleteChild(supervisor: Supervisor, id: string): Outcome {
   const child = findChild(supervisor, id);

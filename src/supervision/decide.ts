@@ -11,7 +11,7 @@ import {
   type Child,
   type Supervisor,
 } from "./children.ts";
-import { addChild, deleteChild, restartChild, stopChild } from "./commands.ts";
+import { addChild, deleteChild, discardChild, restartChild, stopChild } from "./commands.ts";
 import { bootSteps, endingSteps, leftBehind, restartSteps } from "./groups.ts";
 import type { Outcome } from "./outcome.ts";
 import { AT_START, type EndKind, type PlanOrigin } from "./plan.ts";
@@ -64,6 +64,7 @@ function outcomeOf(
   moment: Moment,
 ): Outcome {
   if (trigger.on === "boot") return boot(spec, supervisor);
+  if (trigger.on === "discard-child") return discardChild(spec, supervisor, trigger);
   if (supervisor.phase !== "up") return afterTheEnd(supervisor, trigger);
   switch (trigger.on) {
     case "exit":

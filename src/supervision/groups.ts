@@ -73,7 +73,7 @@ export function bootSteps(supervisor: Supervisor): Steps {
   const children = supervisor.children.map((child) =>
     child.alive === null ? toStart(supervisor, child) : child,
   );
-  return taken({ ...supervisor, children }, starts, supervisor.plans);
+  return taken({ ...supervisor, children }, starts, []); // what is being discarded still is
 }
 
 /** Takes the plan over that was going to start this child; what else it would have started, still is. */

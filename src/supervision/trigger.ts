@@ -35,6 +35,8 @@ export type Trigger =
     }
   /** The guest spawned a child, and it runs. Its birth is incarnation 0: decisions count from 1. */
   | { readonly on: "add-child"; readonly spec: ChildSpec; readonly incarnation: number }
+  /** What was spawned may not stay: it is ended and forgotten, whatever the supervisor itself is doing. */
+  | { readonly on: "discard-child"; readonly spec: ChildSpec; readonly incarnation: number }
   | { readonly on: "stop-child"; readonly child: string }
   | { readonly on: "restart-child"; readonly child: string; readonly from: StartFrom | null }
   | { readonly on: "delete-child"; readonly child: string };

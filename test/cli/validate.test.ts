@@ -131,3 +131,42 @@ test("the session in docs/manifest.md has the form that is printed", async () =>
   const { stdout } = await validate(counter);
   expect(docs).toContain(`$ theater validate examples/counter\n${stdout}`);
 });
+
+const childTable = (name: string, manifest: string): string =>
+  `[[child]]\nname = "${name}"\nmanifest = "${manifest}"\nrestart = "transient"\n`;
+
+test("the children of a manifest are checked too, against what their parent lets them have", async () => {
+  const stored = childTable("stored", "store://shared/m");
+  const files = {
+    "manifest.toml": HEAD + RUNTIME + childTable("a", "./a.toml") + stored,
+    "a.toml": HEAD + RUNTIME + childTable("b", "b.toml"),
+    "b.toml": HEAD + RUNTIME,
+    "tiny.wasm": TINY,
+  };
+  const cwd = await folder(files);
+  const { code, stdout } = await theater(["validate"], { cwd });
+  expect(code).toBe(0);
+  expect(stdout).toContain(
+    "\nIt starts:\n  a  transient  ./a.toml\n    b  transient  b.toml\n" +
+      "  stored  transient  store://shared/m  (nobody looked at it)\n",
+  );
+  const json = await theater(["validate", "--json"], { cwd });
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    supervises: [
+      { child: "a", name: "tiny", supervises: [{ child: "b", restart: "transient" }] },
+      { child: "stored", name: null, supervises: [] },
+    ],
+  });
+
+  const greedy = `${HEAD + RUNTIME}[[handler]]\ntype = "random"\n`;
+  await writeFile(join(cwd, "b.toml"), greedy);
+  const refused = await theater(["validate"], { cwd });
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toMatch(
+    /^not-granted: \[\[child\]\] "a": \[\[child\]\] "b": Remove .*type = "random"/,
+  );
+  await writeFile(join(cwd, "b.toml"), HEAD + RUNTIME + childTable("a", "a.toml"));
+  const circle = await theater(["validate"], { cwd });
+  expect(circle.code).toBe(1);
+  expect(circle.stderr).toMatch(/would be started by its own children/);
+});

@@ -26,6 +26,7 @@ const HANDLERS = [
   { type: "process" },
   { type: "timers" },
   { type: "abi-echo" },
+  { type: "supervisor" },
 ];
 
 let uploaded: Promise<string> | undefined;
@@ -45,9 +46,12 @@ async function start(): Promise<Probe> {
 const ask = async (actor: Probe, body: string) =>
   await theater.request(actor.id, { body: fromUtf8(body), from: "external" });
 
-/** The lines of a report by their names. */
-async function report(actor: Probe, peer: Probe): Promise<Map<string, string>> {
-  const { reply } = must(await ask(actor, `e${peer.id}${origin}/echo/abi`));
+const report = async (actor: Probe, peer: Probe): Promise<Map<string, string>> =>
+  await linesOf(actor, `e${peer.id}${origin}/echo/abi`);
+
+/** The lines of an answer by their names. */
+async function linesOf(actor: Probe, body: string): Promise<Map<string, string>> {
+  const { reply } = must(await ask(actor, body));
   const lines = toUtf8(reply ?? new Uint8Array(0)).split("\n");
   return new Map(lines.map((line) => [line.replace(/ .*/, ""), line.replace(/^\S* /, "")]));
 }
@@ -249,4 +253,42 @@ test("the post-return of an export runs inside the turn: a trap in it undoes the
   const { reply } = must(await ask(actor, "?"));
   expect(toUtf8(reply ?? new Uint8Array(0))).toBe("turns 2");
   expect(must(await theater.replay(actor.id, null))).toMatchObject({ verdict: "verified" });
+});
+
+test("a guest in C makes a child, reads its chain and is told how it ends, with WIT's own enum", async () => {
+  const boss = await start();
+  const { component } = await boss.summary();
+  const tables = HANDLERS.map(({ type }) => `[[handler]]\ntype = "${type}"`).join("\n");
+  const manifest = `name = "child"\nversion = "1"\ncomponent = "${component}"\n${tables}`;
+  const [first, second] = [
+    await linesOf(boss, `c${manifest}`),
+    await linesOf(boss, `c${manifest}`),
+  ];
+  const [child, other] = [
+    new Probe(first.get("child") ?? ""),
+    new Probe(second.get("child") ?? ""),
+  ];
+  expect([first.get("listed"), second.get("listed")]).toEqual([
+    child.id,
+    `${child.id},${other.id}`,
+  ]);
+  expect(first.get("child-events")).toBe("true");
+  const { reply } = must(await ask(child, "?"));
+  expect(toUtf8(reply ?? new Uint8Array(0))).toBe("turns 9"); // from 7, in init and now
+  expect(await ask(child, "p")).toMatchObject({ error: { code: "guest-trap" } });
+  const logged = async (): Promise<unknown[]> =>
+    passed(await boss.events(), simple("runtime#log")).flat();
+  await until(async () => (await logged()).length === 1);
+  const [, params] = signatureOf("theater:simple/supervisor-handlers#handle-child-error").params;
+  const notice = (await boss.events()).find(({ about }) => about === "child-notice");
+  const [, told] = (notice?.fields ?? {})["params"] as [string, { "error-type": string }];
+  const names = /"enum":(\[.*?\])/.exec(JSON.stringify(params))?.[1] ?? "[]";
+  expect(await logged()).toEqual([
+    `child-error ${(JSON.parse(names) as string[]).indexOf(told["error-type"])}`,
+  ]);
+  await other.change("stop");
+  await until(async () => (await logged()).includes("child-stop"));
+  for (const { id } of [boss, child, other]) {
+    expect(must(await theater.replay(id, null))).toMatchObject({ verdict: "verified" });
+  }
 });

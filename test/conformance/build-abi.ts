@@ -27,7 +27,8 @@ export function clangVersion(): string | undefined {
 }
 
 const SIMPLE =
-  "runtime store random timing environment message-server-host http-client filesystem process";
+  "runtime store random timing environment message-server-host http-client filesystem " +
+  "process supervisor";
 
 const WORLD = `world abi {
   ${SIMPLE.split(" ")
@@ -38,6 +39,7 @@ const WORLD = `world abi {
   export theater:simple/actor;
   export theater:simple/message-server-client;
   export theater:edge/timers-client;
+  export theater:simple/supervisor-handlers;
 }`;
 
 /** All packages in one text, as wasm-tools takes them here, without what would make the component larger. */

@@ -7,7 +7,7 @@ import signatures from "../../src/handlers/signatures.json" with { type: "json" 
 import { MESSAGE_KINDS } from "../../src/chain/event-types.ts";
 import { exportFor } from "../../src/handlers/exports.ts";
 import { fromBase64 } from "../../src/lib/bytes.ts";
-import { bindings, must, theater } from "../runtime/stage.ts";
+import { bindings, must, Probe, theater } from "../runtime/stage.ts";
 import { startTools } from "../runtime/tools.ts";
 import { registry } from "../runtime/worker.ts";
 import { endings, HEAD } from "./document.ts";
@@ -108,6 +108,12 @@ test.for(imports)("%s is in the chain as the guest called it and was answered", 
 test("requests that later turns answered and gave up have ended so", async () => {
   const [answered, cancelled] = await Promise.all(scene.asked);
   expect([answered?.gave, cancelled?.gave]).toEqual(["later", "guest-error"]);
+});
+
+test("a resumed child has the state that it was given, and had no init", async () => {
+  const [resumed] = run.seen("theater:simple/supervisor#resume", "works");
+  const child = new Probe(((resumed?.gave ?? {}) as { ok: string }).ok);
+  expect(await child.state()).toEqual({ kept: 1 });
 });
 
 test.for(exports)("%s: called, refused, given bad input, recorded", async ([about, row]) => {

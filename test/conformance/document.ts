@@ -16,6 +16,9 @@ with D1, R2 and Durable Objects. The tests print this table, and fail where it i
 - **not yet**: \`wit/\` has the signature. Without a handler, a component that imports it is refused when it is
   uploaded, and one that exports it is not called there.
 
+The guest is JavaScript. Another in plain C (\`test/fixtures/abi.c\`) does the same for values of every shape that
+WIT has: what it passed and got is what the chain says, to the last bit.
+
 `;
 
 /** How the calls ended, for a reader: without what differs from run to run. */

@@ -281,7 +281,7 @@ const born = (state: string | null): ImportRow => ({
 
 const supervisor: ImportRows = {
   spawn: born(null),
-  resume: born(bytes("{}")),
+  resume: born(bytes('{"kept":1}')),
   "list-children": {
     works: ({ children }) => [[[], expect.arrayContaining([...children])]],
     bad: NO_INPUT,

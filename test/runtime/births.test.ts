@@ -4,8 +4,24 @@ import { expect, test } from "vitest";
 import { readGenesis } from "../../src/runtime/birth/genesis.ts";
 import { UNSUPERVISED } from "../../src/supervision/spec.ts";
 import { digestText } from "../../src/chain/cid.ts";
-import { fromUtf8 } from "../../src/lib/bytes.ts";
-import { must, start, startAnswer, theater, type Probe } from "./stage.ts";
+import { Link } from "../../src/chain/value.ts";
+import { LoaderExecutor } from "../../src/executor/loader-executor.ts";
+import { fromUtf8, toUtf8 } from "../../src/lib/bytes.ts";
+import { ensureTheaterError } from "../../src/lib/errors.ts";
+import { starterOf } from "../../src/runtime/birth/starter-of.ts";
+import { pluginsOf } from "../../src/runtime/environment.ts";
+import { LabelledStores } from "../../src/store/labels.ts";
+import { R2Store } from "../../src/store/r2-store.ts";
+import {
+  bindings,
+  must,
+  probeComponent,
+  start,
+  startAnswer,
+  theater,
+  type Probe,
+} from "./stage.ts";
+import { registry } from "./worker.ts";
 
 const CHILD = 'name = "worker"\nversion = "1"\ncomponent = "store://shared/worker"\n';
 
@@ -107,4 +123,54 @@ test("a manifest may be given by its digest or its label", async () => {
     await theater.start({ manifest, initState: null, parent: null, principal: "tester" }),
   );
   expect(must(await theater.inspect(again.id)).manifest).toBe(manifest);
+});
+
+// What an actor may not read it must not be able to have read to a child, whose state it can see.
+test("a child's manifest reaches no store that its parent may not use, and no server", async () => {
+  await theater.putContent("private", fromUtf8("secret"), "plan");
+  await theater.putContent("shared", fromUtf8("news"), "plan");
+  const content = new R2Store(bindings.CONTENT);
+  const starter = starterOf(bindings, {
+    content,
+    stores: new LabelledStores(bindings.LEDGER, content),
+    executor: new LoaderExecutor(bindings.LOADER, registry.isPure),
+    registry,
+    plugins: pluginsOf(bindings),
+  });
+  const component = await probeComponent();
+  const conceive = async (parent: Probe, fields: object | string): Promise<string> => {
+    const { seq, digest } = must(await parent.stub.parentage()).head;
+    const event = new Link("dag-cbor", digest);
+    const { permissions } = await genesisOf(parent);
+    const handler = Object.keys(permissions.held).map((type) => ({ type }));
+    const table = { name: "child", version: "1", component, handler };
+    const manifest = typeof fields === "string" ? fields : { ...table, ...fields };
+    const cause = { actor: parent.id, seq, event };
+    try {
+      const input = { manifest, initState: null, parent: { id: parent.id, permissions, cause } };
+      const { initState } = await starter.conceive(input);
+      return initState === null ? "" : toUtf8(initState);
+    } catch (thrown) {
+      return ensureTheaterError(thrown).code;
+    }
+  };
+  const parent = await start({ handlers: { store: { stores: ["shared"] } } });
+  expect(await conceive(parent, { init_state: "store://shared/plan" })).toBe("news");
+  expect(await conceive(parent, { init_state: "store://private/plan" })).toBe("not-granted");
+  expect(await conceive(parent, { component: "store://private/plan" })).toBe("not-granted");
+  expect(await conceive(parent, { component: "https://example.com/c.wasm" })).toBe("not-granted");
+  const child = [{ name: "a", manifest: "store://private/plan" }];
+  expect(await conceive(parent, { child })).toBe("not-granted");
+  const withState = [
+    { name: "a", manifest: await putManifest("w"), init_state: "store://private/plan" },
+  ];
+  expect(await conceive(parent, { child: withState })).toBe("not-granted");
+  expect(await conceive(parent, `#${" ".repeat(262_144)}`)).toBe("too-large");
+  const big = "x".repeat(2_000);
+  expect(await conceive(parent, { init_state: big })).toBe(big);
+  expect(await conceive(parent, { init_state: big, limits: { state_bytes: 1_999 } })).toBe(
+    "too-large",
+  );
+  const another = await start(); // it may use the stores that it makes, and has made none
+  expect(await conceive(another, { init_state: "store://shared/plan" })).toBe("not-granted");
 });

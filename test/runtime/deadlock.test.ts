@@ -71,6 +71,22 @@ test("a request that only waits behind one that waits is not refused", async () 
   expect((await others[1])?.gave).toEqual(['["too"]']);
 });
 
+test("opening a channel waits too: of two actors that open one to each other, one is refused", async () => {
+  const [a, b] = [await start(), await start()];
+  let opening = 0;
+  faults.peer = async ({ name }, go) => {
+    if (!name.endsWith(" openChannel")) return await go();
+    opening++;
+    await until(() => opening >= 2);
+    return await go();
+  };
+  const answers = await Promise.all([a.ask([["open", b.id, []]]), b.ask([["open", a.id, []]])]);
+  const refused = answers.filter(({ gave }) => isRefused(gave));
+  expect(refused).toHaveLength(1);
+  const opened = answers.filter((answer) => !refused.includes(answer));
+  expect(opened.map(({ gave }) => JSON.stringify(gave).includes("err"))).toEqual([false]);
+});
+
 test("a circle through a request that was left open is found too", async () => {
   const [a, b] = [await start(), await start()];
   const asked = a.ask(asks(b, [["defer"]]));

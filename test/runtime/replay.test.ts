@@ -107,6 +107,7 @@ test("a turn over an erased payload is not run, and the next ones are", async ()
   expect(await replay(actor)).toMatchObject({
     verdict: "verified",
     turns: { agreed: 2, cut: 0, erased: 1 },
+    erasedTurns: [2],
     chain: { erased: erased.seqs },
   });
 });

@@ -37,11 +37,13 @@ interface More {
   /** A type that the manifest leaves out. */
   without?: string;
   initState?: Uint8Array;
+  /** More of the manifest. */
+  manifest?: Record<string, unknown>;
 }
 
 export async function startTools(
   grants: Record<string, Record<string, unknown>>,
-  { limits = {}, without, initState }: More = {},
+  { limits = {}, without, initState, manifest = {} }: More = {},
 ): ReturnType<typeof theater.start> {
   const component = await (uploaded ??= upload());
   return await theater.start({
@@ -51,6 +53,7 @@ export async function startTools(
       component,
       limits,
       handler: TYPES.filter((type) => type !== without).map((type) => ({ type, ...grants[type] })),
+      ...manifest,
     },
     initState: initState ?? null,
     parent: null,

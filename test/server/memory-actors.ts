@@ -130,6 +130,7 @@ export class MemoryActors implements Actors {
       actor: ID,
       verdict: "verified" as const,
       turns: { agreed: 1, cut: 0, erased: 0 },
+      erasedTurns: [],
       difference: null,
       chain: {
         verdict: "verified" as const,

@@ -46,6 +46,7 @@ export const CHILD_TABLES = `
     born INTEGER NOT NULL,
     exited INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX child_turn ON child (turn) WHERE call IS NOT NULL;
   -- Written by Keeper. The supervisor as src/supervision knows it, as JSON, and when it wants to be looked at.
   CREATE TABLE supervisor (one INTEGER PRIMARY KEY CHECK (one = 1), state TEXT NOT NULL, wake INTEGER) STRICT;
   -- Written by Notices. Ends of this actor that its supervisor has not acknowledged.

@@ -2,20 +2,13 @@
 
 import { cidText } from "../../chain/cid.ts";
 import { Link } from "../../chain/value.ts";
-import {
-  err,
-  failed,
-  ok,
-  returned,
-  type HandlerAnswer,
-  type Services,
-} from "../../handlers/handler.ts";
+import { failed, ok, returned, type HandlerAnswer, type Services } from "../../handlers/handler.ts";
 import { shownEvents } from "../../handlers/supervisor.ts";
 import { reached } from "../answers.ts";
 import type { ActorRpc, Answer } from "../protocol.ts";
 import { foreignView } from "../turn/foreign-view.ts";
 import type { TurnActs } from "../turn/turn-parts.ts";
-import type { Family } from "./family.ts";
+import { notAChild, type Family } from "./family.ts";
 
 /** Events of a child that one call shows, the newest ones. */
 const CHILD_EVENTS_MAX = 1_000;
@@ -60,8 +53,6 @@ async function childEvents(id: string, child: ActorRpc): Promise<HandlerAnswer> 
 function unanswered(answer: Answer<unknown> & { ok: false }): HandlerAnswer {
   return failed(`${answer.error.code}: ${answer.error.message}`);
 }
-
-const notAChild = (id: string): HandlerAnswer => err(`not-a-child: ${id}`);
 
 const refused = (): Promise<HandlerAnswer> =>
   Promise.resolve(failed("unsupported: this actor was born without the handler supervisor"));

@@ -6,6 +6,7 @@ import { decodePayload } from "../../chain/payload.ts";
 import { Link, type Value } from "../../chain/value.ts";
 import { err, failed, ok, returned, type HandlerAnswer } from "../../handlers/handler.ts";
 import { fromUtf8 } from "../../lib/bytes.ts";
+import { ensureTheaterError } from "../../lib/errors.ts";
 import { findChild } from "../../supervision/children.ts";
 import type { EndKind } from "../../supervision/plan.ts";
 import type { ExitKind } from "../../supervision/spec.ts";
@@ -16,6 +17,7 @@ import { failActor } from "../lifecycle.ts";
 import type { Mailbox } from "../mail/mailbox.ts";
 import type { ActorRpc, BranchChild } from "../protocol.ts";
 import type { Cell } from "../record/cell.ts";
+import type { Blocks } from "../record/content.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Runner } from "../turn/runner.ts";
@@ -41,6 +43,7 @@ interface FamilyParts {
   mailbox: Mailbox;
   genesis: Genesis;
   starter: Starter;
+  blocks: Blocks;
   peer: (id: string) => ActorRpc;
   runner: () => Runner;
 }
@@ -53,7 +56,7 @@ export class Family {
   readonly #rows: ChildRows;
   readonly #notices: Notices;
   readonly #spawner: Spawner;
-  readonly #admitted: number[] = [];
+  readonly #admitted: { seq: number; isInit: boolean }[] = [];
   readonly keeper: Keeper;
   readonly subordinate: Subordinate;
 
@@ -70,6 +73,12 @@ export class Family {
       rows: this.#rows,
       spec,
       peer,
+      mayRun: () => cell.status === "running" || cell.status === "paused",
+      openTurn: () => cell.get("openTurn")?.turn,
+      keep: async (value, write) => {
+        if (genesis.supervision.callbacks) await parts.blocks.keep(value, write);
+        else write();
+      },
       conceive: (name) => this.#conceive(name),
       tellGuest: (row, notice) => this.#tellGuest(row, notice),
       onEnd: (kind, reason) => this.#end(kind, reason),
@@ -103,12 +112,20 @@ export class Family {
     return this.keeper.wakeMs;
   }
 
-  /** At a wake-up, and after the first turn: the children of the manifest are to run. */
+  /** At a wake-up, and whenever something has happened: the children are to run once init has. */
   open(): void {
-    if (this.#parts.cell.status === "running" && this.#parts.cell.get("begun") === true) {
-      if (this.#parts.genesis.supervision.spec.children.length > 0) this.keeper.ensureUp();
-    }
+    const { cell, genesis } = this.#parts;
+    const { phase, children } = this.keeper.state;
+    const count = genesis.supervision.spec.children.length + children.length;
+    const isDown = phase === "ended" && count > 0;
+    if (isDown && cell.status === "running" && cell.get("begun") === true) this.keeper.ensureUp();
     this.tick();
+  }
+
+  /** After a transaction that was undone. */
+  forget(): void {
+    this.#admitted.length = 0;
+    this.keeper.forget();
   }
 
   tick(): void {
@@ -122,12 +139,22 @@ export class Family {
     how: { committed: boolean; failure: { kind: Failure; code: string } | null },
   ): void {
     this.#spawner.settle(turn, how.committed);
+    const { cell } = this.#parts;
+    const isStillborn = cell.status === "failed" && cell.get("begun") !== true;
+    if (isStillborn) this.#leaveAlone("it could not begin");
     if (how.failure !== null) this.subordinate.fail(how.failure.kind, how.failure.code);
   }
 
   /** In the transaction that records that the guest has shut itself down. */
   onShutdown(data: Value): void {
+    this.#leaveAlone("it shut itself down");
     this.subordinate.leave("normal", "shutdown", data);
+  }
+
+  /** In a transaction: the actor is down by its own doing, and its children go down too. */
+  #leaveAlone(reason: string): void {
+    if (this.keeper.state.phase !== "up") return;
+    this.keeper.decide({ on: "shutdown", kind: "shutdown", reason });
   }
 
   /** In the transaction that records that an operator stopped the actor. */
@@ -161,17 +188,24 @@ export class Family {
     id: string,
     callId: string,
   ): Promise<HandlerAnswer> {
-    const row = this.#rows.byActor(id);
-    if (row === undefined) return err(`not-a-child: ${id}`);
-    const child = row.name;
     const { cell } = this.#parts;
-    if (cell.get("command") !== callId) {
+    const isRepeated = cell.get("command") === callId; // then the child may be forgotten by now
+    const row = this.#rows.byActor(id);
+    if (row === undefined) return isRepeated && what === "stop-child" ? ok(null) : notAChild(id);
+    const child = row.name;
+    if (!isRepeated) {
       const trigger = what === "stop-child" ? { on: what, child } : { on: what, child, from: null };
-      const decisions = this.keeper.command(trigger, () => cell.set("command", callId));
-      const refusal = decisions.find(({ verdict }) => verdict === "refused");
-      if (refusal !== undefined) return err(`refused: ${refusal.reason}`);
+      try {
+        const decisions = this.keeper.command(trigger, () => cell.set("command", callId));
+        const refusal = decisions.find(({ verdict }) => verdict === "refused");
+        if (refusal !== undefined) return err(`refused: ${refusal.reason}`);
+      } catch (thrown) {
+        const { code, message } = ensureTheaterError(thrown);
+        if (code !== "busy") throw thrown;
+        return err(`${code}: ${message}`);
+      }
     }
-    if (!(await this.keeper.isQuiet(COMMAND_MS_MAX))) {
+    if (!(await this.keeper.isQuiet(COMMAND_MS_MAX, child))) {
       return failed("outcome-unknown: the child takes its time");
     }
     const after = findChild(this.keeper.state, child);
@@ -240,6 +274,13 @@ export class Family {
   }
 
   #onSettled(): void {
+    const { cell, runner } = this.#parts;
+    // It has given up: its turn does not act on. Whoever stops it otherwise waits for the turn.
+    if (cell.status === "failed" && runner().isTurning) {
+      void runner()
+        .between(() => undefined, "escalated")
+        .catch(() => undefined);
+    }
     void this.#notices.tell();
     this.#line();
   }
@@ -267,13 +308,13 @@ export class Family {
     const draft = { type: "message.received", about: fields.kind, turn: 0, fields } as const;
     const { seq } = journal.append(draft);
     mailbox.admit(seq);
-    this.#admitted.push(seq);
+    this.#admitted.push({ seq, isInit: fields.kind === "lifecycle" });
   }
 
-  /** After a transaction: what it admitted takes its place in line, unless the transaction was undone. */
+  /** After a transaction: what it admitted takes its place in line. */
   #line(): void {
     const { mailbox, runner } = this.#parts;
-    for (const seq of this.#admitted.splice(0)) if (mailbox.holds(seq)) mailbox.putSend(seq);
+    for (const { seq, isInit } of this.#admitted.splice(0)) mailbox.putSend(seq, isInit);
     runner().start();
   }
 
@@ -284,6 +325,8 @@ export class Family {
     return { ...fields, seed: crypto.getRandomValues(new Uint8Array(32)) };
   }
 }
+
+export const notAChild = (id: string): HandlerAnswer => err(`not-a-child: ${id}`);
 
 /** Behind actor.created and actor.started. */
 const FIRST_MESSAGE = 2;

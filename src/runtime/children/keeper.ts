@@ -4,19 +4,19 @@
 // Invariants: a decision, the end that caused it and the plan that follows are one transaction; an order is
 // given only after that, and again after every crash, until it is acknowledged.
 
-import { cidText, parseCid } from "../../chain/cid.ts";
+import { cidText } from "../../chain/cid.ts";
 import { Link, type Value } from "../../chain/value.ts";
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import { advance, inFlight, type Input } from "../../supervision/advance.ts";
 import { NEW_SUPERVISOR, type Supervisor } from "../../supervision/children.ts";
-import type { Action, Observation } from "../../supervision/execute.ts";
+import type { Action } from "../../supervision/execute.ts";
 import type { EndKind, Step } from "../../supervision/plan.ts";
-import type { ExitKind, SupervisorSpec } from "../../supervision/spec.ts";
+import type { SupervisorSpec } from "../../supervision/spec.ts";
 import type { Decision, Trigger } from "../../supervision/trigger.ts";
 import type { ActorRpc } from "../protocol.ts";
 import type { Journal } from "../record/journal.ts";
-import { reached, settled } from "../answers.ts";
 import type { ChildRow, ChildRows } from "./child-rows.ts";
+import { ANSWER_MS_MAX, give, isFinal, kindOf, observed } from "./give-order.ts";
 import type { HeadMark, Notice, Obeyed } from "./orders.ts";
 
 interface KeeperParts {
@@ -25,6 +25,12 @@ interface KeeperParts {
   rows: ChildRows;
   spec: SupervisorSpec;
   peer: (id: string) => ActorRpc;
+  /** Whether the actor may have children running: it runs itself, or is paused. */
+  mayRun: () => boolean;
+  /** The turn that is running and has acted, if there is one. */
+  openTurn: () => number | undefined;
+  /** Puts what is too large for a payload aside, and then calls `write`. */
+  keep: (value: Value, write: () => void) => Promise<void>;
   /** Composes the genesis of a child of the manifest, and notes it as a row. */
   conceive: (name: string) => Promise<ChildRow>;
   /** In the transaction that records an end that nobody here ordered: tells the guest, if it wants to know. */
@@ -37,29 +43,43 @@ interface KeeperParts {
 
 type StoppedAnswer = Extract<Obeyed, { saw: "stopped" }>;
 
-/** A child that does not answer for so long is asked again later. */
-const ANSWER_MS_MAX = 30_000;
-
 export class Keeper {
   readonly #parts: KeeperParts;
   readonly #performing = new Set<string>();
   #waiting: (() => void)[] = [];
-  /** Whether somebody waits in `shutDown`. */
-  #isOrdered = false;
+  /** How many are in `ending`. */
+  #orders = 0;
+  /** The row `supervisor`, once it was read. */
+  #known: { supervisor: Supervisor; wakeMs: number | undefined } | undefined;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
   }
 
   get state(): Supervisor {
-    const [row] = this.#parts.sql.exec<{ state: string }>("SELECT state FROM supervisor").toArray();
-    return row === undefined ? NEW_SUPERVISOR : (JSON.parse(row.state) as Supervisor);
+    return this.#row.supervisor;
   }
 
   /** When the policy wants to be asked again, ms since the epoch. */
   get wakeMs(): number | undefined {
-    const query = "SELECT wake FROM supervisor";
-    return this.#parts.sql.exec<{ wake: number | null }>(query).toArray()[0]?.wake ?? undefined;
+    return this.#row.wakeMs;
+  }
+
+  /** Kept in memory: every turn asks, and a thousand children are a third of a megabyte of JSON. */
+  get #row(): { supervisor: Supervisor; wakeMs: number | undefined } {
+    if (this.#known !== undefined) return this.#known;
+    const query = "SELECT state, wake FROM supervisor";
+    const [row] = this.#parts.sql.exec<{ state: string; wake: number | null }>(query).toArray();
+    this.#known =
+      row === undefined
+        ? { supervisor: NEW_SUPERVISOR, wakeMs: undefined }
+        : { supervisor: JSON.parse(row.state) as Supervisor, wakeMs: row.wake ?? undefined };
+    return this.#known;
+  }
+
+  /** After a transaction that was undone. */
+  forget(): void {
+    this.#known = undefined;
   }
 
   /** Whether orders have been given and not been acknowledged. */
@@ -71,19 +91,26 @@ export class Keeper {
   ensureUp(): void {
     const { phase } = this.state;
     if (phase === "up" || phase === "ending") return;
+    if (this.#orders > 0 || !this.#parts.mayRun()) return;
     this.#inTransaction({ trigger: { on: "boot" } });
   }
 
-  /** Ends all children, the last one first, and resolves when they are down. Does nothing without any. */
-  async shutDown(kind: "shutdown" | "stopped", reason: string): Promise<void> {
-    const { phase, children } = this.state;
-    if (phase === "ended" && !children.some((child) => child.alive !== null)) return;
-    this.#isOrdered = true;
+  /**
+   * Ends all children, the last one first; when they are down, does `then`, which ends the actor: meanwhile
+   * none comes up again, whatever a turn does that is still running.
+   */
+  async ending<T>(
+    kind: "shutdown" | "stopped",
+    reason: string,
+    then: () => Promise<T>,
+  ): Promise<T> {
+    this.#orders++;
     try {
-      if (phase === "up") this.command({ on: "shutdown", kind, reason });
+      if (this.state.phase === "up") this.command({ on: "shutdown", kind, reason });
       while (this.state.phase === "ending") await this.#change(ANSWER_MS_MAX);
+      return await then();
     } finally {
-      this.#isOrdered = false;
+      this.#orders--;
     }
   }
 
@@ -105,7 +132,12 @@ export class Keeper {
   }
 
   /** A child is down and says so. Said twice, it is recorded once. Throws `not-found` for a stranger. */
-  take(notice: Notice): void {
+  async take(notice: Notice): Promise<void> {
+    const { data } = notice;
+    await this.#parts.keep(data === null ? null : data, () => this.#take(notice));
+  }
+
+  #take(notice: Notice): void {
     const { rows, journal } = this.#parts;
     const row = rows.byActor(notice.child);
     if (row === undefined) {
@@ -113,14 +145,26 @@ export class Keeper {
     }
     if (notice.incarnation <= row.exited) return;
     journal.transaction(() => {
-      this.#noteExit(row, notice.incarnation, notice.head, notice.kind);
       const { incarnation, kind, detail, head } = notice;
+      // It has ended before the answer to its birth was heard here.
+      if (row.call !== null && !row.born) this.noteBorn(row);
+      this.#noteExit(row, incarnation, head, kind);
       // The policy keeps it as JSON until it decides.
       const evidence = { seq: head.seq, event: cidText(new Link("dag-cbor", head.digest)) };
       this.#step({ trigger: { on: "exit", child: row.name, incarnation, kind, detail, evidence } });
       this.#parts.tellGuest(row, notice);
     });
     this.#settle();
+  }
+
+  /** In a transaction: a spawned child was born, and is on the list unless the supervisor is ending. */
+  noteBorn({ name }: ChildRow): void {
+    const { rows, spec } = this.#parts;
+    const row = rows.byName(name);
+    if (row === undefined || row.born) return; // it may even have ended since
+    rows.noteBorn(name);
+    if (this.state.phase !== "up") return;
+    this.decide({ on: "add-child", spec: { id: name, ...spec.spawned }, incarnation: 0 });
   }
 
   /** Does what is in flight and not being done. */
@@ -132,25 +176,37 @@ export class Keeper {
     }
   }
 
-  /** Resolves when the policy has nothing under way any more, or after `ms`; whether it has not. */
-  async isQuiet(ms: number): Promise<boolean> {
+  /**
+   * Resolves when the policy has nothing under way any more, with this child or at all, or after `ms`;
+   * whether it has not.
+   */
+  async isQuiet(ms: number, child?: string): Promise<boolean> {
     const deadline = Date.now() + ms;
     for (;;) {
-      const { plans, queue } = this.state;
-      if (plans.length === 0 && queue.length === 0) return true;
+      if (!this.#isBusy(child)) return true;
       const left = deadline - Date.now();
       if (left <= 0) return false;
       await this.#change(left);
     }
   }
 
-  /** Resolves after the next move of the policy, or after `ms`. */
+  #isBusy(child: string | undefined): boolean {
+    const { plans, queue } = this.state;
+    if (child === undefined) return plans.length > 0 || queue.length > 0;
+    const isAbout = (trigger: Trigger): boolean => "child" in trigger && trigger.child === child;
+    if (queue.some(isAbout)) return true;
+    return plans.some(({ plan }) => plan.steps.flatMap(namesIn).includes(child));
+  }
+
+  /** Resolves after the next move of the policy, or after `ms`. What is due meanwhile waits for no alarm. */
   async #change(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push(resolve);
-    const timer = setTimeout(resolve, ms);
+    const dueMs = Math.max(0, (this.wakeMs ?? Infinity) - Date.now());
+    const timer = setTimeout(resolve, Math.min(ms, dueMs));
     await promise;
     clearTimeout(timer);
+    this.tick();
   }
 
   #inTransaction(input: Input, note = (): void => undefined): readonly Decision[] {
@@ -172,20 +228,28 @@ export class Keeper {
   #step(input: Input): readonly Decision[] {
     const { journal, spec, sql } = this.#parts;
     const before = this.state;
-    const moment = { nowMs: journal.nowMs(), seed: crypto.getRandomValues(new Uint8Array(32)) };
+    // Not the clock of a turn that may be running: that one stands still, and a child's time to end does not.
+    const nowMs = Math.max(journal.head.time, Date.now());
+    const moment = { nowMs, seed: crypto.getRandomValues(new Uint8Array(32)) };
     const { supervisor, decisions, actions, wakeMs } = advance(spec, before, input, moment);
     for (const decision of decisions) this.#record(decision);
     const state = JSON.stringify(supervisor);
     sql.exec("INSERT OR REPLACE INTO supervisor VALUES (1, ?, ?)", state, wakeMs);
+    this.#known = { supervisor, wakeMs: wakeMs ?? undefined };
     for (const action of actions) {
       // Who ordered it ends the actor as well; nobody else will.
-      if (action.do === "end" && !this.#isOrdered) this.#parts.onEnd(action.kind, action.reason);
+      if (action.do === "end" && this.#orders === 0) this.#parts.onEnd(action.kind, action.reason);
     }
     const known = new Set(supervisor.children.map((child) => child.spec.id));
-    for (const { spec: child } of before.children) {
-      if (!known.has(child.id)) this.#parts.rows.remove(child.id); // forgotten
-    }
+    for (const { spec: child } of before.children) if (!known.has(child.id)) this.#forget(child.id);
     return decisions;
+  }
+
+  /** The turn that spawned it finds it by its call until it ends: or it would be born again after a crash. */
+  #forget(name: string): void {
+    const { rows, openTurn } = this.#parts;
+    const row = rows.byName(name);
+    if (row !== undefined && (row.call === null || row.turn !== openTurn())) rows.remove(name);
   }
 
   #record({ id, trigger, verdict, strategy, reason, plan, window }: Decision): void {
@@ -223,8 +287,8 @@ export class Keeper {
     reason: string,
   ): boolean {
     const { journal, rows } = this.#parts;
-    // Asked now: the child's own notice may have come while an order was on its way.
-    if (incarnation <= (rows.byName(name)?.exited ?? -1)) return false;
+    const row = rows.byName(name); // again: its notice may have come while an order was under way
+    if (row === undefined || incarnation <= row.exited) return false;
     rows.noteExited(name, incarnation);
     const link = new Link("dag-cbor", head.digest);
     const fields = { child: actor, head: link, size: head.seq + 1, root: null, reason };
@@ -237,17 +301,17 @@ export class Keeper {
     const { rows, journal } = this.#parts;
     const { child, incarnation } = action;
     try {
-      const row = rows.byName(child) ?? (await this.#parts.conceive(child));
-      const obeyed = await inTime(
-        action.do === "start" && !row.born
-          ? this.#giveBirth(row, incarnation)
-          : this.#order(row, action),
-      );
-      journal.transaction(() => {
-        if (obeyed.saw === "started") rows.noteBorn(child);
-        if (obeyed.saw === "stopped") this.#noteStopped(row, incarnation, obeyed);
-        this.#step({ observation: observed({ child, incarnation }, obeyed) });
-      });
+      const row = rows.byName(child) ?? (await this.#conceived(action));
+      const obeyed = await give({ action, row, peer: this.#parts.peer, parent: journal.actor });
+      const note = (): void =>
+        journal.transaction(() => {
+          rows.noteBorn(child); // it has answered
+          if (obeyed.saw === "stopped") this.#noteStopped(row, incarnation, obeyed);
+          this.#step({ observation: observed({ child, incarnation }, obeyed) });
+        });
+      const data = obeyed.saw === "stopped" ? (obeyed.notice?.data ?? null) : null;
+      if (data === null) note();
+      else await this.#parts.keep(data, note);
     } catch (thrown) {
       const { code, message } = ensureTheaterError(thrown);
       if (action.do !== "start" && code === "not-found") {
@@ -264,50 +328,9 @@ export class Keeper {
     this.#settle();
   }
 
-  async #giveBirth(row: ChildRow, incarnation: number): Promise<Obeyed> {
-    const { actor, genesis, initState, asIs } = row;
-    const birth = { genesis, initState, asIs, incarnation, createdMs: Date.now() };
-    const { head } = settled(await reached(() => this.#parts.peer(actor).create(birth)));
-    return { saw: "started", head: { seq: head.seq, digest: parseCid(head.cid).digest } };
-  }
-
-  async #order(row: ChildRow, action: Exclude<Action, { do: "end" }>): Promise<Obeyed> {
-    const { peer, journal } = this.#parts;
-    const { operation, incarnation } = action;
-    const from = action.do === "start" ? action.from : "last-state";
-    const order = { parent: journal.actor, operation, incarnation, what: action.do, from };
-    return settled(await reached(() => peer(row.actor).obey(order)));
-  }
-}
-
-function observed(of: { child: string; incarnation: number }, obeyed: Obeyed): Observation {
-  if (obeyed.saw !== "start-failed") return { saw: obeyed.saw, ...of };
-  const { saw, kind, detail } = obeyed;
-  return { saw, kind, detail, ...of };
-}
-
-/** Refusals that asking again will not change. */
-function isFinal(thrown: unknown): boolean {
-  const { code } = ensureTheaterError(thrown);
-  return !["outcome-unknown", "unavailable", "internal"].includes(code);
-}
-
-/** Why a child could not begin, by what its birth was answered with. */
-function kindOf(code: string): ExitKind {
-  if (code === "guest-error" || code === "guest-trap") return "trap";
-  if (code === "limit-exceeded") return "limit";
-  if (code === "too-slow") return "cut";
-  return code === "not-found" ? "component-missing" : "host";
-}
-
-async function inTime<T>(answer: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const late = new TheaterError("outcome-unknown", "The child does not answer.");
-  const timer = setTimeout(() => reject(late), ANSWER_MS_MAX);
-  try {
-    return await Promise.race([answer, promise]);
-  } finally {
-    clearTimeout(timer);
+  async #conceived(action: Action & { child: string }): Promise<ChildRow> {
+    if (action.do === "start") return await this.#parts.conceive(action.child);
+    throw new TheaterError("not-found", "This actor has no such child.");
   }
 }
 
@@ -318,6 +341,6 @@ function namesIn(step: Step): string[] {
 
 /** A trigger as the chain has it: the policy of a spawned child has floats, and is in its own manifest. */
 function causeOf(trigger: Trigger): Value {
-  if (trigger.on !== "add-child") return trigger as unknown as Value;
+  if (!("spec" in trigger)) return trigger as unknown as Value;
   return { on: trigger.on, child: trigger.spec.id, incarnation: trigger.incarnation };
 }

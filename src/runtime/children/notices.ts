@@ -48,8 +48,10 @@ export class Notices {
   async #tellAll(): Promise<void> {
     const { sql, parent, peer } = this.#parts;
     if (parent === null) return;
-    const query = "SELECT incarnation, notice FROM notice ORDER BY incarnation";
-    for (const row of sql.exec<{ incarnation: number; notice: string }>(query).toArray()) {
+    const query = "SELECT incarnation, notice FROM notice ORDER BY incarnation LIMIT 1";
+    for (;;) {
+      const [row] = sql.exec<{ incarnation: number; notice: string }>(query).toArray();
+      if (row === undefined) return;
       try {
         const answer = await peer(parent).notice(read(row.notice));
         // A supervisor that does not exist any more, or does not know the child, has nothing to decide.

@@ -6,7 +6,7 @@ import { ensureTheaterError } from "../../lib/errors.ts";
 import type { Permissions } from "../../manifest/permissions.ts";
 import { findChild } from "../../supervision/children.ts";
 import { problemOfJoining } from "../../supervision/roster.ts";
-import type { ChildSpec, SupervisorSpec } from "../../supervision/spec.ts";
+import type { SupervisorSpec } from "../../supervision/spec.ts";
 import { reached } from "../answers.ts";
 import type { Starter } from "../birth/starter.ts";
 import type { ActorRpc } from "../protocol.ts";
@@ -81,7 +81,7 @@ export class Spawner {
   }
 
   async #bear(row: ChildRow): Promise<HandlerAnswer> {
-    const { journal, rows, keeper, spec, peer } = this.#parts;
+    const { journal, rows, keeper, peer } = this.#parts;
     const { actor, genesis, initState, asIs } = row;
     const birth = { genesis, initState, asIs, incarnation: 0, createdMs: Date.now() };
     const answer = await reached(() => peer(actor).create(birth));
@@ -93,34 +93,26 @@ export class Spawner {
       journal.transaction(() => rows.remove(row.name));
       return err(`${code}: ${message}`);
     }
-    journal.transaction(() => {
-      rows.noteBorn(row.name);
-      if (findChild(keeper.state, row.name) !== undefined) return;
-      keeper.decide({ on: "add-child", spec: { id: row.name, ...spec.spawned }, incarnation: 0 });
-    });
+    journal.transaction(() => keeper.noteBorn(row));
     keeper.act();
     return ok(actor);
   }
 
   /**
    * In the transaction that ends a turn: what it spawned stays if it committed. The rest is ended, and so is
-   * a child of which nobody knows whether it was born.
+   * a child of which nobody knows whether it was born, or that was born while the supervisor was ending.
    */
   settle(turn: number, committed: boolean): void {
     const { rows, keeper, spec } = this.#parts;
-    for (const { name, born } of rows.ofTurn(turn)) {
-      if (committed && born) continue;
-      const gone: ChildSpec = {
-        id: name,
-        ...spec.spawned,
-        restart: "temporary",
-        significant: false,
-      };
-      if (findChild(keeper.state, name) === undefined) {
-        keeper.decide({ on: "add-child", spec: gone, incarnation: 0 });
+    for (const { name, born, exited } of rows.ofTurn(turn)) {
+      const isListed = findChild(keeper.state, name) !== undefined;
+      if (committed && born && isListed) continue;
+      if (!isListed && exited >= 0) {
+        rows.remove(name); // forgotten already
+      } else {
+        const child = { id: name, ...spec.spawned };
+        keeper.decide({ on: "discard-child", spec: child, incarnation: 0 });
       }
-      keeper.decide({ on: "stop-child", child: name });
-      keeper.decide({ on: "delete-child", child: name });
     }
   }
 }

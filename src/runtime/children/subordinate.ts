@@ -45,6 +45,10 @@ export class Subordinate {
     return this.#parts.cell.get("incarnation") ?? 0;
   }
 
+  get #stoppedUpTo(): number {
+    return this.#parts.cell.get("stoppedUpTo") ?? -1;
+  }
+
   /** Throws `forbidden` for an order of anybody else. */
   async obey(order: Order): Promise<Obeyed> {
     const { cell, runner } = this.#parts;
@@ -86,8 +90,8 @@ export class Subordinate {
       await runner().between(start, "superseded");
       this.#parts.admitted();
       if (begins) await runner().run();
-      if (this.#isPast(incarnation)) return this.#stopped(incarnation);
     }
+    if (incarnation <= this.#stoppedUpTo) return this.#stopped(incarnation);
     if (cell.status === "failed" && cell.get("reason") === INIT_FAILED) {
       return this.#told({ saw: "start-failed", kind: "trap", detail: INIT_FAILED });
     }
@@ -99,8 +103,7 @@ export class Subordinate {
 
   /** An incarnation that is down for good, whether or not it ever ran. */
   #isPast(incarnation: number): boolean {
-    const { cell } = this.#parts;
-    return incarnation <= (cell.get("stoppedUpTo") ?? -1) || incarnation < this.incarnation;
+    return incarnation <= this.#stoppedUpTo || incarnation < this.incarnation;
   }
 
   #isNew(incarnation: number): boolean {
@@ -110,17 +113,18 @@ export class Subordinate {
   async #stop({ parent, incarnation, what }: Order): Promise<Obeyed> {
     const { cell, journal, runner, keeper } = this.#parts;
     if (incarnation < this.incarnation) return this.#stopped(incarnation);
-    await keeper()?.shutDown("shutdown", "its supervisor ordered it");
     const down = (): void =>
       journal.transaction(() => {
-        cell.set("stoppedUpTo", Math.max(incarnation, cell.get("stoppedUpTo") ?? -1));
+        cell.set("stoppedUpTo", Math.max(incarnation, this.#stoppedUpTo));
         if (cell.status === "stopped" || cell.status === "failed") return;
         const change = what === "kill" ? "terminate" : "stop";
         journal.append(lifecycleEvent(change, parent, incarnation));
         cell.set("status", "stopped");
         cell.set("reason", "stopped by its supervisor");
       });
-    await runner().between(down, what === "kill" ? "terminated" : undefined);
+    const end = (): Promise<void> =>
+      runner().between(down, what === "kill" ? "terminated" : undefined);
+    await (keeper()?.ending("shutdown", "its supervisor ordered it", end) ?? end());
     return this.#stopped(incarnation);
   }
 

@@ -129,9 +129,7 @@ export class Admission {
       return await work();
     } catch (thrown) {
       const { status } = this.#parts.cell;
-      const isDown = thrown instanceof TheaterError && "status" in (thrown.evidence ?? {});
-      if (!isDown || thrown.code !== "wrong-state" || !(await this.#parts.comesBack()))
-        throw thrown;
+      if (!isOfStatus(thrown) || !(await this.#parts.comesBack())) throw thrown;
       const message = "The actor's supervisor is about to start it again: ask again in a moment.";
       throw new TheaterError("unavailable", message, { status });
     }
@@ -259,6 +257,12 @@ export class Admission {
       throw new TheaterError("unavailable", "The ledger does not keep up: send again later.");
     }
   }
+}
+
+/** Whether it is the actor's status that refuses: what is recorded refuses for good. */
+function isOfStatus(thrown: unknown): boolean {
+  if (!(thrown instanceof TheaterError) || thrown.code !== "wrong-state") return false;
+  return thrown.evidence?.["status"] !== undefined;
 }
 
 function keyOf({ idempotency, body, cause }: MessageInput): MessageKey | null {

@@ -42,7 +42,8 @@ export class Mailbox {
   /** Puts the sends that an earlier life of the object left behind back in line. */
   open(journal: Journal): void {
     this.#journal = journal;
-    const rows = this.#sql.exec<{ seq: number }>("SELECT seq FROM mailbox ORDER BY seq").toArray();
+    const query = `SELECT seq FROM mailbox JOIN event USING (seq) ORDER BY about <> 'lifecycle', seq`;
+    const rows = this.#sql.exec<{ seq: number }>(query).toArray();
     const sinceMs = Date.now();
     for (const message of rows) this.#queue.push({ ...NOBODY, message, isOld: true, sinceMs });
   }
@@ -71,9 +72,11 @@ export class Mailbox {
     this.#queue.push({ message, isOld: false, sinceMs: Date.now(), ...waiter });
   }
 
-  /** Puts the send that was just appended at `seq` in line. */
-  putSend(seq: number): void {
-    this.#queue.push({ ...NOBODY, message: { seq }, isOld: false, sinceMs: Date.now() });
+  /** Puts the send that was just appended at `seq` in line; `isInit`: before what came ahead of it. */
+  putSend(seq: number, isInit = false): void {
+    const waiting = { ...NOBODY, message: { seq }, isOld: false, sinceMs: Date.now() };
+    if (isInit) this.#queue.unshift(waiting);
+    else this.#queue.push(waiting);
   }
 
   /** Counts that the turn of a send is begun once more; returns how often it has been. In a transaction. */

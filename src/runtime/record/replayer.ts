@@ -100,6 +100,7 @@ async function report(
   return {
     verdict: isBroken ? "broken" : difference === undefined ? "verified" : "diverged",
     turns: counts,
+    erasedTurns: run.erasedTurns,
     difference:
       difference === undefined
         ? null

@@ -84,12 +84,12 @@ export class Runner {
   async between<T>(work: () => T, cut?: string): Promise<T> {
     this.#holds++;
     try {
-      this.#cut = cut;
+      this.#cut = cut ?? this.#cut;
       if (cut !== undefined) this.#current?.cut(cut);
       await this.run().catch(() => undefined); // also where an open turn has still to go on
       return work();
     } finally {
-      this.#cut = undefined;
+      if (cut !== undefined) this.#cut = undefined;
       this.#holds--;
     }
   }
@@ -153,6 +153,7 @@ export class Runner {
       const over = this.#whyOver(open);
       if (over !== undefined) {
         this.#tell(closeOpenTurn(this.#parts, open, over));
+        this.#parts.settled();
         return true;
       }
       const { key, waiting, deadlineMs } = open;
@@ -161,6 +162,7 @@ export class Runner {
       const params = (await content.resolve(given.params)) as Message["params"];
       const again = { ...open, resumed: open.resumed + 1 };
       const interrupted = await readInterrupted(this.#parts, again);
+      if (this.#whyOver(open) !== undefined) return true; // since then: it is closed at the next look
       journal.transaction(() => cell.set("openTurn", again)); // counted before it can end this life too
       const end = await this.#runTurn({ ...given, params }, interrupted);
       this.#tell(end);
@@ -263,6 +265,7 @@ export class Runner {
     });
     const reason = `its turn was begun ${TRIES_MAX} times and never ended`;
     done({ kind: "failed", failure: "host", code: "crash-loop", message: reason, event });
+    this.#parts.settled();
     return true;
   }
 

@@ -7,7 +7,7 @@ import * as files from "theater/guest/filesystem";
 import { send as sendHttp, type HttpRequest } from "theater/guest/http-client";
 import { send } from "theater/guest/message-server";
 import * as random from "theater/guest/random";
-import { log } from "theater/guest/runtime";
+import { log, shutdown } from "theater/guest/runtime";
 import * as store from "theater:simple/store";
 import * as process from "theater:simple/process";
 import { callImport } from "./any-import.ts";
@@ -37,6 +37,8 @@ const steps: Record<string, (...args: never[]) => unknown> = {
   },
   call: (about: string, ...args: unknown[]) => callImport(about, ...args),
   log: (line: string) => log(line),
+  shutdown: (data: string) => shutdown(data),
+  told: () => told,
   send: (id: string, body: string) => send(id, body),
   "get-var": (name: string) => getVar(name),
   "list-vars": () => listVars(),
@@ -99,6 +101,14 @@ function bytesOf(content: string): Uint8Array {
 
 class Refusal extends Error {}
 
+interface State {
+  /** What the callbacks about children were given. */
+  told: unknown[];
+}
+
+/** Of the turn's state. */
+let told: unknown[] = [];
+
 function run(program: readonly Step[]): unknown[] {
   return program.map(([name, ...args]) => {
     if (name === "refuse") throw new Refusal("refused");
@@ -112,13 +122,18 @@ function run(program: readonly Step[]): unknown[] {
   });
 }
 
-const made = defineActor<object>({
-  init: () => ({}),
+const made = defineActor<State>({
+  init: (given) => {
+    const { init } = (given ?? {}) as { init?: readonly Step[] };
+    if (init !== undefined) run(init);
+    return { told: [] };
+  },
   onSend(state, message) {
     run(message.json() as readonly Step[]);
     return state;
   },
   onRequest(state, message) {
+    told = state.told;
     const program = message.json() as readonly Step[];
     if (program[0]?.[0] === "defer") return [state, null];
     return [state, JSON.stringify(run(program))];
@@ -142,24 +157,27 @@ export const { actor, timersClient } = made;
 const { messageServerClient: client } = made;
 export const messageServerClient: typeof client = {
   ...client,
-  handleRequest(state, params) {
+  handleRequest(state, params): ReturnType<typeof client.handleRequest> {
     const result = client.handleRequest(state, params);
     return traps ? (7 as never) : result;
   },
 };
 
-type Notice = (state: Uint8Array | null, params: readonly unknown[]) => [Uint8Array | null];
+type Bytes = Uint8Array | null;
 
-/** What happened to its children it writes into its log. */
-const told =
-  (what: string): Notice =>
-  (state, [id]) => {
-    log(`${what} ${String(id)}`);
-    return [state];
-  };
+/** Past the guest library: the parameters as they come. */
+function note(state: Bytes, what: unknown[]): [Bytes] {
+  log(`${String(what[0])} ${String(what[1])}`);
+  const { told: before } = JSON.parse(text(state ?? bytesOf("{}"))) as State;
+  return [bytesOf(JSON.stringify({ told: [...before, what] }))];
+}
 
-export const supervisorHandlers = {
-  handleChildError: told("error"),
-  handleChildExit: told("exit"),
-  handleChildExternalStop: told("external stop"),
+const shown = (bytes: Bytes): string | null => (bytes === null ? null : text(bytes));
+
+export const supervisorHandlers: Record<string, (state: Bytes, params: never) => [Bytes]> = {
+  handleChildError: (state, [id, error]: [string, { errorType: string; data: Bytes }]) =>
+    note(state, ["error", id, error.errorType, shown(error.data)]),
+  handleChildExit: (state, [id, data]: [string, Bytes]) =>
+    note(state, ["exit", id, data === null || data.length < 100 ? shown(data) : data.length]),
+  handleChildExternalStop: (state, [id]: [string]) => note(state, ["external stop", id]),
 };
