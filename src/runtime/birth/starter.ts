@@ -26,7 +26,7 @@ import type { Births } from "./births.ts";
 import { supervisionText, type BornSource } from "./born-supervision.ts";
 import type { Component } from "./components.ts";
 import { composeGenesis, readGenesis } from "./genesis.ts";
-import { isReference, type References } from "./references.ts";
+import { isReference, MANIFEST_BYTES_MAX, type References } from "./references.ts";
 
 export interface StarterParts {
   log: Log;
@@ -105,7 +105,13 @@ export class Starter {
     const grant = parent.permissions.held["store"];
     const within = async (store: string): Promise<boolean> =>
       grant !== undefined && (await mayUseStore({ actor: parent.id, grant, stores }, store));
-    return await this.#conceive(input, references.within(within));
+    checkSize(input.manifest);
+    const conceived = await this.#conceive(input, references.within(within));
+    const { initState, genesis } = conceived;
+    const { stateBytes } = readGenesis(genesis).limits;
+    if (initState === null || initState.length <= stateBytes) return conceived;
+    const message = `The initial state has ${initState.length} bytes; the state_bytes of its manifest are ${stateBytes}.`;
+    throw new TheaterError("too-large", message, { limit: stateBytes });
   }
 
   async #conceive(input: ConceiveInput, references: References): Promise<Conceived> {
@@ -210,6 +216,15 @@ export class Starter {
       supervision,
     });
   }
+}
+
+/** HTTP has a limit of its own; what a guest writes comes from anywhere. */
+function checkSize(manifest: ManifestSource): void {
+  if (typeof manifest !== "string") return;
+  const { length } = fromUtf8(manifest);
+  if (length <= MANIFEST_BYTES_MAX) return;
+  const message = `The manifest has ${length} bytes; it may have ${MANIFEST_BYTES_MAX}.`;
+  throw new TheaterError("too-large", message, { limit: MANIFEST_BYTES_MAX });
 }
 
 async function namedState(
