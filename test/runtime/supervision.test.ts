@@ -327,7 +327,7 @@ test("an order to start that comes twice starts once, and not at all behind the 
     };
     const asked = a?.ask([["turns"]]);
     await gate.reached();
-    const obeyed = orders.map((order) => a?.stub.obey({ ...start, ...order }));
+    const obeyed = orders.map(async (order) => await a?.stub.obey({ ...start, ...order }));
     gate.open();
     for (const each of await Promise.all(obeyed)) expect(each).toMatchObject({ ok: true });
     await asked;
