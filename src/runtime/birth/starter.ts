@@ -20,6 +20,7 @@ import type { LabelledStores } from "../../store/labels.ts";
 import type { ContentStore } from "../../store/store.ts";
 import type { Started, StartInput } from "../actors.ts";
 import { reached, settled } from "../answers.ts";
+import { hasFamily } from "../children/family.ts";
 import type { ActorRpc } from "../protocol.ts";
 import type { Log } from "../record/notary.ts";
 import type { Births } from "./births.ts";
@@ -45,6 +46,8 @@ interface Parent {
   permissions: Permissions;
   /** The parent's event from which the child comes. */
   cause: Cause;
+  /** Whether it is a supervisor by its genesis. */
+  keepsChildren?: boolean;
 }
 
 export interface ConceiveInput {
@@ -89,7 +92,12 @@ export class Starter {
           );
     const id = actorId(genesis);
     const birth = { genesis, initState, createdMs: Date.now() };
-    const { head } = settled(await reached(() => actor(id).create(birth)), { id });
+    // A supervisor gives birth itself, or it would not know its child.
+    const born =
+      parent?.keepsChildren === true
+        ? await reached(() => actor(parent.id).adopt(birth))
+        : await reached(() => actor(id).create(birth));
+    const { head } = settled(born, { id });
     return { id, name, component, head };
   }
 
@@ -186,9 +194,11 @@ export class Starter {
       throw new TheaterError("wrong-state", message, { parent: id, status });
     }
     const event = new Link("dag-cbor", head.digest);
+    const born = readGenesis(genesis);
     return {
       id,
-      permissions: readGenesis(genesis).permissions,
+      permissions: born.permissions,
+      keepsChildren: hasFamily({ ...born, parent: null }),
       cause: { actor: id, seq: head.seq, event },
     };
   }
