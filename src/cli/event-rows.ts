@@ -60,12 +60,13 @@ function eventCells({ seq, cid, block, payload }: Line): string[] {
 /** Random bytes, and what the columns say already. */
 const HIDDEN: ReadonlySet<string> = new Set(["salt", "seed", "kind", "id"]);
 
-/** "key=value" for each other field that says something. */
-function summaryOf(payload: { readonly [field: string]: Value }): string {
+/** The sentence that was written for people, if there is one; then "key=value" for each other field that says something. */
+function summaryOf({ reason, ...payload }: { readonly [field: string]: Value }): string {
   const parts = Object.entries(payload)
     .filter(([name, value]) => !HIDDEN.has(name) && !isEmpty(value))
     .map(([name, value]) => `${name}=${cut(preview(value, DEPTH_MAX), VALUE_CHARS_MAX)}`);
-  return cut(parts.join(" "), SUMMARY_CHARS_MAX);
+  const why = typeof reason === "string" && reason !== "" ? [printable(reason)] : [];
+  return cut([...why, ...parts].join(" "), SUMMARY_CHARS_MAX);
 }
 
 function preview(value: Value, depth: number): string {
