@@ -7,6 +7,7 @@
 import type { Failure, Payloads } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
 import { TheaterError } from "../../lib/errors.ts";
+import { isUp } from "../../supervision/lifecycle.ts";
 import type { ExitKind } from "../../supervision/spec.ts";
 import { failActor, INIT_FAILED, lifecycleEvent } from "../lifecycle.ts";
 import type { Cell } from "../record/cell.ts";
@@ -69,6 +70,9 @@ export class Subordinate {
     if (incarnation <= this.#stoppedUpTo) return this.#told({ saw: "stopped" });
     if (incarnation < this.incarnation) return this.#told({ saw: "stopped" });
     if (incarnation > this.incarnation) {
+      if (cell.status === "deleted") {
+        return this.#told({ saw: "start-failed", kind: "corrupted-state", detail: "deleted" });
+      }
       if (cell.get("forked") !== undefined) {
         return this.#told({ saw: "start-failed", kind: "corrupted-state", detail: "forked" });
       }
@@ -108,7 +112,7 @@ export class Subordinate {
     const down = (): void =>
       journal.transaction(() => {
         cell.set("stoppedUpTo", Math.max(incarnation, this.#stoppedUpTo));
-        if (cell.status === "stopped" || cell.status === "failed") return;
+        if (!isUp(cell.status)) return;
         const change = what === "kill" ? "terminate" : "stop";
         journal.append(lifecycleEvent(change, parent, incarnation));
         cell.set("status", "stopped");
@@ -126,7 +130,7 @@ export class Subordinate {
    */
   fail(kind: Failure, code: string): void {
     const { cell, journal } = this.#parts;
-    if (cell.get("parent") == null || cell.status === "stopped" || cell.status === "failed") return;
+    if (cell.get("parent") == null || !isUp(cell.status)) return;
     if (code === "terminated" || code === "superseded") return; // whoever cut it says the rest
     failActor({ journal, cell }, `${kind}: ${code}`);
     this.#notify(exitKind(kind, code), code, null);
