@@ -96,7 +96,9 @@ export class Family {
       notices: this.#notices,
       runner,
       keeper: () => this.keeper,
+      raise: () => this.open(),
       initMessage: () => this.#initMessage(),
+      keep: (message, start) => parts.blocks.keep(message.params, start),
       admit: (message) => this.#admit(message),
       admitted: () => this.#line(),
     });
@@ -148,6 +150,11 @@ export class Family {
   onShutdown(data: Value): void {
     this.#leaveAlone("it shut itself down");
     this.subordinate.leave("normal", "shutdown", data);
+  }
+
+  /** In the transaction that fails an actor whose chain has two histories. `wasDown`: its end was told before. */
+  onForked(wasDown: boolean): void {
+    if (!wasDown) this.subordinate.leave("corrupted-state", "forked", null);
   }
 
   /** In a transaction: the actor is down by its own doing, and its children go down too. */
@@ -299,7 +306,8 @@ export class Family {
   async #initMessage(): Promise<Payloads["message.received"] | undefined> {
     const [first] = await this.#parts.history.entries(FIRST_MESSAGE, 1);
     if (first?.payload.block == null || first.about !== "lifecycle") return undefined;
-    const { salt: _, ...fields } = decodePayload("message.received", first.payload.block);
+    const { salt: _, ...read } = decodePayload("message.received", first.payload.block);
+    const fields = { ...read, params: await this.#parts.blocks.resolve(read.params) };
     return { ...fields, seed: crypto.getRandomValues(new Uint8Array(32)) };
   }
 }

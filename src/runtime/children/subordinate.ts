@@ -23,8 +23,12 @@ interface SubordinateParts {
   runner: () => Runner;
   /** Of its own children, which go down before it does. */
   keeper: () => Keeper | undefined;
+  /** Starts them, where there are any. */
+  raise: () => void;
   /** The first message once more, for one that begins anew; undefined where it was erased. */
   initMessage: () => Promise<Payloads["message.received"] | undefined>;
+  /** Puts what of the message is too large for a payload aside, and then calls `start`. */
+  keep: (message: Payloads["message.received"], start: () => Promise<void>) => Promise<void>;
   /** Appends a message, in a transaction, and puts it in line. */
   admit: (message: Payloads["message.received"]) => void;
   /** After that transaction. */
@@ -88,7 +92,8 @@ export class Subordinate {
           cell.set("reason", "");
           if (init !== null) this.#parts.admit(init);
         });
-      await runner().between(start, "superseded");
+      const restart = (): Promise<void> => runner().between(start, "superseded");
+      await (init === null ? restart() : this.#parts.keep(init, restart));
       this.#parts.admitted();
       if (begins) await runner().run();
     }
@@ -96,7 +101,7 @@ export class Subordinate {
     if (cell.status === "failed" && cell.get("reason") === INIT_FAILED) {
       return this.#told({ saw: "start-failed", kind: "trap", detail: INIT_FAILED });
     }
-    if (cell.status === "running") keeper()?.ensureUp();
+    this.#parts.raise();
     await keeper()?.isQuiet(BOOT_MS_MAX);
     // Down again already: its notice says why, and the policy decides about that.
     return this.#told({ saw: "started" });
