@@ -169,6 +169,14 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     return await answer(async () => this.#alive().summary());
   }
 
+  async adopt(input: BirthInput): Promise<Answer<{ head: EventRef }>> {
+    return await answer(async () => {
+      const { family } = this.#alive();
+      if (family !== undefined) return await family.adopt(input);
+      throw new TheaterError("internal", "only a supervisor adopts");
+    });
+  }
+
   async obey(order: Order): Promise<Answer<Obeyed>> {
     return await answer(async () => {
       const { family } = this.#alive();

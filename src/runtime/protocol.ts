@@ -206,6 +206,8 @@ export interface Mark {
 /** The RPC methods of an actor's object. `not-found` where there was no birth. */
 export interface ActorRpc {
   create(input: BirthInput): Promise<Answer<{ head: EventRef }>>;
+  /** Gives birth to an actor that an operator starts under this one. Throws what `create` throws. */
+  adopt(input: BirthInput): Promise<Answer<{ head: EventRef }>>;
   /** From its supervisor alone. */
   obey(order: Order): Promise<Answer<Obeyed>>;
   /** From a child of it. */

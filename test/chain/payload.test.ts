@@ -49,6 +49,7 @@ const OPEN = [
   "turn.committed result",
   "turn.refused error",
   "supervision.decided cause",
+  "supervision.decided steps",
   "admin.acted outcome",
 ];
 

@@ -138,12 +138,13 @@ test("a child's manifest reaches no store that its parent may not use, and no se
     plugins: pluginsOf(bindings),
   });
   const component = await probeComponent();
-  const conceive = async (parent: Probe, fields: object): Promise<string> => {
+  const conceive = async (parent: Probe, fields: object | string): Promise<string> => {
     const { seq, digest } = must(await parent.stub.parentage()).head;
     const event = new Link("dag-cbor", digest);
     const { permissions } = await genesisOf(parent);
     const handler = Object.keys(permissions.held).map((type) => ({ type }));
-    const manifest = { name: "child", version: "1", component, handler, ...fields };
+    const table = { name: "child", version: "1", component, handler };
+    const manifest = typeof fields === "string" ? fields : { ...table, ...fields };
     const cause = { actor: parent.id, seq, event };
     try {
       const input = { manifest, initState: null, parent: { id: parent.id, permissions, cause } };
@@ -164,6 +165,12 @@ test("a child's manifest reaches no store that its parent may not use, and no se
     { name: "a", manifest: await putManifest("w"), init_state: "store://private/plan" },
   ];
   expect(await conceive(parent, { child: withState })).toBe("not-granted");
+  expect(await conceive(parent, `#${" ".repeat(262_144)}`)).toBe("too-large");
+  const big = "x".repeat(2_000);
+  expect(await conceive(parent, { init_state: big })).toBe(big);
+  expect(await conceive(parent, { init_state: big, limits: { state_bytes: 1_999 } })).toBe(
+    "too-large",
+  );
   const another = await start(); // it may use the stores that it makes, and has made none
   expect(await conceive(another, { init_state: "store://shared/plan" })).toBe("not-granted");
 });

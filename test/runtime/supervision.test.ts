@@ -223,3 +223,24 @@ test("only its supervisor gives a child orders, and only a child gives notice", 
   expect(await boss.stub.notice(lie)).toMatchObject({ ok: false, error: { code: "not-found" } });
   expect(bodyOf([])).toBeDefined();
 });
+
+test("an actor that an operator starts under a supervisor is one of its children", async () => {
+  const boss = await supervise({
+    supervisor: { spawned: { restart: "permanent" } },
+    children: [{ name: "a" }],
+  });
+  await up(boss, 1);
+  const manifest = await childManifest();
+  const given = { initState: null, parent: boss.id, principal: "tester" };
+  const asked = { ...given, idempotency: { principal: "tester", key: "adopt" } };
+  const { id } = must(await theater.start({ manifest, ...asked }));
+  expect(must(await theater.start({ manifest, ...asked })).id).toBe(id);
+  const child = new Probe(id);
+  await child.ask([["turns"]]);
+  await child.ask([["trap"]]);
+  await until(async () => (await ofType(boss, "child.exited")).length === 1);
+  await quiet(boss);
+  expect((await child.ask([["turns"]])).gave).toEqual([1]);
+  const tree = must(await theater.tree(boss.id));
+  expect(tree.children.map((each) => each.id)).toContain(id);
+});

@@ -24,7 +24,7 @@ interface ReferenceParts {
 }
 
 /** A manifest is read into memory, and what it becomes is kept in every genesis. */
-const MANIFEST_BYTES_MAX = 256 * 1024;
+export const MANIFEST_BYTES_MAX = 256 * 1024;
 
 /** Whether a manifest given as text is a name of one instead. */
 export function isReference(manifest: string): boolean {

@@ -20,13 +20,14 @@ import type { LabelledStores } from "../../store/labels.ts";
 import type { ContentStore } from "../../store/store.ts";
 import type { Started, StartInput } from "../actors.ts";
 import { reached, settled } from "../answers.ts";
+import { hasFamily } from "../children/family.ts";
 import type { ActorRpc } from "../protocol.ts";
 import type { Log } from "../record/notary.ts";
 import type { Births } from "./births.ts";
 import { supervisionText, type BornSource } from "./born-supervision.ts";
 import type { Component } from "./components.ts";
 import { composeGenesis, readGenesis } from "./genesis.ts";
-import { isReference, type References } from "./references.ts";
+import { isReference, MANIFEST_BYTES_MAX, type References } from "./references.ts";
 
 export interface StarterParts {
   log: Log;
@@ -45,6 +46,8 @@ interface Parent {
   permissions: Permissions;
   /** The parent's event from which the child comes. */
   cause: Cause;
+  /** Whether it is a supervisor by its genesis. */
+  keepsChildren?: boolean;
 }
 
 export interface ConceiveInput {
@@ -89,7 +92,12 @@ export class Starter {
           );
     const id = actorId(genesis);
     const birth = { genesis, initState, createdMs: Date.now() };
-    const { head } = settled(await reached(() => actor(id).create(birth)), { id });
+    // A supervisor gives birth itself, or it would not know its child.
+    const born =
+      parent?.keepsChildren === true
+        ? await reached(() => actor(parent.id).adopt(birth))
+        : await reached(() => actor(id).create(birth));
+    const { head } = settled(born, { id });
     return { id, name, component, head };
   }
 
@@ -105,7 +113,13 @@ export class Starter {
     const grant = parent.permissions.held["store"];
     const within = async (store: string): Promise<boolean> =>
       grant !== undefined && (await mayUseStore({ actor: parent.id, grant, stores }, store));
-    return await this.#conceive(input, references.within(within));
+    checkSize(input.manifest);
+    const conceived = await this.#conceive(input, references.within(within));
+    const { initState, genesis } = conceived;
+    const { stateBytes } = readGenesis(genesis).limits;
+    if (initState === null || initState.length <= stateBytes) return conceived;
+    const message = `The initial state has ${initState.length} bytes; the state_bytes of its manifest are ${stateBytes}.`;
+    throw new TheaterError("too-large", message, { limit: stateBytes });
   }
 
   async #conceive(input: ConceiveInput, references: References): Promise<Conceived> {
@@ -180,9 +194,11 @@ export class Starter {
       throw new TheaterError("wrong-state", message, { parent: id, status });
     }
     const event = new Link("dag-cbor", head.digest);
+    const born = readGenesis(genesis);
     return {
       id,
-      permissions: readGenesis(genesis).permissions,
+      permissions: born.permissions,
+      keepsChildren: hasFamily({ ...born, parent: null }),
       cause: { actor: id, seq: head.seq, event },
     };
   }
@@ -210,6 +226,15 @@ export class Starter {
       supervision,
     });
   }
+}
+
+/** HTTP has a limit of its own; what a guest writes comes from anywhere. */
+function checkSize(manifest: ManifestSource): void {
+  if (typeof manifest !== "string") return;
+  const { length } = fromUtf8(manifest);
+  if (length <= MANIFEST_BYTES_MAX) return;
+  const message = `The manifest has ${length} bytes; it may have ${MANIFEST_BYTES_MAX}.`;
+  throw new TheaterError("too-large", message, { limit: MANIFEST_BYTES_MAX });
 }
 
 async function namedState(

@@ -14,7 +14,7 @@ import type { Genesis } from "../birth/genesis.ts";
 import type { Starter } from "../birth/starter.ts";
 import { failActor } from "../lifecycle.ts";
 import type { Mailbox } from "../mail/mailbox.ts";
-import type { ActorRpc, BranchChild } from "../protocol.ts";
+import type { ActorRpc, BranchChild, BirthInput, EventRef } from "../protocol.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import type { History } from "../record/history.ts";
@@ -170,6 +170,10 @@ export class Family {
 
   spawn(spawn: Spawn): Promise<HandlerAnswer> {
     return this.#spawner.spawn(spawn);
+  }
+
+  adopt(birth: BirthInput): Promise<{ head: EventRef }> {
+    return this.#spawner.adopt(birth);
   }
 
   list(): HandlerAnswer {

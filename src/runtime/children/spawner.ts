@@ -1,15 +1,16 @@
 // Children that a guest spawns. Exactly once in effect: the genesis is composed once and noted under the
 // call's id before the child is born, and a birth may be repeated.
 
+import { actorId } from "../../chain/actor-id.ts";
 import { err, failed, ok, type HandlerAnswer } from "../../handlers/handler.ts";
-import { ensureTheaterError } from "../../lib/errors.ts";
+import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { Permissions } from "../../manifest/permissions.ts";
 import { findChild } from "../../supervision/children.ts";
 import { problemOfJoining } from "../../supervision/roster.ts";
 import type { SupervisorSpec } from "../../supervision/spec.ts";
-import { reached } from "../answers.ts";
+import { reached, settled } from "../answers.ts";
 import type { Starter } from "../birth/starter.ts";
-import type { ActorRpc } from "../protocol.ts";
+import type { ActorRpc, Answer, BirthInput, EventRef } from "../protocol.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Intent } from "../turn/turn-parts.ts";
 import { Link } from "../../chain/value.ts";
@@ -80,22 +81,46 @@ export class Spawner {
     return { ...named, asIs, call: callId, turn, born: false, exited: -1 };
   }
 
+  /** The child of an operator. It joins as one that was spawned; what comes twice is the same child. */
+  async adopt({ genesis, initState }: BirthInput): Promise<{ head: EventRef }> {
+    const { journal, rows, keeper, spec } = this.#parts;
+    const id = actorId(genesis);
+    let row = rows.byActor(id);
+    if (row === undefined) {
+      keeper.ensureUp();
+      const problem = problemOfJoining(spec, keeper.state, { id, ...spec.spawned });
+      if (problem !== null) {
+        throw new TheaterError("wrong-state", problem, { parent: journal.actor });
+      }
+      const named = { name: id, actor: id, genesis, initState, asIs: false };
+      const call = `operator/${id}`;
+      journal.transaction(() => rows.add({ ...named, call, turn: 0 }));
+      row = { ...named, call, turn: 0, born: false, exited: -1 };
+    }
+    return settled(await this.#create(row));
+  }
+
   async #bear(row: ChildRow): Promise<HandlerAnswer> {
+    const answer = await this.#create(row);
+    if (answer.ok) return ok(row.actor);
+    const { code, message } = answer.error;
+    // What nobody knows is ended with the turn, see `settle`.
+    return isUnknown(code) ? failed(`outcome-unknown: ${message}`) : err(`${code}: ${message}`);
+  }
+
+  /** The birth, and the child's place on the list. A birth that was refused leaves nothing. */
+  async #create(row: ChildRow): Promise<Answer<{ head: EventRef }>> {
     const { journal, rows, keeper, peer } = this.#parts;
     const { actor, genesis, initState, asIs } = row;
     const birth = { genesis, initState, asIs, incarnation: 0, createdMs: Date.now() };
     const answer = await reached(() => peer(actor).create(birth));
-    if (!answer.ok) {
-      const { code, message } = answer.error;
-      if (code === "outcome-unknown" || code === "unavailable" || code === "internal") {
-        return failed(`outcome-unknown: ${message}`); // it is ended with the turn, see `settle`
-      }
+    if (answer.ok) {
+      journal.transaction(() => keeper.noteBorn(row));
+      keeper.act();
+    } else if (!isUnknown(answer.error.code)) {
       journal.transaction(() => rows.remove(row.name));
-      return err(`${code}: ${message}`);
     }
-    journal.transaction(() => keeper.noteBorn(row));
-    keeper.act();
-    return ok(actor);
+    return answer;
   }
 
   /**
@@ -115,4 +140,9 @@ export class Spawner {
       }
     }
   }
+}
+
+/** Whether nobody knows if the child was born. */
+function isUnknown(code: string): boolean {
+  return code === "outcome-unknown" || code === "unavailable" || code === "internal";
 }
