@@ -177,6 +177,7 @@ export class Life {
       grants: this.genesis.permissions.held,
       feeder: this.upkeep.feeder,
       endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
+      comesBack: async () => (await this.family?.comesBack()) ?? false,
     });
   }
 

@@ -10,6 +10,7 @@ import { ensureTheaterError } from "../../lib/errors.ts";
 import { findChild } from "../../supervision/children.ts";
 import type { EndKind } from "../../supervision/plan.ts";
 import type { ExitKind } from "../../supervision/spec.ts";
+import { reached } from "../answers.ts";
 import type { Genesis } from "../birth/genesis.ts";
 import type { Starter } from "../birth/starter.ts";
 import { failActor } from "../lifecycle.ts";
@@ -222,6 +223,27 @@ export class Family {
     const isRunning = after?.state === "running";
     if (what === "restart-child" && !isRunning) return err("start-failed: see the child's chain");
     return ok(null);
+  }
+
+  /** Whether a child that is down is going to be started, as far as its supervisor knows by now. */
+  async expects(child: string): Promise<boolean> {
+    const row = this.#rows.byActor(child);
+    if (row === undefined) return false;
+    const { state } = this.keeper;
+    if (state.phase !== "up") return await this.comesBack(); // and its children with it
+    const known = findChild(state, row.name);
+    return known !== undefined && known.state !== "stopped";
+  }
+
+  /** Whether this actor runs, or is down only until somebody above it starts it again. */
+  async comesBack(): Promise<boolean> {
+    const { cell, journal, peer } = this.#parts;
+    if (cell.status === "running" || cell.status === "paused") return true;
+    const parent = cell.get("parent") ?? null;
+    const isMeant = ["stop", "terminate"].includes(cell.get("reason") ?? ""); // by an operator
+    if (parent === null || isMeant || cell.get("forked") !== undefined) return false;
+    const answer = await reached(() => peer(parent).expects(journal.actor));
+    return answer.ok ? answer.value : answer.error.code !== "not-found";
   }
 
   isChild(id: string): boolean {
