@@ -194,6 +194,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     });
   }
 
+  async expects(child: string): Promise<Answer<boolean>> {
+    return await answer(async () => (await this.#alive().family?.expects(child)) ?? false);
+  }
+
   async parentage(): Promise<Answer<Parentage>> {
     return await answer(async () => this.#alive().parentage());
   }

@@ -213,6 +213,8 @@ export interface ActorRpc {
   obey(order: Order): Promise<Answer<Obeyed>>;
   /** From a child of it. */
   notice(notice: Notice): Promise<Answer<null>>;
+  /** Whether this actor, or one above it, means the child to run: it is going to be started if it does not. */
+  expects(child: string): Promise<Answer<boolean>>;
   send(message: MessageInput): Promise<Answer<{ event: EventRef }>>;
   request(message: MessageInput): Promise<Answer<{ reply: Uint8Array; event: EventRef }>>;
   deliver(delivery: Delivery): Promise<Answer<null>>;

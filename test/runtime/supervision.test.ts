@@ -244,3 +244,127 @@ test("an actor that an operator starts under a supervisor is one of its children
   const tree = must(await theater.tree(boss.id));
   expect(tree.children.map((each) => each.id)).toContain(id);
 });
+
+const exitsOf = async (boss: Probe, child: Probe | undefined): Promise<unknown[]> =>
+  (await ofType(boss, "child.exited"))
+    .filter(({ fields }) => fields["child"] === child?.id)
+    .map(({ fields }) => fields["reason"]);
+
+test("a send to a child that is down waits until its supervisor has started it again", async () => {
+  const boss = await supervise({ children: [{ name: "a" }] });
+  const { a } = await up(boss, 1);
+  const sender = await start();
+  const gate = new Gate();
+  let refusals = 0;
+  faults.peer = async ({ name }, go) => {
+    if (name === `${a?.id} obey`) await gate.wait();
+    const answered = (await go()) as { ok: boolean };
+    if (name === `${a?.id} deliver` && !answered.ok) refusals++;
+    return answered;
+  };
+  await a?.ask([["trap"]]);
+  await gate.reached();
+  await sender.ask([["send", a?.id ?? "", [["echo", "kept"]]]]);
+  await until(() => refusals > 0);
+  expect((await a?.ask([["turns"]]))?.gave).toBe("unavailable");
+  gate.open();
+  await until(async () => (await a?.summary())?.status === "running");
+  await until(async () => (await sender.sql("SELECT n FROM outbox")).length === 0);
+  const received = ((await a?.events()) ?? []).filter(({ fields }) => fields["from"] === sender.id);
+  expect(received).toHaveLength(1);
+  expect(await ofType(sender, "send.failed")).toEqual([]);
+});
+
+test("a send to a child that stays down is given up, with the reason", async () => {
+  const boss = await supervise({ children: [{ name: "a", restart: "temporary" }, { name: "b" }] });
+  const { a, b } = await up(boss, 2);
+  const sender = await start();
+  await a?.ask([["trap"]]);
+  await b?.change("stop");
+  await until(async () => (await ofType(boss, "child.exited")).length === 2);
+  for (const child of [a, b]) await sender.ask([["send", child?.id ?? "", [["echo", 1]]]]);
+  await until(async () => (await ofType(sender, "send.failed")).length === 2);
+  expect((await a?.ask([["turns"]]))?.gave).toBe("wrong-state");
+});
+
+test("a child that failed before its group was stopped has failed, in its supervisor's chain too", async () => {
+  const boss = await supervise({
+    supervisor: { strategy: "one-for-all" },
+    children: [{ name: "a" }, { name: "b" }],
+  });
+  const { a, b } = await up(boss, 2);
+  const gate = new Gate();
+  faults.peer = async ({ name, args }, go) => {
+    const [told] = args as [{ child?: string }];
+    if (name.endsWith(" notice") && told.child === b?.id) await gate.wait();
+    return await go();
+  };
+  await b?.ask([["trap"]]);
+  await gate.reached();
+  await a?.ask([["trap"]]);
+  await until(async () => (await exitsOf(boss, b)).length === 1);
+  await quiet(boss);
+  gate.open();
+  await until(async () => (await b?.sql("SELECT * FROM notice"))?.length === 0);
+  expect(await exitsOf(boss, b)).toEqual(["trap"]);
+  expect((await b?.ask([["turns"]]))?.gave).toEqual([0]);
+});
+
+test("a notice that comes while the child is being stopped is not a second end", async () => {
+  const boss = await supervise({
+    supervisor: { strategy: "one-for-all" },
+    children: [{ name: "a" }, { name: "b" }],
+  });
+  const { a, b } = await up(boss, 2);
+  const gate = new Gate();
+  faults.peer = async ({ name, args }, go) => {
+    const [told] = args as [{ child?: string; what?: string }];
+    if (name.endsWith(" notice") && told.child === b?.id) await gate.wait();
+    const answered = await go();
+    if (name === `${b?.id} obey` && told.what === "stop") {
+      gate.open();
+      await until(async () => (await exitsOf(boss, b)).length === 1);
+    }
+    return answered;
+  };
+  await b?.ask([["trap"]]);
+  await gate.reached();
+  await a?.ask([["trap"]]);
+  await until(async () => (await exitsOf(boss, a)).length === 1);
+  await quiet(boss);
+  expect(await exitsOf(boss, b)).toEqual(["trap"]);
+});
+
+test("an order to start that comes twice starts once, and not at all behind the one to stop", async () => {
+  const boss = await supervise({ children: [{ name: "a" }] });
+  const { a } = await up(boss, 1);
+  const start = { parent: boss.id, operation: "1", what: "start", from: "last-state" } as const;
+  /** Gives orders while a turn keeps all of them waiting. */
+  const during = async (orders: readonly { what: "start" | "stop"; incarnation: number }[]) => {
+    const gate = new Gate();
+    faults.guest = async (_, go) => {
+      await gate.wait();
+      return await go();
+    };
+    const asked = a?.ask([["turns"]]);
+    await gate.reached();
+    const obeyed = orders.map(async (order) => await a?.stub.obey({ ...start, ...order }));
+    gate.open();
+    for (const each of await Promise.all(obeyed)) expect(each).toMatchObject({ ok: true });
+    await asked;
+    faults.guest = undefined;
+  };
+  await during([
+    { what: "start", incarnation: 90 },
+    { what: "start", incarnation: 90 },
+  ]);
+  await during([
+    { what: "stop", incarnation: 91 },
+    { what: "start", incarnation: 91 },
+  ]);
+  const starts = ((await a?.events()) ?? []).filter(({ type }) => type === "actor.started");
+  const attempts = starts.map(({ fields }) => fields["attempt"]);
+  expect(attempts.filter((attempt) => attempt === 90)).toHaveLength(1);
+  expect(attempts).not.toContain(91);
+  expect((await a?.summary())?.status).toBe("stopped");
+});

@@ -179,5 +179,7 @@ test("an actor is deleted by DELETE, which is a change of status like the others
   const { ask, actors } = frontDoor();
   const response = await ask(`/v1/actors/${ID}`, { method: "DELETE" });
   expect(response.status).toBe(200);
-  expect(actors.calls).toMatchObject([{ name: "lifecycle", args: [ID, "delete"] }]);
+  expect(actors.calls).toMatchObject([
+    { name: "lifecycle", args: [ID, "delete", expect.any(String), null] },
+  ]);
 });

@@ -11,6 +11,7 @@ import { findChild } from "../../supervision/children.ts";
 import { isUp } from "../../supervision/lifecycle.ts";
 import type { EndKind } from "../../supervision/plan.ts";
 import type { ExitKind } from "../../supervision/spec.ts";
+import { reached } from "../answers.ts";
 import type { Genesis } from "../birth/genesis.ts";
 import type { Starter } from "../birth/starter.ts";
 import { failActor } from "../lifecycle.ts";
@@ -97,7 +98,9 @@ export class Family {
       notices: this.#notices,
       runner,
       keeper: () => this.keeper,
+      raise: () => this.open(),
       initMessage: () => this.#initMessage(),
+      keep: (message, start) => parts.blocks.keep(message.params, start),
       admit: (message) => this.#admit(message),
       admitted: () => this.#line(),
     });
@@ -149,6 +152,11 @@ export class Family {
   onShutdown(data: Value): void {
     this.#leaveAlone("it shut itself down");
     this.subordinate.leave("normal", "shutdown", data);
+  }
+
+  /** In the transaction that fails an actor whose chain has two histories. `wasDown`: its end was told before. */
+  onForked(wasDown: boolean): void {
+    if (!wasDown) this.subordinate.leave("corrupted-state", "forked", null);
   }
 
   /** In a transaction: the actor is down by its own doing, and its children go down too. */
@@ -216,6 +224,27 @@ export class Family {
     const isRunning = after?.state === "running";
     if (what === "restart-child" && !isRunning) return err("start-failed: see the child's chain");
     return ok(null);
+  }
+
+  /** Whether a child that is down is going to be started, as far as its supervisor knows by now. */
+  async expects(child: string): Promise<boolean> {
+    const row = this.#rows.byActor(child);
+    if (row === undefined) return false;
+    const { state } = this.keeper;
+    if (state.phase !== "up") return await this.comesBack(); // and its children with it
+    const known = findChild(state, row.name);
+    return known !== undefined && known.state !== "stopped";
+  }
+
+  /** Whether this actor runs, or is down only until somebody above it starts it again. */
+  async comesBack(): Promise<boolean> {
+    const { cell, journal, peer } = this.#parts;
+    if (cell.status === "running" || cell.status === "paused") return true;
+    const parent = cell.get("parent") ?? null;
+    const isMeant = ["stop", "terminate"].includes(cell.get("reason") ?? ""); // by an operator
+    if (parent === null || isMeant || cell.get("forked") !== undefined) return false;
+    const answer = await reached(() => peer(parent).expects(journal.actor));
+    return answer.ok ? answer.value : answer.error.code !== "not-found";
   }
 
   isChild(id: string): boolean {
@@ -304,7 +333,8 @@ export class Family {
   async #initMessage(): Promise<Payloads["message.received"] | undefined> {
     const [first] = await this.#parts.history.entries(FIRST_MESSAGE, 1);
     if (first?.payload.block == null || first.about !== "lifecycle") return undefined;
-    const { salt: _, ...fields } = decodePayload("message.received", first.payload.block);
+    const { salt: _, ...read } = decodePayload("message.received", first.payload.block);
+    const fields = { ...read, params: await this.#parts.blocks.resolve(read.params) };
     return { ...fields, seed: crypto.getRandomValues(new Uint8Array(32)) };
   }
 }

@@ -9,14 +9,14 @@ import { Link, type Value } from "../../chain/value.ts";
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import { advance, inFlight, type Input } from "../../supervision/advance.ts";
 import { NEW_SUPERVISOR, type Supervisor } from "../../supervision/children.ts";
-import type { Action, Observation } from "../../supervision/execute.ts";
+import type { Action } from "../../supervision/execute.ts";
 import type { EndKind, Step } from "../../supervision/plan.ts";
-import type { ExitKind, SupervisorSpec } from "../../supervision/spec.ts";
+import type { SupervisorSpec } from "../../supervision/spec.ts";
 import type { Decision, Trigger } from "../../supervision/trigger.ts";
 import type { ActorRpc } from "../protocol.ts";
 import type { Journal } from "../record/journal.ts";
-import { reached, RecordedError, settled } from "../answers.ts";
 import type { ChildRow, ChildRows } from "./child-rows.ts";
+import { ANSWER_MS_MAX, give, isFinal, kindOf, observed } from "./give-order.ts";
 import type { HeadMark, Notice, Obeyed } from "./orders.ts";
 
 interface KeeperParts {
@@ -41,8 +41,7 @@ interface KeeperParts {
   settled: () => void;
 }
 
-/** A child that does not answer for so long is asked again later. */
-const ANSWER_MS_MAX = 30_000;
+type StoppedAnswer = Extract<Obeyed, { saw: "stopped" }>;
 
 export class Keeper {
   readonly #parts: KeeperParts;
@@ -272,14 +271,29 @@ export class Keeper {
     journal.append({ type: "supervision.decided", about: "", turn: 0, fields });
   }
 
-  #noteExit({ name }: ChildRow, incarnation: number, head: HeadMark, reason: string): void {
+  /** One that had failed before it was told to stop has failed, and its own notice will be the second one. */
+  #noteStopped(row: ChildRow, incarnation: number, { head, notice }: StoppedAnswer): void {
+    if (notice === null) this.#noteExit(row, incarnation, head, "shutdown");
+    else if (this.#noteExit(row, incarnation, notice.head, notice.kind)) {
+      this.#parts.tellGuest(row, notice);
+    }
+  }
+
+  /** False if it is recorded already. */
+  #noteExit(
+    { name, actor }: ChildRow,
+    incarnation: number,
+    head: HeadMark,
+    reason: string,
+  ): boolean {
     const { journal, rows } = this.#parts;
     const row = rows.byName(name); // again: its notice may have come while an order was under way
-    if (row === undefined || incarnation <= row.exited) return;
-    rows.noteExited(row.name, incarnation);
+    if (row === undefined || incarnation <= row.exited) return false;
+    rows.noteExited(name, incarnation);
     const link = new Link("dag-cbor", head.digest);
-    const fields = { child: row.actor, head: link, size: head.seq + 1, root: null, reason };
+    const fields = { child: actor, head: link, size: head.seq + 1, root: null, reason };
     journal.append({ type: "child.exited", about: "", turn: 0, fields });
+    return true;
   }
 
   /** Gives one order. Without an answer nothing is noted: the alarm has it given again. */
@@ -288,17 +302,16 @@ export class Keeper {
     const { child, incarnation } = action;
     try {
       const row = rows.byName(child) ?? (await this.#conceived(action));
-      const obeyed = await inTime(
-        action.do === "start" && !row.born
-          ? this.#giveBirth(row, action)
-          : this.#order(row, action),
-      );
-      journal.transaction(() => {
-        rows.noteBorn(child); // it has answered
-        if (obeyed.saw === "stopped") this.#noteExit(row, incarnation, obeyed.head, "shutdown");
-        const { head: _, ...seen } = obeyed;
-        this.#step({ observation: { child, incarnation, ...seen } as Observation });
-      });
+      const obeyed = await give({ action, row, peer: this.#parts.peer, parent: journal.actor });
+      const note = (): void =>
+        journal.transaction(() => {
+          rows.noteBorn(child); // it has answered
+          if (obeyed.saw === "stopped") this.#noteStopped(row, incarnation, obeyed);
+          this.#step({ observation: observed({ child, incarnation }, obeyed) });
+        });
+      const data = obeyed.saw === "stopped" ? (obeyed.notice?.data ?? null) : null;
+      if (data === null) note();
+      else await this.#parts.keep(data, note);
     } catch (thrown) {
       const { code, message } = ensureTheaterError(thrown);
       if (action.do !== "start" && code === "not-found") {
@@ -318,55 +331,6 @@ export class Keeper {
   async #conceived(action: Action & { child: string }): Promise<ChildRow> {
     if (action.do === "start") return await this.#parts.conceive(action.child);
     throw new TheaterError("not-found", "This actor has no such child.");
-  }
-
-  /**
-   * A birth that is on record happened, however its first turn ended; and it may have been another start's, whose
-   * answer was lost. Then it is as with any child: this start is an order.
-   */
-  async #giveBirth(row: ChildRow, action: Extract<Action, { do: "start" }>): Promise<Obeyed> {
-    const { actor, genesis, initState, asIs } = row;
-    const { incarnation } = action;
-    const birth = { genesis, initState, asIs, incarnation, createdMs: Date.now() };
-    const answer = await reached(() => this.#parts.peer(actor).create(birth));
-    if (!answer.ok && answer.error.event === undefined) throw new RecordedError(answer.error);
-    const obeyed = await this.#order(row, action);
-    if (answer.ok || obeyed.saw !== "start-failed") return obeyed;
-    const { code, message } = answer.error;
-    return { ...obeyed, kind: kindOf(code), detail: `${code}: ${message}` };
-  }
-
-  async #order(row: ChildRow, action: Exclude<Action, { do: "end" }>): Promise<Obeyed> {
-    const { peer, journal } = this.#parts;
-    const { operation, incarnation } = action;
-    const from = action.do === "start" ? action.from : "last-state";
-    const order = { parent: journal.actor, operation, incarnation, what: action.do, from };
-    return settled(await reached(() => peer(row.actor).obey(order)));
-  }
-}
-
-/** Refusals that asking again will not change. */
-function isFinal(thrown: unknown): boolean {
-  const { code } = ensureTheaterError(thrown);
-  return !["outcome-unknown", "unavailable", "internal"].includes(code);
-}
-
-/** Why a child could not begin, by what its birth was answered with. */
-function kindOf(code: string): ExitKind {
-  if (code === "guest-error" || code === "guest-trap") return "trap";
-  if (code === "limit-exceeded") return "limit";
-  if (code === "too-slow") return "cut";
-  return code === "not-found" ? "component-missing" : "host";
-}
-
-async function inTime<T>(answer: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const late = new TheaterError("outcome-unknown", "The child does not answer.");
-  const timer = setTimeout(() => reject(late), ANSWER_MS_MAX);
-  try {
-    return await Promise.race([answer, promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -32,10 +32,11 @@ export class Notices {
     this.#parts.sql.exec(query, notice.incarnation, write(notice));
   }
 
-  /** Whether the end of this incarnation has still to be told. */
-  holds(incarnation: number): boolean {
-    const query = "SELECT 1 FROM notice WHERE incarnation = ?";
-    return this.#parts.sql.exec(query, incarnation).toArray().length > 0;
+  /** The end of this incarnation, where it has still to be told. */
+  find(incarnation: number): Notice | null {
+    const query = "SELECT notice FROM notice WHERE incarnation = ?";
+    const [row] = this.#parts.sql.exec<{ notice: string }>(query, incarnation).toArray();
+    return row === undefined ? null : read(row.notice);
   }
 
   /** Never throws: what could not be told stays. */

@@ -22,7 +22,9 @@ export interface Order {
 }
 
 export type Obeyed = { head: HeadMark } & (
-  | { saw: "started" | "stopped" }
+  | { saw: "started" }
+  /** `notice`: it was down before anybody ordered it, and its supervisor has not been told yet. */
+  | { saw: "stopped"; notice: Notice | null }
   | { saw: "start-failed"; kind: ExitKind; detail: string }
 );
 

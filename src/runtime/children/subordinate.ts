@@ -15,7 +15,7 @@ import type { Journal } from "../record/journal.ts";
 import type { Runner } from "../turn/runner.ts";
 import type { Keeper } from "./keeper.ts";
 import type { Notices } from "./notices.ts";
-import type { Obeyed, Order } from "./orders.ts";
+import type { HeadMark, Obeyed, Order } from "./orders.ts";
 
 interface SubordinateParts {
   journal: Journal;
@@ -24,8 +24,12 @@ interface SubordinateParts {
   runner: () => Runner;
   /** Of its own children, which go down before it does. */
   keeper: () => Keeper | undefined;
+  /** Starts them, where there are any. */
+  raise: () => void;
   /** The first message once more, for one that begins anew; undefined where it was erased. */
   initMessage: () => Promise<Payloads["message.received"] | undefined>;
+  /** Puts what of the message is too large for a payload aside, and then calls `start`. */
+  keep: (message: Payloads["message.received"], start: () => Promise<void>) => Promise<void>;
   /** Appends a message, in a transaction, and puts it in line. */
   admit: (message: Payloads["message.received"]) => void;
   /** After that transaction. */
@@ -67,9 +71,8 @@ export class Subordinate {
 
   async #start({ parent, incarnation, from }: Order): Promise<Obeyed> {
     const { cell, journal, runner, keeper } = this.#parts;
-    if (incarnation <= this.#stoppedUpTo) return this.#told({ saw: "stopped" });
-    if (incarnation < this.incarnation) return this.#told({ saw: "stopped" });
-    if (incarnation > this.incarnation) {
+    if (this.#isPast(incarnation)) return this.#stopped(incarnation);
+    if (this.#isNew(incarnation)) {
       if (cell.status === "deleted") {
         return this.#told({ saw: "start-failed", kind: "corrupted-state", detail: "deleted" });
       }
@@ -84,31 +87,41 @@ export class Subordinate {
       }
       const start = (): void =>
         journal.transaction(() => {
-          // The same order, or a later one, may have come through while this one waited.
-          if (incarnation <= Math.max(this.incarnation, this.#stoppedUpTo)) return;
+          // Again: the order may have come twice, or have been overtaken by the one to stop.
+          if (!this.#isNew(incarnation)) return;
           journal.append(lifecycleEvent("restart", parent, incarnation));
           cell.set("incarnation", incarnation);
           cell.set("status", "running");
           cell.set("reason", "");
           if (init !== null) this.#parts.admit(init);
         });
-      await runner().between(start, "superseded");
+      const restart = (): Promise<void> => runner().between(start, "superseded");
+      await (init === null ? restart() : this.#parts.keep(init, restart));
       this.#parts.admitted();
       if (begins) await runner().run();
     }
-    if (incarnation <= this.#stoppedUpTo) return this.#told({ saw: "stopped" });
+    if (incarnation <= this.#stoppedUpTo) return this.#stopped(incarnation);
     if (cell.status === "failed" && cell.get("reason") === INIT_FAILED) {
       return this.#told({ saw: "start-failed", kind: "trap", detail: INIT_FAILED });
     }
-    if (cell.status === "running") keeper()?.ensureUp();
+    this.#parts.raise();
     await keeper()?.isQuiet(BOOT_MS_MAX);
     // Down again already: its notice says why, and the policy decides about that.
     return this.#told({ saw: "started" });
   }
 
+  /** An incarnation that is down for good, whether or not it ever ran. */
+  #isPast(incarnation: number): boolean {
+    return incarnation <= this.#stoppedUpTo || incarnation < this.incarnation;
+  }
+
+  #isNew(incarnation: number): boolean {
+    return !this.#isPast(incarnation) && incarnation > this.incarnation;
+  }
+
   async #stop({ parent, incarnation, what }: Order): Promise<Obeyed> {
     const { cell, journal, runner, keeper } = this.#parts;
-    if (incarnation < this.incarnation) return this.#told({ saw: "stopped" });
+    if (incarnation < this.incarnation) return this.#stopped(incarnation);
     const down = (): void =>
       journal.transaction(() => {
         cell.set("stoppedUpTo", Math.max(incarnation, this.#stoppedUpTo));
@@ -121,7 +134,11 @@ export class Subordinate {
     const end = (): Promise<void> =>
       runner().between(down, what === "kill" ? "terminated" : undefined);
     await (keeper()?.ending("shutdown", "its supervisor ordered it", end) ?? end());
-    return this.#told({ saw: "stopped" });
+    return this.#stopped(incarnation);
+  }
+
+  #stopped(incarnation: number): Obeyed {
+    return this.#told({ saw: "stopped", notice: this.#parts.notices.find(incarnation) });
   }
 
   /**
@@ -151,9 +168,7 @@ export class Subordinate {
     notices.add({ child: journal.actor, incarnation, kind, detail, data, head });
   }
 
-  #told(
-    seen: { saw: "started" | "stopped" } | { saw: "start-failed"; kind: ExitKind; detail: string },
-  ): Obeyed {
+  #told<S>(seen: S): S & { head: HeadMark } {
     const { seq, digest } = this.#parts.journal.head;
     return { ...seen, head: { seq, digest } };
   }

@@ -40,6 +40,8 @@ export interface AdmissionParts {
   feeder: Feeder;
   run: () => void;
   endOfOpenTurn: () => Promise<TurnEnd>;
+  /** Whether an actor that is down is going to be started again by its supervisor. */
+  comesBack: () => Promise<boolean>;
 }
 
 export class Admission {
@@ -53,6 +55,10 @@ export class Admission {
 
   /** Appends the message and returns where it stands; its turn comes later. */
   async send(input: MessageInput): Promise<EventRef> {
+    return await this.#whileDown(() => this.#send(input));
+  }
+
+  async #send(input: MessageInput): Promise<EventRef> {
     const { journal, idempotency, content } = this.#parts;
     const key = keyOf(input);
     const known = (): number | undefined =>
@@ -73,7 +79,11 @@ export class Admission {
   }
 
   /** A send of another actor. The last one taken, once more, is acknowledged again. */
-  async deliver({ from, n, cause, body }: Delivery): Promise<void> {
+  async deliver(delivery: Delivery): Promise<void> {
+    await this.#whileDown(() => this.#deliver(delivery));
+  }
+
+  async #deliver({ from, n, cause, body }: Delivery): Promise<void> {
     const { mailbox, content } = this.#parts;
     if (mailbox.wasReceived(from, n, cause.event)) return;
     this.check(HANDLE_SEND, body);
@@ -108,6 +118,25 @@ export class Admission {
 
   /** Waits for the message's turn and returns the guest's answer, or throws what became of it. */
   async request(input: MessageInput): Promise<Reply> {
+    return await this.#whileDown(() => this.#requestHeld(input));
+  }
+
+  /**
+   * A child that is down until its supervisor starts it again takes nothing, but only for now: a send that was
+   * committed elsewhere is kept for it, and other callers are told to come again.
+   */
+  async #whileDown<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (thrown) {
+      const { status } = this.#parts.cell;
+      if (!isOfStatus(thrown) || !(await this.#parts.comesBack())) throw thrown;
+      const message = "The actor's supervisor is about to start it again: ask again in a moment.";
+      throw new TheaterError("unavailable", message, { status });
+    }
+  }
+
+  async #requestHeld(input: MessageInput): Promise<Reply> {
     const { from, idempotency } = input;
     if (idempotency === undefined || !isActorId(from)) return await this.#requestOnce(input);
     return await this.#parts.deadlocks.holding(idempotency.key, () => this.#requestOnce(input));
@@ -229,6 +258,12 @@ export class Admission {
       throw new TheaterError("unavailable", "The ledger does not keep up: send again later.");
     }
   }
+}
+
+/** Whether it is the actor's status that refuses: what is recorded refuses for good. */
+function isOfStatus(thrown: unknown): boolean {
+  if (!(thrown instanceof TheaterError) || thrown.code !== "wrong-state") return false;
+  return thrown.evidence?.["status"] !== undefined;
 }
 
 function keyOf({ idempotency, body, cause }: MessageInput): MessageKey | null {

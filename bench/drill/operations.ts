@@ -1,0 +1,133 @@
+// What the drill asks of the tree, and what it was told. Each operation has a number and an idempotency
+// key: where no answer came it is asked again under the same key, after the restart, until there is one.
+
+import type { Choices } from "./random.ts";
+import type { Answer, Server } from "./server.ts";
+
+type Act = "count" | "forward" | "ask" | "trap" | "leave";
+
+export interface Operation {
+  n: number;
+  target: string;
+  by: "send" | "request";
+  act: Act;
+  /** For `forward` and `ask`. */
+  to: string | null;
+  as: number;
+  /** Whether it is known what became of it, and as which event. */
+  status: "open" | "done" | "refused" | "trapped";
+  event: string | null;
+}
+
+/** Out of a hundred operations. */
+const SHARES: readonly (readonly [Act, number])[] = [
+  ["trap", 5],
+  ["leave", 3],
+  ["ask", 12],
+  ["forward", 25],
+];
+const STEP = 10;
+const AGAIN_MS = 100;
+/** Operations under way at the same time. */
+const WIDTH = 12;
+
+export class Operations {
+  readonly all: Operation[] = [];
+  readonly #open: Operation[] = [];
+  readonly #choices: Choices;
+  readonly #workers: readonly string[];
+  #underWay = 0;
+
+  constructor(choices: Choices, workers: readonly string[]) {
+    this.#choices = choices;
+    this.#workers = workers;
+  }
+
+  /** Asks until the server is gone. */
+  async load(server: Server): Promise<void> {
+    await this.#work(server, () => this.#open.shift() ?? this.#make());
+  }
+
+  /** Asks again what was not answered, until all is or the time is up; how much was not. */
+  async settle(server: Server, untilMs: number): Promise<number> {
+    const isOver = (): boolean => Date.now() > untilMs;
+    await this.#work(server, () => (isOver() ? undefined : this.#open.shift()));
+    return this.#open.length;
+  }
+
+  async #work(server: Server, next: () => Operation | undefined): Promise<void> {
+    const loop = async (): Promise<void> => {
+      for (;;) {
+        if (!server.isUp) return;
+        const operation = next();
+        if (operation === undefined && this.#underWay === 0) return;
+        if (operation === undefined) await pause(AGAIN_MS);
+        else await this.#ask(server, operation);
+      }
+    };
+    await Promise.all(Array.from({ length: WIDTH }, loop));
+  }
+
+  async #ask(server: Server, operation: Operation): Promise<void> {
+    this.#underWay++;
+    const { n, act, to, as, target, by } = operation;
+    const body = JSON.stringify({ n, act, ...(to !== null && { to, as }) });
+    const headers = { "idempotency-key": `drill-${n}` };
+    const answer = await server.call("POST", `/v1/actors/${target}/${by}`, { body, headers });
+    const status = statusOf(answer);
+    if (status === "open") {
+      this.#open.push(operation);
+      if (server.isUp) await pause(AGAIN_MS);
+    } else {
+      operation.status = status;
+      operation.event = answer?.event ?? null;
+    }
+    this.#underWay--;
+  }
+
+  #make(): Operation {
+    const index = this.all.length;
+    const pick = (bound: number, what: string): number =>
+      this.#choices.below(bound, `operation/${index}/${what}`);
+    let share = pick(100, "act");
+    const [act] = SHARES.find(([, size]) => (share -= size) < 0) ?? ["count" as const];
+    // Asks go one way only, so that no two of them wait for each other.
+    const place =
+      act === "ask"
+        ? 1 + pick(this.#workers.length - 1, "target")
+        : pick(this.#workers.length, "target");
+    const other = pick(act === "ask" ? place : this.#workers.length, "to");
+    const operation: Operation = {
+      n: index * STEP,
+      target: this.#workers[place] ?? "",
+      by: pick(3, "by") === 0 ? "send" : "request",
+      act,
+      to: act === "ask" || act === "forward" ? (this.#workers[other] ?? "") : null,
+      as: index * STEP + 1,
+      status: "open",
+      event: null,
+    };
+    this.all.push(operation);
+    return operation;
+  }
+}
+
+/** Open where it has to be asked again: nobody knows, or it was surely not admitted. */
+function statusOf(answer: Answer | undefined): Operation["status"] {
+  if (answer === undefined) return "open";
+  const { status, text, event } = answer;
+  if (status === 200 || status === 202) return "done";
+  if (event === null) {
+    if (status === 409 || status === 429 || status >= 500) return "open";
+    throw new Error(`an operation was answered ${status}: ${text}`);
+  }
+  if (status === 422) return "refused";
+  if (status === 500) return "trapped";
+  return "open";
+}
+
+export function pause(ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setTimeout(resolve, ms);
+  return promise;
+}

@@ -1,0 +1,85 @@
+// Gives one order to one child and waits for the answer, but not for ever.
+
+import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
+import type { Action, Observation } from "../../supervision/execute.ts";
+import type { ExitKind } from "../../supervision/spec.ts";
+import { reached, RecordedError, settled } from "../answers.ts";
+import type { ActorRpc } from "../protocol.ts";
+import type { ChildRow } from "./child-rows.ts";
+import type { Obeyed } from "./orders.ts";
+
+/** A child that does not answer for so long is asked again later. */
+export const ANSWER_MS_MAX = 30_000;
+
+interface Given<A = Exclude<Action, { do: "end" }>> {
+  action: A;
+  row: ChildRow;
+  peer: (id: string) => ActorRpc;
+  /** Who gives it. */
+  parent: string;
+}
+
+/** Throws the child's refusal, and `outcome-unknown` where it does not answer. */
+export async function give({ action, ...given }: Given): Promise<Obeyed> {
+  return await inTime(
+    action.do === "start" && !given.row.born
+      ? giveBirth({ action, ...given })
+      : giveOrder({ action, ...given }),
+  );
+}
+
+/**
+ * A birth that is on record happened, however its first turn ended; and it may have been another start's, whose
+ * answer was lost. Then it is as with any child: this start is an order.
+ */
+async function giveBirth(given: Given<Extract<Action, { do: "start" }>>): Promise<Obeyed> {
+  const { row, action, peer } = given;
+  const { actor, genesis, initState, asIs } = row;
+  const { incarnation } = action;
+  const birth = { genesis, initState, asIs, incarnation, createdMs: Date.now() };
+  const answer = await reached(() => peer(actor).create(birth));
+  if (!answer.ok && answer.error.event === undefined) throw new RecordedError(answer.error);
+  const obeyed = await giveOrder(given);
+  if (answer.ok || obeyed.saw !== "start-failed") return obeyed;
+  const { code, message } = answer.error;
+  return { ...obeyed, kind: kindOf(code), detail: `${code}: ${message}` };
+}
+
+async function giveOrder({ action, row, peer, parent }: Given): Promise<Obeyed> {
+  const { operation, incarnation } = action;
+  const from = action.do === "start" ? action.from : "last-state";
+  const order = { parent, operation, incarnation, what: action.do, from };
+  return settled(await reached(() => peer(row.actor).obey(order)));
+}
+
+/** What the policy is told of an answer. */
+export function observed(of: { child: string; incarnation: number }, obeyed: Obeyed): Observation {
+  if (obeyed.saw !== "start-failed") return { saw: obeyed.saw, ...of };
+  const { saw, kind, detail } = obeyed;
+  return { saw, kind, detail, ...of };
+}
+
+/** Refusals that asking again will not change. */
+export function isFinal(thrown: unknown): boolean {
+  const { code } = ensureTheaterError(thrown);
+  return !["outcome-unknown", "unavailable", "internal"].includes(code);
+}
+
+/** Why a child could not begin, by what its birth was answered with. */
+export function kindOf(code: string): ExitKind {
+  if (code === "guest-error" || code === "guest-trap") return "trap";
+  if (code === "limit-exceeded") return "limit";
+  if (code === "too-slow") return "cut";
+  return code === "not-found" ? "component-missing" : "host";
+}
+
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const late = new TheaterError("outcome-unknown", "The child does not answer.");
+  const timer = setTimeout(() => reject(late), ANSWER_MS_MAX);
+  try {
+    return await Promise.race([answer, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
