@@ -238,13 +238,16 @@ export class Life {
   }
 
   #onFork(error: TheaterError): void {
+    const isDown = this.cell.status === "failed" || this.cell.status === "stopped";
     this.journal.transaction(() => {
       this.cell.set("status", "failed");
       this.cell.set("reason", `forked: ${error.message}`);
       this.cell.set("forked", error.message);
+      this.family?.onForked(isDown);
       this.#arm(); // for the directory
     });
     this.#runner.start(); // tells those who wait
+    this.family?.tick();
   }
 
   /** In every transaction that appends: if this object dies now, the alarm wakes it. */

@@ -8,6 +8,7 @@ import { err, failed, ok, returned, type HandlerAnswer } from "../../handlers/ha
 import { fromUtf8 } from "../../lib/bytes.ts";
 import { ensureTheaterError } from "../../lib/errors.ts";
 import { findChild } from "../../supervision/children.ts";
+import { isUp } from "../../supervision/lifecycle.ts";
 import type { EndKind } from "../../supervision/plan.ts";
 import type { ExitKind } from "../../supervision/spec.ts";
 import { reached } from "../answers.ts";
@@ -97,7 +98,9 @@ export class Family {
       notices: this.#notices,
       runner,
       keeper: () => this.keeper,
+      raise: () => this.open(),
       initMessage: () => this.#initMessage(),
+      keep: (message, start) => parts.blocks.keep(message.params, start),
       admit: (message) => this.#admit(message),
       admitted: () => this.#line(),
     });
@@ -149,6 +152,11 @@ export class Family {
   onShutdown(data: Value): void {
     this.#leaveAlone("it shut itself down");
     this.subordinate.leave("normal", "shutdown", data);
+  }
+
+  /** In the transaction that fails an actor whose chain has two histories. `wasDown`: its end was told before. */
+  onForked(wasDown: boolean): void {
+    if (!wasDown) this.subordinate.leave("corrupted-state", "forked", null);
   }
 
   /** In a transaction: the actor is down by its own doing, and its children go down too. */
@@ -265,7 +273,7 @@ export class Family {
   /** The supervisor gives up, or has nothing left to do. */
   #end(kind: EndKind, reason: string): void {
     const { journal, cell } = this.#parts;
-    if (cell.status === "stopped" || cell.status === "failed") return;
+    if (!isUp(cell.status)) return;
     if (kind === "escalated") {
       failActor({ journal, cell }, `escalated: ${reason}`);
     } else {
@@ -325,7 +333,8 @@ export class Family {
   async #initMessage(): Promise<Payloads["message.received"] | undefined> {
     const [first] = await this.#parts.history.entries(FIRST_MESSAGE, 1);
     if (first?.payload.block == null || first.about !== "lifecycle") return undefined;
-    const { salt: _, ...fields } = decodePayload("message.received", first.payload.block);
+    const { salt: _, ...read } = decodePayload("message.received", first.payload.block);
+    const fields = { ...read, params: await this.#parts.blocks.resolve(read.params) };
     return { ...fields, seed: crypto.getRandomValues(new Uint8Array(32)) };
   }
 }

@@ -7,6 +7,7 @@
 import type { Failure, Payloads } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
 import { TheaterError } from "../../lib/errors.ts";
+import { isUp } from "../../supervision/lifecycle.ts";
 import type { ExitKind } from "../../supervision/spec.ts";
 import { failActor, INIT_FAILED, lifecycleEvent } from "../lifecycle.ts";
 import type { Cell } from "../record/cell.ts";
@@ -23,8 +24,12 @@ interface SubordinateParts {
   runner: () => Runner;
   /** Of its own children, which go down before it does. */
   keeper: () => Keeper | undefined;
+  /** Starts them, where there are any. */
+  raise: () => void;
   /** The first message once more, for one that begins anew; undefined where it was erased. */
   initMessage: () => Promise<Payloads["message.received"] | undefined>;
+  /** Puts what of the message is too large for a payload aside, and then calls `start`. */
+  keep: (message: Payloads["message.received"], start: () => Promise<void>) => Promise<void>;
   /** Appends a message, in a transaction, and puts it in line. */
   admit: (message: Payloads["message.received"]) => void;
   /** After that transaction. */
@@ -68,6 +73,9 @@ export class Subordinate {
     const { cell, journal, runner, keeper } = this.#parts;
     if (this.#isPast(incarnation)) return this.#stopped(incarnation);
     if (this.#isNew(incarnation)) {
+      if (cell.status === "deleted") {
+        return this.#told({ saw: "start-failed", kind: "corrupted-state", detail: "deleted" });
+      }
       if (cell.get("forked") !== undefined) {
         return this.#told({ saw: "start-failed", kind: "corrupted-state", detail: "forked" });
       }
@@ -87,7 +95,8 @@ export class Subordinate {
           cell.set("reason", "");
           if (init !== null) this.#parts.admit(init);
         });
-      await runner().between(start, "superseded");
+      const restart = (): Promise<void> => runner().between(start, "superseded");
+      await (init === null ? restart() : this.#parts.keep(init, restart));
       this.#parts.admitted();
       if (begins) await runner().run();
     }
@@ -95,7 +104,7 @@ export class Subordinate {
     if (cell.status === "failed" && cell.get("reason") === INIT_FAILED) {
       return this.#told({ saw: "start-failed", kind: "trap", detail: INIT_FAILED });
     }
-    if (cell.status === "running") keeper()?.ensureUp();
+    this.#parts.raise();
     await keeper()?.isQuiet(BOOT_MS_MAX);
     // Down again already: its notice says why, and the policy decides about that.
     return this.#told({ saw: "started" });
@@ -116,7 +125,7 @@ export class Subordinate {
     const down = (): void =>
       journal.transaction(() => {
         cell.set("stoppedUpTo", Math.max(incarnation, this.#stoppedUpTo));
-        if (cell.status === "stopped" || cell.status === "failed") return;
+        if (!isUp(cell.status)) return;
         const change = what === "kill" ? "terminate" : "stop";
         journal.append(lifecycleEvent(change, parent, incarnation));
         cell.set("status", "stopped");
@@ -138,7 +147,7 @@ export class Subordinate {
    */
   fail(kind: Failure, code: string): void {
     const { cell, journal } = this.#parts;
-    if (cell.get("parent") == null || cell.status === "stopped" || cell.status === "failed") return;
+    if (cell.get("parent") == null || !isUp(cell.status)) return;
     if (code === "terminated" || code === "superseded") return; // whoever cut it says the rest
     failActor({ journal, cell }, `${kind}: ${code}`);
     this.#notify(exitKind(kind, code), code, null);

@@ -1,0 +1,196 @@
+// A supervisor and its children at odd moments: starts that fail, a first turn that does not commit, a chain
+// that forks, states too large for a payload. The ordinary ones are in supervision.test.ts.
+
+import { afterEach, expect, test } from "vitest";
+import { clearFaults, down, faults } from "./faults.ts";
+import { bindings, bodyOf, Gate, must, Probe, probeComponent, theater, until } from "./stage.ts";
+import { startTools } from "./tools.ts";
+
+afterEach(clearFaults);
+
+const HANDLERS = ["runtime", "message-server", "store", "timing", "random", "timers"];
+
+const spawnCall = (...args: unknown[]) =>
+  ["call", "theater:simple/supervisor#spawn", ...args] as const;
+
+async function childText(): Promise<string> {
+  const handlers = HANDLERS.map((type) => `[[handler]]\ntype = "${type}"`).join("\n");
+  const component = await probeComponent();
+  return `name = "worker"\nversion = "1"\ncomponent = "${component}"\n${handlers}`;
+}
+
+async function childManifest(): Promise<string> {
+  const bytes = new TextEncoder().encode(await childText());
+  return must(await theater.putContent("manifests", bytes, null)).digest;
+}
+
+interface Policy {
+  supervisor?: Record<string, unknown>;
+  child?: Record<string, unknown>;
+  init?: unknown;
+}
+
+async function supervise({ supervisor, child, init }: Policy = {}): Promise<Probe> {
+  const manifest = {
+    supervisor: { intensity: 10, period_ms: 60_000, ...supervisor },
+    child: [{ name: "a", manifest: await childManifest(), ...child }],
+  };
+  const initState = init === undefined ? {} : { initState: bodyOf({ init }) };
+  const answer = await startTools({}, { manifest, ...initState });
+  if (answer.ok) return new Probe(answer.value.id);
+  return new Probe((answer.error.evidence as { id: string }).id);
+}
+
+/** The supervisor's only child, once it is known. */
+async function childOf(boss: Probe): Promise<Probe> {
+  let id = "";
+  await until(async () => {
+    const [row] = await boss.sql("SELECT actor FROM child");
+    id = (row?.["actor"] as string | undefined) ?? "";
+    return id !== "";
+  });
+  return new Probe(id);
+}
+
+const isRunning = async (actor: Probe): Promise<boolean> =>
+  (await actor.summary()).status === "running";
+
+const countOf = async (actor: Probe, type: string): Promise<number> =>
+  (await actor.events()).filter((event) => event.type === type).length;
+
+/** Waits for the child of the boss, up. */
+async function up(boss: Probe): Promise<Probe> {
+  const child = await childOf(boss);
+  await until(async () => (await boss.sql("SELECT 1 FROM child WHERE born = 1")).length === 1);
+  await until(async () => await isRunning(child));
+  return child;
+}
+
+test("a child that begins anew does so before it takes what waited for it", async () => {
+  const boss = await supervise({ child: { start_from: "init" } });
+  const a = await up(boss);
+  const gate = new Gate();
+  faults.guest = async (_, go) => {
+    await gate.wait();
+    return await go();
+  };
+  await a.tell([["echo", "first"]]);
+  await gate.reached();
+  await a.tell([["echo", "kept"]]);
+  faults.guest = undefined;
+  const trapped = a.ask([["trap"]]);
+  await a.tell([["echo", "later"]]);
+  gate.open();
+  await trapped;
+  await until(async () => (await countOf(a, "actor.started")) === 2 && (await isRunning(a)));
+  await a.quiet();
+  // What was answered before the failure was of the state that is gone.
+  expect((await a.ask([["heard"]])).gave).toEqual([["later"]]);
+});
+
+test("a child with a large state begins anew with it", async () => {
+  const spawned = { start_from: "init" };
+  const boss = await supervise({ supervisor: { spawned } });
+  const state = { $bytes: JSON.stringify({ heard: ["x".repeat(100_000)] }) };
+  const [given] = (await boss.ask([spawnCall(await childText(), state)])).gave as {
+    gave: string;
+  }[];
+  const child = new Probe(given?.gave ?? "");
+  await child.ask([["trap"]]);
+  await until(
+    async () => (await countOf(child, "actor.started")) === 2 && (await isRunning(child)),
+  );
+  await child.quiet();
+  const [heard] = (await child.ask([["heard"]])).gave as string[][];
+  expect(heard?.[0]?.length).toBe(100_000);
+  // Each of the two messages holds the block: erasing one must not take it from the other.
+  const inits = (await child.events()).filter(({ about }) => about === "lifecycle");
+  expect(inits).toHaveLength(2);
+  for (const { seq } of inits) {
+    expect(await child.sql(`SELECT seq FROM link WHERE seq = ${seq}`)).toHaveLength(1);
+  }
+  expect(must(await theater.replay(child.id, null))).toMatchObject({ verdict: "verified" });
+});
+
+test("a child whose first start failed for its host is born by the next one", async () => {
+  let runs = 0;
+  faults.guest = (_, go) => {
+    if (runs++ > 0) throw new Error("no isolate"); // the first is the supervisor's own
+    return go();
+  };
+  const boss = await supervise();
+  await until(async () => (await boss.summary()).status === "failed");
+  clearFaults();
+  expect(await boss.change("restart")).toBe("running");
+  const a = await up(boss);
+  expect((await a.ask([["turns"]])).gave).toEqual([0]);
+});
+
+test("a supervisor whose first turn does not commit leaves nobody behind", async () => {
+  const boss = await supervise({
+    init: [spawnCall(await childText(), null), ["refuse"]],
+  });
+  expect((await boss.summary()).status).toBe("failed");
+  await until(async () => {
+    const rows = await boss.sql("SELECT actor, born FROM child");
+    for (const { actor, born } of rows) {
+      if (born === 1 && (await isRunning(new Probe(actor as string)))) return false;
+    }
+    return true;
+  });
+  const spawned = (await boss.events()).find(({ type }) => type === "host.returned");
+  const { ok: id } = (spawned?.fields ?? {})["result"] as { ok: string };
+  expect((await new Probe(id).summary()).status).toBe("stopped");
+});
+
+test("a child that supervises nobody decides nothing", async () => {
+  const a = await up(await supervise());
+  expect(await countOf(a, "supervision.decided")).toBe(0);
+});
+
+test("a supervisor learns that a child's chain forked, and the child stays down", async () => {
+  const boss = await supervise();
+  const a = await up(boss);
+  must(await theater.head(a.id));
+  faults.ledger = down;
+  await a.ask([["log", "mine"]]);
+  const [head] = await a.sql(
+    "SELECT seq, cid FROM event WHERE type = 'turn.committed' AND turn = 1",
+  );
+  const next = [a.id, Number(head?.["seq"]) + 1, new Uint8Array(32).fill(7)];
+  const { LEDGER } = bindings;
+  await LEDGER.batch([
+    LEDGER.prepare("INSERT INTO event VALUES (?1, ?2, ?3, ?4, 2, 'host.called', '', 0, ?5)").bind(
+      ...next,
+      head?.["cid"],
+      new Uint8Array([0]),
+    ),
+    LEDGER.prepare("INSERT INTO payload VALUES (?1, ?2, ?3, NULL)").bind(...next),
+  ]);
+  clearFaults();
+  expect(await theater.head(a.id)).toMatchObject({ ok: false, error: { code: "chain-fork" } });
+  await until(async () => (await a.summary()).status === "failed");
+  await until(async () => (await countOf(boss, "child.exited")) === 1);
+  const exited = (await boss.events()).find(({ type }) => type === "child.exited");
+  expect(exited?.fields).toMatchObject({ reason: "corrupted-state" });
+});
+
+test("a supervisor that gives up ends the turn that it is in", async () => {
+  const boss = await supervise({ supervisor: { intensity: 0 } });
+  const a = await up(boss);
+  const peer = new Probe(must(await startTools({})).id);
+  const gate = new Gate();
+  faults.peer = async ({ name }, go) => {
+    if (name === `${peer.id} request`) await gate.wait();
+    return await go();
+  };
+  const asked = boss.ask([
+    ["call", "theater:simple/message-server-host#request", peer.id, { $bytes: "[]" }],
+  ]);
+  await gate.reached();
+  await a.ask([["trap"]]);
+  await asked;
+  expect((await boss.summary()).status).toBe("failed");
+  expect(await boss.lines()).toContain("turn.failed cut/escalated 2");
+  gate.open();
+});
