@@ -14,7 +14,7 @@ const COLUMNS = [
   { title: "seq", align: "right", width: 5 },
   { title: "time", width: 19 },
   { title: "turn", align: "right", width: 4 },
-  { title: "type", width: 16 },
+  { title: "type", width: 19 },
   { title: "about", width: 28 },
   { title: "cid", width: 8 },
   { title: "payload", width: 0 },
