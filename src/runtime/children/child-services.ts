@@ -6,7 +6,7 @@ import { failed, ok, returned, type HandlerAnswer, type Services } from "../../h
 import { shownEvents } from "../../handlers/supervisor.ts";
 import { ensureTheaterError } from "../../lib/errors.ts";
 import { reached } from "../answers.ts";
-import type { ActorRpc, Answer } from "../protocol.ts";
+import type { ActorRpc } from "../protocol.ts";
 import { newestForeign } from "../turn/foreign-view.ts";
 import type { TurnActs } from "../turn/turn-parts.ts";
 import { notAChild, type Family } from "./family.ts";
