@@ -4,7 +4,7 @@
 import type { Choices } from "./random.ts";
 import type { Answer, Server } from "./server.ts";
 
-export type Act = "count" | "forward" | "ask" | "trap" | "leave";
+type Act = "count" | "forward" | "ask" | "trap" | "leave";
 
 export interface Operation {
   n: number;

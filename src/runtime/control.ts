@@ -3,7 +3,8 @@
 
 import { TheaterError } from "../lib/errors.ts";
 import type { Family } from "./children/family.ts";
-import { lifecycleEvent, statusAfter } from "./lifecycle.ts";
+import { statusAfter } from "../supervision/lifecycle.ts";
+import { lifecycleEvent } from "./lifecycle.ts";
 import { messageKey, type Idempotency, type MessageKey } from "./mail/idempotency.ts";
 import type { ActorStatus, EventRef, LifecycleChange } from "./protocol.ts";
 import type { Cell } from "./record/cell.ts";

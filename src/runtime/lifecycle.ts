@@ -1,35 +1,18 @@
-// Which change of status is legal, and which event records it. The only place that says so.
+// Which event records a change of status. Which change is legal, src/supervision/lifecycle.ts says.
 
-import { TheaterError } from "../lib/errors.ts";
 import type { Cell } from "./record/cell.ts";
 import type { Draft, Journal } from "./record/journal.ts";
-import type { ActorStatus, LifecycleChange } from "./protocol.ts";
+import type { LifecycleChange } from "./protocol.ts";
 
 /** The guest asked for it with `runtime.shutdown`. */
 export const SHUTDOWN_REASON = "shutdown";
-
-const LEGAL: Readonly<Record<LifecycleChange, { from: readonly ActorStatus[]; to: ActorStatus }>> =
-  {
-    stop: { from: ["running", "paused"], to: "stopped" },
-    terminate: { from: ["running", "paused", "failed"], to: "stopped" },
-    restart: { from: ["stopped", "failed"], to: "running" },
-    pause: { from: ["running"], to: "paused" },
-    resume: { from: ["paused"], to: "running" },
-  };
-
-/** The status after the change. Throws `wrong-state`. */
-export function statusAfter(change: LifecycleChange, status: ActorStatus): ActorStatus {
-  const { from, to } = LEGAL[change];
-  if (from.includes(status)) return to;
-  const message = `The actor is ${status}: ${change} works on one that is ${from.join(" or ")}.`;
-  throw new TheaterError("wrong-state", message, { status });
-}
 
 export function lifecycleEvent(change: LifecycleChange, by: string, attempt: number): Draft {
   const place = { about: "", turn: 0 };
   switch (change) {
     case "stop":
     case "terminate":
+    case "delete":
       return { ...place, type: "actor.stopped", fields: { reason: change, by, data: null } };
     case "restart":
       return {

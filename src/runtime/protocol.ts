@@ -4,6 +4,7 @@
 
 import type { Segment } from "../chain/archive.ts";
 import type { LedgerEntry } from "../chain/ledger.ts";
+import type { Change, Status } from "../supervision/lifecycle.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type { ErrorCode } from "../lib/errors.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
@@ -25,7 +26,7 @@ export interface Refusal {
 
 export type Answer<T> = { ok: true; value: T } | { ok: false; error: Refusal };
 
-export type ActorStatus = "running" | "paused" | "stopped" | "failed";
+export type ActorStatus = Status;
 
 /** What `GET /v1/actors/:id` shows. Times are ms since the epoch; digests are "sha256:<hex>". */
 export interface ActorSummary {
@@ -254,4 +255,4 @@ export interface ActorRpc {
   journal(from: number, limit: number): Promise<Answer<ChainEntry[]>>;
 }
 
-export type LifecycleChange = "stop" | "terminate" | "restart" | "pause" | "resume";
+export type LifecycleChange = Exclude<Change, "fail" | "end">;

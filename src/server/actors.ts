@@ -13,7 +13,7 @@ import {
 } from "./limits.ts";
 import type { TreeNode } from "../runtime/actors.ts";
 import { idempotencyKey, readJson, readQuery, tooLarge, wholeNumber } from "./input.ts";
-import { eventHeader, problem, respond } from "./problem.ts";
+import { eventHeader, respond } from "./problem.ts";
 import { RAW, json } from "./route.ts";
 import type { Route } from "./route.ts";
 import {
@@ -187,6 +187,7 @@ const CHANGES = {
   restart: "Start an actor again from its last state",
   pause: "Let an actor take messages but run none",
   resume: "Let a paused actor run again",
+  delete: "Delete a stopped actor for ever; its chain stays",
 } as const;
 
 function change(name: keyof typeof CHANGES): Route {
@@ -207,18 +208,9 @@ function change(name: keyof typeof CHANGES): Route {
 }
 
 const remove: Route = {
+  ...change("delete"),
   method: "DELETE",
   path: "/v1/actors/:id",
-  summary: "Delete an actor (not served by this version)",
-  success: [],
-  refusals: ["unsupported"],
-  serve: () =>
-    Promise.resolve(
-      problem({
-        code: "unsupported",
-        message: "This version deletes no actor, because its chain is evidence: stop it instead.",
-      }),
-    ),
 };
 
 function rawOrNothing(bytes: Uint8Array | null): Response {

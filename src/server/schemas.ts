@@ -26,6 +26,7 @@ export const actorStatus = z.enum([
   "paused",
   "stopped",
   "failed",
+  "deleted",
 ]) satisfies z.ZodType<ActorStatus>;
 
 export const eventRef = z.object({ seq: count, cid }) satisfies z.ZodType<EventRef>;

@@ -3,29 +3,25 @@
 
 import { TheaterError } from "../lib/errors.ts";
 
-/** What an actor can be. `deleted` is for ever: a tombstone with id and head. */
+/** What an actor can be. It is born running; its first turn is init. */
 export const STATUSES = [
-  "created", // it has a genesis; its first turn (init) is not done
   "running",
   "paused", // admits messages and runs none
-  "stopping", // told to end in good order: the running turn and the children first
-  "stopped",
-  "failed", // ended by a failure: trap, limit, host…; supervision has been told
-  "restarting", // to start again: the instance and the state are being made ready
-  "deleted",
+  "stopped", // it ended itself, or was ended, in good order or not
+  "failed", // a failure ended it, and its supervisor has been told; or it never began
+  "deleted", // for ever: a tombstone, whose chain stays
 ] as const;
 export type Status = (typeof STATUSES)[number];
 
 /** What can change it. Each transition is one transaction with one event. */
 export const CHANGES = [
-  "begin", // init committed, or the start without init
-  "fail", // a turn ended so that supervision decides; or init did not commit
+  "fail", // init did not commit; or a turn of a supervised actor trapped, went over a limit, was cut
   "pause",
   "resume",
-  "stop", // somebody asked for an end in good order
-  "end", // what `stop` waited for is done; or the guest ended itself
+  "stop", // an operator or the supervisor: after the running turn, the children first
+  "end", // the guest's shutdown; or a supervisor that has nothing left to do
   "terminate", // at once: the running turn is cut
-  "restart", // a supervisor or a person starts it again
+  "restart", // an operator or the supervisor, from the last state or from init
   "delete",
 ] as const;
 export type Change = (typeof CHANGES)[number];
@@ -33,17 +29,13 @@ export type Change = (typeof CHANGES)[number];
 export const TRANSITIONS: Readonly<
   Record<Change, { readonly from: readonly Status[]; readonly to: Status }>
 > = {
-  begin: { from: ["created", "restarting"], to: "running" },
-  fail: { from: ["created", "running", "paused", "stopping", "restarting"], to: "failed" },
+  fail: { from: ["running", "paused"], to: "failed" },
   pause: { from: ["running"], to: "paused" },
   resume: { from: ["paused"], to: "running" },
-  stop: { from: ["running", "paused"], to: "stopping" },
-  end: { from: ["running", "stopping"], to: "stopped" },
-  terminate: {
-    from: ["created", "running", "paused", "stopping", "failed", "restarting"],
-    to: "stopped",
-  },
-  restart: { from: ["stopped", "failed"], to: "restarting" },
+  stop: { from: ["running", "paused"], to: "stopped" },
+  end: { from: ["running", "paused"], to: "stopped" },
+  terminate: { from: ["running", "paused", "failed"], to: "stopped" },
+  restart: { from: ["stopped", "failed"], to: "running" },
   delete: { from: ["stopped", "failed"], to: "deleted" },
 };
 
@@ -55,9 +47,9 @@ export function statusAfter(change: Change, status: Status): Status {
   throw new TheaterError("wrong-state", message, { status, change });
 }
 
-/** Whether an actor of this status takes messages in; the others answer `wrong-state`, or 503 while short. */
-export function admitsMessages(status: Status): boolean {
-  return status === "created" || status === "running" || status === "paused";
+/** Whether an actor of this status lives: takes messages, and may fail. */
+export function isUp(status: Status): boolean {
+  return status === "running" || status === "paused";
 }
 
 /** The table as a Mermaid state diagram. */
@@ -65,5 +57,5 @@ export function lifecycleDiagram(): string {
   const arrows = Object.entries(TRANSITIONS).flatMap(([change, { from, to }]) =>
     from.map((status) => `    ${status} --> ${to}: ${change}`),
   );
-  return ["stateDiagram-v2", "    [*] --> created", ...arrows, "    deleted --> [*]"].join("\n");
+  return ["stateDiagram-v2", "    [*] --> running", ...arrows, "    deleted --> [*]"].join("\n");
 }

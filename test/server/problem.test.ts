@@ -175,13 +175,11 @@ test("HEAD answers as GET does, without the body", async () => {
   }
 });
 
-test("deleting is refused as not served, and says what to do", async () => {
+test("an actor is deleted by DELETE, which is a change of status like the others", async () => {
   const { ask, actors } = frontDoor();
   const response = await ask(`/v1/actors/${ID}`, { method: "DELETE" });
-  expect(response.status).toBe(501);
-  expect(await problemIn(response)).toMatchObject({
-    code: "unsupported",
-    detail: expect.stringContaining("stop it"),
-  });
-  expect(actors.calls).toEqual([]);
+  expect(response.status).toBe(200);
+  expect(actors.calls).toMatchObject([
+    { name: "lifecycle", args: [ID, "delete", expect.any(String), null] },
+  ]);
 });

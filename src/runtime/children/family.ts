@@ -8,6 +8,7 @@ import { err, failed, ok, returned, type HandlerAnswer } from "../../handlers/ha
 import { fromUtf8 } from "../../lib/bytes.ts";
 import { ensureTheaterError } from "../../lib/errors.ts";
 import { findChild } from "../../supervision/children.ts";
+import { isUp } from "../../supervision/lifecycle.ts";
 import type { EndKind } from "../../supervision/plan.ts";
 import type { ExitKind } from "../../supervision/spec.ts";
 import { reached } from "../answers.ts";
@@ -272,7 +273,7 @@ export class Family {
   /** The supervisor gives up, or has nothing left to do. */
   #end(kind: EndKind, reason: string): void {
     const { journal, cell } = this.#parts;
-    if (cell.status === "stopped" || cell.status === "failed") return;
+    if (!isUp(cell.status)) return;
     if (kind === "escalated") {
       failActor({ journal, cell }, `escalated: ${reason}`);
     } else {

@@ -7,6 +7,7 @@
 import type { Failure, Payloads } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
 import { TheaterError } from "../../lib/errors.ts";
+import { isUp } from "../../supervision/lifecycle.ts";
 import type { ExitKind } from "../../supervision/spec.ts";
 import { failActor, INIT_FAILED, lifecycleEvent } from "../lifecycle.ts";
 import type { Cell } from "../record/cell.ts";
@@ -72,6 +73,9 @@ export class Subordinate {
     const { cell, journal, runner, keeper } = this.#parts;
     if (this.#isPast(incarnation)) return this.#stopped(incarnation);
     if (this.#isNew(incarnation)) {
+      if (cell.status === "deleted") {
+        return this.#told({ saw: "start-failed", kind: "corrupted-state", detail: "deleted" });
+      }
       if (cell.get("forked") !== undefined) {
         return this.#told({ saw: "start-failed", kind: "corrupted-state", detail: "forked" });
       }
@@ -121,7 +125,7 @@ export class Subordinate {
     const down = (): void =>
       journal.transaction(() => {
         cell.set("stoppedUpTo", Math.max(incarnation, this.#stoppedUpTo));
-        if (cell.status === "stopped" || cell.status === "failed") return;
+        if (!isUp(cell.status)) return;
         const change = what === "kill" ? "terminate" : "stop";
         journal.append(lifecycleEvent(change, parent, incarnation));
         cell.set("status", "stopped");
@@ -143,7 +147,7 @@ export class Subordinate {
    */
   fail(kind: Failure, code: string): void {
     const { cell, journal } = this.#parts;
-    if (cell.get("parent") == null || cell.status === "stopped" || cell.status === "failed") return;
+    if (cell.get("parent") == null || !isUp(cell.status)) return;
     if (code === "terminated" || code === "superseded") return; // whoever cut it says the rest
     failActor({ journal, cell }, `${kind}: ${code}`);
     this.#notify(exitKind(kind, code), code, null);

@@ -3,6 +3,7 @@
 
 import { isActorId } from "../../chain/actor-id.ts";
 import { Link, type Value } from "../../chain/value.ts";
+import { isUp } from "../../supervision/lifecycle.ts";
 import type { Registry } from "../../handlers/registry.ts";
 import { toUtf8 } from "../../lib/bytes.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
@@ -238,7 +239,7 @@ export class Admission {
     const { cell, limits, grants, registry, mailbox, feeder } = this.#parts;
     registry.checkDriven(about, grants);
     const status = cell.get("status");
-    if (status === "stopped" || status === "failed") {
+    if (status !== undefined && !isUp(status)) {
       const reason = cell.get("reason");
       throw new TheaterError(
         "wrong-state",

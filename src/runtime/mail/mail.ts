@@ -1,6 +1,7 @@
 // All of an actor's mail besides its mailbox: what leaves, what is asked and not answered yet, what is open
 // to others. Wires the parts and passes on what concerns several of them.
 
+import { isUp } from "../../supervision/lifecycle.ts";
 import type { ActorRpc, ActorStatus, Refusal } from "../protocol.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Journal } from "../record/journal.ts";
@@ -82,8 +83,8 @@ export class Mail {
 
   /** Whenever it is seen that the actor does not run: nobody waits for one that may never run again. */
   halted(status: ActorStatus): void {
-    if (status === "stopped") this.deferred.abandon();
-    if (status === "stopped" || status === "failed") this.channels.abandon(status);
+    if (status === "stopped" || status === "deleted") this.deferred.abandon();
+    if (!isUp(status)) this.channels.abandon(status);
     this.#deliver();
   }
 
