@@ -86,6 +86,18 @@ test("a guest spawns, looks into, stops and restarts its own child, and a replay
   expect(await replayed(child)).toMatchObject({ verdict: "verified" });
 });
 
+test("of a child's events its parent gets as many of the newest as fit into its memory", async () => {
+  const boss = await parent();
+  const child = await spawned(boss);
+  for (let turn = 0; turn < 12; turn++) await child.ask([["logs", 16, "x".repeat(30_000)]]);
+  const newest = await child.events();
+  const [count] = await gave(boss, ["child-events", child.id]);
+  expect(count).toBeGreaterThan(100);
+  expect(count).toBeLessThan(newest.length);
+  await child.ask([["turns"]]);
+  expect(await replayed(boss)).toMatchObject({ verdict: "verified" });
+});
+
 test("nobody else's actor may be named", async () => {
   const [boss, other] = [await parent(), await start()];
   const child = await spawned(boss);

@@ -242,6 +242,35 @@ describe("notices", () => {
   });
 });
 
+describe("children that may not stay", () => {
+  const discard = { on: "discard-child" as const, spec: child("x"), incarnation: 0 };
+
+  test("one that is on no list is stopped and forgotten, be the supervisor up or down", () => {
+    for (const end of [false, true]) {
+      const stage = Stage.up({ children: ABC });
+      if (end) stage.trigger(END);
+      expect(stage.trigger(discard)).toBe("stop x");
+      expect(stage.child("x")).toBeUndefined();
+    }
+  });
+
+  test("no queue is too full for it", () => {
+    const stage = Stage.up({ children: ABC });
+    stage.feed({ trigger: { on: "restart-child", child: "a", from: null } });
+    const command = { on: "stop-child" as const, child: "b" };
+    for (let i = 0; i < COMMANDS_MAX; i++) stage.feed({ trigger: command });
+    expect(() => stage.feed({ trigger: discard })).not.toThrow();
+  });
+
+  test("a restart of the supervisor neither starts it nor forgets to end it", () => {
+    const stage = Stage.up({ children: ABC });
+    stage.trigger(END);
+    stage.feed({ trigger: discard });
+    stage.feed({ trigger: { on: "boot" } });
+    expect(inFlight(stage.state)).toMatchObject([{ do: "stop", child: "x" }]);
+  });
+});
+
 describe("crashes of the supervisor's object", () => {
   test("what was in flight is handed out again under the same operation ids", () => {
     const stage = Stage.up({ strategy: "one-for-all", children: ABC });

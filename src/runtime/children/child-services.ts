@@ -4,9 +4,10 @@ import { cidText } from "../../chain/cid.ts";
 import { Link } from "../../chain/value.ts";
 import { failed, ok, returned, type HandlerAnswer, type Services } from "../../handlers/handler.ts";
 import { shownEvents } from "../../handlers/supervisor.ts";
+import { ensureTheaterError } from "../../lib/errors.ts";
 import { reached } from "../answers.ts";
-import type { ActorRpc, Answer } from "../protocol.ts";
-import { foreignView } from "../turn/foreign-view.ts";
+import type { ActorRpc } from "../protocol.ts";
+import { newestForeign } from "../turn/foreign-view.ts";
 import type { TurnActs } from "../turn/turn-parts.ts";
 import { notAChild, type Family } from "./family.ts";
 
@@ -41,17 +42,25 @@ export function childServices(
   };
 }
 
+interface Unanswered {
+  error: { code: string; message: string };
+}
+
 async function childEvents(id: string, child: ActorRpc): Promise<HandlerAnswer> {
   const answer = await reached(() => child.parentage());
   if (!answer.ok) return unanswered(answer);
-  const { seq: to, digest } = answer.value.head;
+  const { seq: newest, digest } = answer.value.head;
   const head = cidText(new Link("dag-cbor", digest));
-  const from = Math.max(0, to - CHILD_EVENTS_MAX + 1);
-  return shownEvents(await foreignView(child, { actor: id, from, to, head }));
+  try {
+    const limit = CHILD_EVENTS_MAX;
+    return shownEvents(await newestForeign(child, { id, newest, head, limit }));
+  } catch (thrown) {
+    return unanswered({ error: ensureTheaterError(thrown) });
+  }
 }
 
-function unanswered(answer: Answer<unknown> & { ok: false }): HandlerAnswer {
-  return failed(`${answer.error.code}: ${answer.error.message}`);
+function unanswered({ error: { code, message } }: Unanswered): HandlerAnswer {
+  return failed(`${code}: ${message}`);
 }
 
 const refused = (): Promise<HandlerAnswer> =>

@@ -10,7 +10,7 @@ import type { Secrets } from "../../handlers/secrets.ts";
 import type { LabelledStores } from "../../store/labels.ts";
 import { childServices } from "../children/child-services.ts";
 import type { Family } from "../children/family.ts";
-import { foreignView, type ViewRange } from "./foreign-view.ts";
+import { foreignView, VIEW_BYTES_MAX, type ViewRange } from "./foreign-view.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Asking } from "../mail/asking.ts";
@@ -81,9 +81,6 @@ async function openChannel(
     turn.mail.channels.open(turn, { ...opening, from, waiting: chain, peer });
   return to === from ? await open([]) : await asking.during(turn, { to, callId, waiting }, open);
 }
-
-/** Payload bytes of one view: it is copied into the guest's memory. */
-const VIEW_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Events that a view reads at once, going back from the newest: it stops soon behind what fits. */
 const VIEW_STEP = 64;

@@ -39,6 +39,10 @@ const steps: Record<string, (...args: never[]) => unknown> = {
   log: (line: string) => log(line),
   shutdown: (data: string) => shutdown(data),
   told: () => told,
+  "child-events": (id: string) => {
+    const result = callImport("theater:simple/supervisor#get-child-events", id);
+    return "gave" in result ? (result.gave as unknown[]).length : result.err;
+  },
   send: (id: string, body: string) => send(id, body),
   "get-var": (name: string) => getVar(name),
   "list-vars": () => listVars(),
