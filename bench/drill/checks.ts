@@ -19,6 +19,9 @@ export interface Checked {
   operations: readonly Operation[];
 }
 
+/** Of an operation that the drill has still to ask again. */
+export const NO_ANSWER = "has no answer";
+
 export function differences({ members, chains, operations }: Checked): Differences {
   const found: Differences = { lost: [], doubled: [], views: [], unsettled: [] };
   for (const operation of operations) checkOperation(operation, chains, found);
@@ -43,7 +46,7 @@ function checkOperation(
 ): void {
   const chain = chainOf(chains, target);
   const at = `operation ${n} (${act}) at ${target}`;
-  if (status === "open") return void found.unsettled.push(`${at} has no answer`);
+  if (status === "open") return void found.unsettled.push(`${at} ${NO_ANSWER}`);
   const [seq = "", cid = ""] = (event ?? "").split(":");
   if (chain.cidAt(Number(seq)) !== cid) {
     found.lost.push(`${at}: it was acknowledged as event ${seq}, and another stands there`);

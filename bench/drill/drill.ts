@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ChainView } from "./chain-view.ts";
-import { differences, isNone, type Differences } from "./checks.ts";
+import { differences, isNone, NO_ANSWER, type Differences } from "./checks.ts";
 import { workerComponent } from "./component.ts";
 import { Operations, pause } from "./operations.ts";
 import { Choices } from "./random.ts";
@@ -27,6 +27,8 @@ export interface Table {
   actors: number;
   rounds: number;
   kills: number;
+  /** Rounds after which only alarms brought it to rest. */
+  leftAlone: number;
   operations: number;
   acknowledged: number;
   lost: number;
@@ -48,6 +50,9 @@ export const QUIET_MS_MAX = 60_000;
 const LOAD_MS_MAX = 1_500;
 /** Out of a hundred rounds: those that kill a second time, while the tree recovers from the first. */
 const DOUBLE_SHARE = 25;
+/** Out of a hundred rounds: those after which nobody asks anything for ALONE_MS: alarms alone have to bring it to rest. */
+const ALONE_SHARE = 8;
+const ALONE_MS = 20_000;
 const LOOK_AGAIN_MS = 100;
 const PROBLEMS_SHOWN_MAX = 20;
 
@@ -82,6 +87,7 @@ class Run {
   readonly #problems: string[] = [];
   #rounds = 0;
   #kills = 0;
+  #alone = 0;
   #views = 0;
   #verified = 0;
   #slowestMs = 0;
@@ -101,11 +107,31 @@ class Run {
     if (this.#choices.below(100, `round/${round}/double`) < DOUBLE_SHARE) {
       await this.#loadAndKill(`round/${round}/second`);
     }
+    if (this.#choices.below(100, `round/${round}/alone`) < ALONE_SHARE) await this.#leaveAlone();
     const upMs = Date.now();
     const untilMs = upMs + QUIET_MS_MAX;
     await this.#operations.settle(this.#server, untilMs);
     await this.#quiet(untilMs);
-    this.#slowestMs = Math.max(this.#slowestMs, Date.now() - upMs);
+    const tookMs = Date.now() - upMs;
+    this.#slowestMs = Math.max(this.#slowestMs, tookMs);
+    if (tookMs > QUIET_MS_MAX)
+      this.#problems.push(`round ${round}: it was quiet after ${tookMs} ms`);
+  }
+
+  /** Afterwards nothing may be left but what the drill itself has still to ask. */
+  async #leaveAlone(): Promise<void> {
+    this.#alone++;
+    await pause(ALONE_MS);
+    const broken = await this.#read();
+    const { lost, doubled, views, unsettled } = this.#differences();
+    const left = [...broken, ...lost, ...doubled, ...views, ...unsettled.filter(isOurs)];
+    const told = left.map((each) => `left alone for ${ALONE_MS} ms: ${each}`);
+    this.#problems.push(...told.slice(0, PROBLEMS_SHOWN_MAX));
+  }
+
+  #differences(): Differences {
+    const { members } = this.#tree;
+    return differences({ members, chains: this.#chains, operations: this.#operations.all });
   }
 
   /** All chains once more from the beginning, and whether anybody was born twice. */
@@ -136,8 +162,7 @@ class Run {
   async #quiet(untilMs: number): Promise<void> {
     for (;;) {
       const broken = await this.#read();
-      const { members } = this.#tree;
-      this.#last = differences({ members, chains: this.#chains, operations: this.#operations.all });
+      this.#last = this.#differences();
       if (broken.length === 0 && isNone(this.#last)) break;
       if (broken.length > 0 || this.#last.doubled.length > 0 || Date.now() > untilMs) {
         const { lost, doubled, views, unsettled } = this.#last;
@@ -182,6 +207,7 @@ class Run {
       actors: chains.length,
       rounds: this.#rounds,
       kills: this.#kills,
+      leftAlone: this.#alone,
       operations: all.length,
       acknowledged: all.filter(({ status }) => status !== "open").length,
       lost: this.#last.lost.length,
@@ -196,6 +222,11 @@ class Run {
       problems: this.#problems,
     };
   }
+}
+
+/** Whether the tree itself should have seen to it. */
+function isOurs(difference: string): boolean {
+  return !difference.endsWith(NO_ANSWER);
 }
 
 function isRestart({ action }: { action: string }): boolean {
