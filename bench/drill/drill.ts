@@ -114,8 +114,8 @@ class Run {
     await this.#quiet(untilMs);
     const tookMs = Date.now() - upMs;
     this.#slowestMs = Math.max(this.#slowestMs, tookMs);
-    if (tookMs > QUIET_MS_MAX)
-      this.#problems.push(`round ${round}: it was quiet after ${tookMs} ms`);
+    if (tookMs <= QUIET_MS_MAX) return;
+    this.#problems.push(`round ${round}: it was quiet after ${tookMs} ms`);
   }
 
   /** Afterwards nothing may be left but what the drill itself has still to ask. */
