@@ -295,7 +295,7 @@ const supervisor: ImportRows = {
     bad: ({ peer }) => [[[peer.id], NOT_A_CHILD]],
   },
   "get-child-state": {
-    works: ({ children: [, id] }) => [[[id], ok(bytes("{}"))]],
+    works: ({ children: [, id] }) => [[[id], ok(bytes('{"told":[]}'))]],
     bad: ({ peer }) => [[[peer.id], NOT_A_CHILD]],
   },
   "get-child-events": {
