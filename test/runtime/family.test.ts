@@ -194,3 +194,44 @@ test("a supervisor that gives up ends the turn that it is in", async () => {
   expect(await boss.lines()).toContain("turn.failed cut/escalated 2");
   gate.open();
 });
+
+test("a supervisor that begins while a child is still being discarded begins once, whatever turns it has", async () => {
+  const boss = await supervise();
+  const a = await up(boss);
+  const [birth, end] = [new Gate(), new Gate()];
+  let discarded = "";
+  faults.peer = async ({ name }, go) => {
+    const [id = "", method = ""] = name.split(" ");
+    if (method === "obey" && id === discarded) await end.wait();
+    const answer = await go();
+    if (method !== "create") return answer;
+    discarded = id;
+    await birth.wait();
+    return answer;
+  };
+  const spawning = boss.ask([spawnCall(await childText(), null)]);
+  await birth.reached();
+  expect(await boss.change("terminate")).toBe("stopped");
+  await end.reached();
+  for (const phase of ["begins", "stops", "begins"]) {
+    expect(await boss.change(phase === "stops" ? "stop" : "restart")).toMatch(/running|stopped/);
+    for (let n = 0; n < 5 && phase === "begins"; n++) await boss.ask([["log", "a turn"]]);
+    const { queue } = (await supervisorOf(boss)) as { queue: { on: string }[] };
+    expect(queue.map(({ on }) => on)).toEqual(phase === "begins" ? ["boot"] : []);
+  }
+  const boots = await bootsOf(boss);
+  birth.open();
+  end.open();
+  await spawning;
+  await until(async () => await isRunning(a));
+  await until(async () => (await new Probe(discarded).summary()).status === "stopped");
+  expect(await bootsOf(boss)).toBe(boots + 1);
+});
+
+async function supervisorOf(boss: Probe): Promise<unknown> {
+  const [row] = await boss.sql("SELECT state FROM supervisor");
+  return JSON.parse(row?.["state"] as string);
+}
+
+const bootsOf = async (boss: Probe): Promise<number> =>
+  (await boss.events()).filter(({ fields }) => fields["action"] === "boot").length;
