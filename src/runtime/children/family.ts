@@ -108,7 +108,7 @@ export class Family {
   }
 
   get isPending(): boolean {
-    return this.#notices.isPending || this.keeper.isPending;
+    return this.#notices.isPending || this.keeper.isPending || this.#spawner.isPending;
   }
 
   /** When the policy wants to be asked again, ms since the epoch. */
@@ -134,6 +134,7 @@ export class Family {
 
   tick(): void {
     this.keeper.tick();
+    this.#spawner.finish();
     void this.#notices.tell();
   }
 

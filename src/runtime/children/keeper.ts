@@ -307,7 +307,7 @@ export class Keeper {
       const obeyed = await give({ action, row, peer: this.#parts.peer, parent: journal.actor });
       const note = (): void =>
         journal.transaction(() => {
-          rows.noteBorn(child); // it has answered
+          if (obeyed.saw !== "unborn") rows.noteBorn(child); // it has answered
           if (obeyed.saw === "stopped") this.#noteStopped(row, incarnation, obeyed);
           this.#step({ observation: observed({ child, incarnation }, obeyed) });
         });
