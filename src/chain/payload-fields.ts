@@ -79,7 +79,7 @@ export const PAYLOAD_FIELDS: {
     rehearsal: any,
     accepted: any,
   },
-  "actor.reverted": { toSeq: count, by: text, reason: text },
+  "actor.reverted": { toSeq: count, by: text, reason: text, state: list },
   "actor.recovered": { reason: text, lostFrom: nullOr(count), evidence: any },
   "message.received": {
     id: text,

@@ -2,8 +2,8 @@
 // turns agree, the whole history does, because each begins where the one before ended.
 
 import { toJson, type Json } from "../chain/ndjson.ts";
-import { decodePayload } from "../chain/payload.ts";
 import { Link } from "../chain/value.ts";
+import { stateSaid } from "./recorded-state.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
 import { replayTurn, type ReplayParts } from "./replay-turn.ts";
 import { TurnReader, type EarlierEvent, type TurnEvents } from "./turns.ts";
@@ -61,7 +61,7 @@ export class ChainReplay {
   /** Takes the next event, oldest first. False once the guest has done something else. */
   async next(event: RecordedEvent): Promise<boolean> {
     if (this.difference !== undefined) return false;
-    if (event.type === "actor.started") await this.#noteState(event);
+    if (event.turn === 0) await this.#noteState(event);
     const turn = await this.#reader.next(event);
     if (turn !== undefined) {
       const told = await replayTurn(this.#parts, turn, this.#state);
@@ -90,16 +90,14 @@ export class ChainReplay {
   }
 
   async #noteState(event: RecordedEvent | undefined): Promise<void> {
-    if (event?.payload == null) {
+    const said = event === undefined ? "erased" : stateSaid(event);
+    if (said === undefined) return; // as it was
+    if (event === undefined || said === "erased") {
       this.#state = undefined;
       return;
     }
-    const type = event.type === "actor.started" ? "actor.started" : "turn.committed";
-    const { state } = decodePayload(type, event.payload);
-    if (state === null) return; // as it was
-    const [bytes = null] = state;
-    this.#state =
-      bytes instanceof Link ? await this.#parts.read(bytes) : (bytes as Uint8Array | null);
+    const { state } = said;
+    this.#state = state instanceof Link ? await this.#parts.read(state) : state;
     this.#place = { ...this.#place, stateSeq: event.seq };
   }
 }

@@ -162,7 +162,12 @@ function addLifecycle(chain: ChainBuilder): void {
       rehearsal: { turns: 3, differences: [] },
       accepted: null,
     })
-    .add("actor.reverted", { toSeq: 7, by: "ops", reason: "bad upgrade" })
+    .add("actor.reverted", {
+      toSeq: 7,
+      by: "ops",
+      reason: "bad upgrade",
+      state: [new Uint8Array([1])],
+    })
     .add("actor.recovered", { reason: "ledger-behind", lostFrom: null, evidence: { from: 5 } })
     .add("log.rekeyed", { old: digestOf("key"), new: digestOf("key 2") })
     .add("admin.acted", { who: "ops", action: "stop", target: chain.actor, outcome: "ok" })
