@@ -71,14 +71,17 @@ export const PAYLOAD_FIELDS: {
   "actor.resumed": { by: text },
   "actor.stopped": { reason: text, by: nullOr(text), data: any },
   "actor.upgraded": {
+    by: text,
     component: link,
     modules: link,
     manifest: link,
     grants: any,
+    limits: any,
     runtime,
     rehearsal: any,
     accepted: any,
   },
+  "actor.migrated": { state: list },
   "actor.reverted": { toSeq: count, by: text, reason: text, state: list },
   "actor.recovered": { reason: text, lostFrom: nullOr(count), evidence: any },
   "message.received": {

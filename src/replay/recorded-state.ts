@@ -9,6 +9,7 @@ import type { Link } from "../chain/value.ts";
 const STATE_TYPES = [
   "actor.started",
   "turn.committed",
+  "actor.migrated",
   "actor.reverted",
 ] as const satisfies readonly EventType[];
 
