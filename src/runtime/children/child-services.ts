@@ -20,19 +20,20 @@ export function childServices(
   peer: (id: string) => ActorRpc,
 ): Services["children"] {
   if (family === undefined) return CHILDLESS;
+  const isLive = (): boolean => turn.isOpen;
   const spawn = (
     manifest: string,
     { initState, asIs, callId }: { initState: Uint8Array | null; asIs: boolean; callId: string },
   ): Promise<HandlerAnswer> => {
     const { turn: number, intent } = turn;
-    return family.spawn({ manifest, initState, asIs, callId, turn: number, intent });
+    return family.spawn({ manifest, initState, asIs, callId, turn: number, intent, isLive });
   };
   return {
     spawn: (manifest, initState, callId) => spawn(manifest, { initState, asIs: false, callId }),
     resume: (manifest, state, callId) => spawn(manifest, { initState: state, asIs: true, callId }),
     list: () => family.list(),
-    stop: (id, callId) => family.command("stop-child", id, callId),
-    restart: (id, callId) => family.command("restart-child", id, callId),
+    stop: (id, callId) => family.command("stop-child", id, { callId, isLive }),
+    restart: (id, callId) => family.command("restart-child", id, { callId, isLive }),
     state: async (id) => {
       if (!family.isChild(id)) return notAChild(id);
       const answer = await reached(() => peer(id).state());

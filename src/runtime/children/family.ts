@@ -16,6 +16,7 @@ import { reached } from "../answers.ts";
 import type { Genesis } from "../birth/genesis.ts";
 import type { Starter } from "../birth/starter.ts";
 import { failActor } from "../lifecycle.ts";
+import { controlId, type Deadlocks } from "../mail/deadlocks.ts";
 import type { Mailbox } from "../mail/mailbox.ts";
 import type { ActorRpc, BranchChild, BirthInput, EventRef } from "../protocol.ts";
 import type { Cell } from "../record/cell.ts";
@@ -48,6 +49,7 @@ interface FamilyParts {
   version: CurrentVersion;
   starter: Starter;
   blocks: Blocks;
+  deadlocks: Deadlocks;
   peer: (id: string) => ActorRpc;
   runner: () => Runner;
 }
@@ -77,6 +79,7 @@ export class Family {
       rows: this.#rows,
       spec,
       peer,
+      deadlocks: parts.deadlocks,
       mayRun: () => cell.status === "running" || cell.status === "paused",
       openTurn: () => cell.get("openTurn")?.turn,
       keep: async (value, write) => {
@@ -99,6 +102,7 @@ export class Family {
       journal,
       cell,
       notices: this.#notices,
+      deadlocks: parts.deadlocks,
       runner,
       keeper: () => this.keeper,
       raise: () => this.open(),
@@ -199,13 +203,13 @@ export class Family {
     });
   }
 
-  /** Stops or restarts a child, and waits until that is done. */
+  /** Stops or restarts a child, and waits until that is done, for a turn that is live. */
   async command(
     what: "stop-child" | "restart-child",
     id: string,
-    callId: string,
+    { callId, isLive }: { callId: string; isLive: () => boolean },
   ): Promise<HandlerAnswer> {
-    const { cell } = this.#parts;
+    const { cell, deadlocks } = this.#parts;
     const isRepeated = cell.get("command") === callId; // then the child may be forgotten by now
     const row = this.#rows.byActor(id);
     if (row === undefined) return isRepeated && what === "stop-child" ? ok(null) : notAChild(id);
@@ -222,7 +226,9 @@ export class Family {
         return err(`${code}: ${message}`);
       }
     }
-    if (!(await this.keeper.isQuiet(COMMAND_MS_MAX, child))) {
+    const edge = { to: id, callId: controlId(callId), isLive };
+    const isDone = (): Promise<boolean> => this.keeper.isQuiet(COMMAND_MS_MAX, child);
+    if (!(await deadlocks.during(edge, isDone))) {
       return failed("outcome-unknown: the child takes its time");
     }
     const after = findChild(this.keeper.state, child);

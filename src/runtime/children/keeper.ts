@@ -13,6 +13,7 @@ import type { Action } from "../../supervision/execute.ts";
 import type { EndKind, Step } from "../../supervision/plan.ts";
 import type { SupervisorSpec } from "../../supervision/spec.ts";
 import type { Decision, Trigger } from "../../supervision/trigger.ts";
+import type { Deadlocks } from "../mail/deadlocks.ts";
 import type { ActorRpc } from "../protocol.ts";
 import type { Journal } from "../record/journal.ts";
 import type { ChildRow, ChildRows } from "./child-rows.ts";
@@ -25,6 +26,7 @@ interface KeeperParts {
   rows: ChildRows;
   spec: SupervisorSpec;
   peer: (id: string) => ActorRpc;
+  deadlocks: Deadlocks;
   /** Whether the actor may have children running: it runs itself, or is paused. */
   mayRun: () => boolean;
   /** The turn that is running and has acted, if there is one. */
@@ -300,11 +302,12 @@ export class Keeper {
 
   /** Gives one order. Without an answer nothing is noted: the alarm has it given again. */
   async #perform(action: Exclude<Action, { do: "end" }>): Promise<void> {
-    const { rows, journal } = this.#parts;
+    const { rows, journal, deadlocks, peer } = this.#parts;
     const { child, incarnation } = action;
     try {
       const row = rows.byName(child) ?? (await this.#conceived(action));
-      const obeyed = await give({ action, row, peer: this.#parts.peer, parent: journal.actor });
+      const given = { action, row, peer, parent: journal.actor };
+      const obeyed = await deadlocks.ordering(row.actor, () => give(given));
       const note = (): void =>
         journal.transaction(() => {
           if (obeyed.saw !== "unborn") rows.noteBorn(child); // it has answered

@@ -10,6 +10,7 @@ import { TheaterError } from "../../lib/errors.ts";
 import { isUp } from "../../supervision/lifecycle.ts";
 import type { ExitKind } from "../../supervision/spec.ts";
 import { failActor, INIT_FAILED, lifecycleEvent } from "../lifecycle.ts";
+import type { Deadlocks } from "../mail/deadlocks.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Runner } from "../turn/runner.ts";
@@ -21,6 +22,7 @@ interface SubordinateParts {
   journal: Journal;
   cell: Cell;
   notices: Notices;
+  deadlocks: Deadlocks;
   runner: () => Runner;
   /** Of its own children, which go down before it does. */
   keeper: () => Keeper | undefined;
@@ -56,14 +58,16 @@ export class Subordinate {
 
   /** Throws `forbidden` for an order of anybody else. */
   async obey(order: Order): Promise<Answered> {
-    const { cell, runner } = this.#parts;
+    const { cell, runner, deadlocks } = this.#parts;
     if (order.parent !== cell.get("parent")) {
       const message =
         "Only its supervisor gives this actor orders: use stop, restart and the like.";
       throw new TheaterError("forbidden", message);
     }
     try {
-      return order.what === "start" ? await this.#start(order) : await this.#stop(order);
+      return await deadlocks.obeying(() =>
+        order.what === "start" ? this.#start(order) : this.#stop(order),
+      );
     } finally {
       runner().start();
     }
