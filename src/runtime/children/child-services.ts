@@ -9,7 +9,8 @@ import { reached } from "../answers.ts";
 import type { ActorRpc } from "../protocol.ts";
 import { newestForeign } from "../turn/foreign-view.ts";
 import type { TurnActs } from "../turn/turn-parts.ts";
-import { notAChild, type Family } from "./family.ts";
+import { notAChild } from "./commands.ts";
+import type { Family } from "./family.ts";
 
 /** Events of a child that one call shows, the newest ones. */
 const CHILD_EVENTS_MAX = 1_000;
@@ -32,8 +33,8 @@ export function childServices(
     spawn: (manifest, initState, callId) => spawn(manifest, { initState, asIs: false, callId }),
     resume: (manifest, state, callId) => spawn(manifest, { initState: state, asIs: true, callId }),
     list: () => family.list(),
-    stop: (id, callId) => family.command("stop-child", id, { callId, isLive }),
-    restart: (id, callId) => family.command("restart-child", id, { callId, isLive }),
+    stop: (id, callId) => family.commands.ofGuest("stop-child", id, { callId, isLive }),
+    restart: (id, callId) => family.commands.ofGuest("restart-child", id, { callId, isLive }),
     state: async (id) => {
       if (!family.isChild(id)) return notAChild(id);
       const answer = await reached(() => peer(id).state());

@@ -8,7 +8,7 @@ import { cidText } from "../../chain/cid.ts";
 import { Link, type Value } from "../../chain/value.ts";
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import { advance, inFlight, isToBoot, type Input } from "../../supervision/advance.ts";
-import { NEW_SUPERVISOR, type Supervisor } from "../../supervision/children.ts";
+import { findChild, NEW_SUPERVISOR, type Supervisor } from "../../supervision/children.ts";
 import type { Action } from "../../supervision/execute.ts";
 import type { EndKind, Step } from "../../supervision/plan.ts";
 import type { SupervisorSpec } from "../../supervision/spec.ts";
@@ -147,7 +147,7 @@ export class Keeper {
     if (row === undefined) {
       throw new TheaterError("not-found", "This actor has no such child.", { child: notice.child });
     }
-    if (notice.incarnation <= row.exited) return;
+    if (notice.incarnation <= row.exited) return this.#hold(row, notice);
     journal.transaction(() => {
       const { incarnation, kind, detail, head } = notice;
       // It has ended before the answer to its birth was heard here.
@@ -159,6 +159,14 @@ export class Keeper {
       this.#parts.tellGuest(row, notice);
     });
     this.#settle();
+  }
+
+  /** One that had ended already was stopped since: then it is not to be started again. */
+  #hold({ name, exited }: ChildRow, { incarnation, kind, by }: Notice): void {
+    const child = findChild(this.state, name);
+    const isToStart = child !== undefined && child.alive === null && child.state !== "stopped";
+    if (kind !== "stopped" || incarnation !== exited || !isToStart) return;
+    this.command({ on: "stop-child", child: name, by });
   }
 
   /** In a transaction: a spawned child was born, and is on the list unless the supervisor is ending. */
