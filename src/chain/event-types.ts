@@ -120,7 +120,13 @@ export interface Payloads {
   };
   /** Right behind an upgrade: what the new component's `migrate` made of the state, a list of none or one. */
   "actor.migrated": { readonly state: readonly Value[] };
-  "actor.reverted": { readonly toSeq: number; readonly by: string; readonly reason: string };
+  /** The actor has the state again that it had after `toSeq`: `state` is a list of none or one. */
+  "actor.reverted": {
+    readonly toSeq: number;
+    readonly by: string;
+    readonly reason: string;
+    readonly state: readonly Value[];
+  };
   "actor.recovered": {
     readonly reason: string;
     readonly lostFrom: number | null;

@@ -82,7 +82,7 @@ export const PAYLOAD_FIELDS: {
     accepted: any,
   },
   "actor.migrated": { state: list },
-  "actor.reverted": { toSeq: count, by: text, reason: text },
+  "actor.reverted": { toSeq: count, by: text, reason: text, state: list },
   "actor.recovered": { reason: text, lostFrom: nullOr(count), evidence: any },
   "message.received": {
     id: text,

@@ -2,12 +2,12 @@
 // turns agree, the whole history does, because each begins where the one before ended.
 
 import { toJson, type Json } from "../chain/ndjson.ts";
-import { decodePayload } from "../chain/payload.ts";
 import { Link } from "../chain/value.ts";
 import type { ComponentDescription } from "../executor/wit-type.ts";
 import { assert, TheaterError } from "../lib/errors.ts";
 import { changesComponent, inForceFrom, type InForce, type Override } from "./in-force.ts";
 import type { Place } from "./place.ts";
+import { stateSaid } from "./recorded-state.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
 import { replayTurn, type ReplayParts } from "./replay-turn.ts";
 import type { ReplaySource } from "./source.ts";
@@ -82,7 +82,7 @@ export class ChainReplay {
   async next(event: RecordedEvent): Promise<boolean> {
     if (this.difference !== undefined) return false;
     if (changesComponent(event)) await this.#noteComponent(event);
-    if (event.type === "actor.started") await this.#noteState(event);
+    if (event.turn === 0) await this.#noteState(event);
     const turn = await this.#reader.next(event);
     if (turn !== undefined) {
       const told = await replayTurn(this.#turnParts, this.inForce, turn, this.#state);
@@ -125,16 +125,14 @@ export class ChainReplay {
   }
 
   async #noteState(event: RecordedEvent | undefined): Promise<void> {
-    if (event?.payload == null) {
+    const said = event === undefined ? "erased" : stateSaid(event);
+    if (said === undefined) return; // as it was
+    if (event === undefined || said === "erased") {
       this.#state = undefined;
       return;
     }
-    const type = event.type === "actor.started" ? "actor.started" : "turn.committed";
-    const { state } = decodePayload(type, event.payload);
-    if (state === null) return; // as it was
-    const [bytes = null] = state;
-    this.#state =
-      bytes instanceof Link ? await this.#parts.source.read(bytes) : (bytes as Uint8Array | null);
+    const { state } = said;
+    this.#state = state instanceof Link ? await this.#parts.source.read(state) : state;
     this.#place = { ...this.#place, stateSeq: event.seq };
   }
 }

@@ -165,7 +165,12 @@ function addLifecycle(chain: ChainBuilder): void {
       accepted: null,
     })
     .add("actor.migrated", { state: [digestOf("state 2")] })
-    .add("actor.reverted", { toSeq: 7, by: "ops", reason: "bad upgrade" })
+    .add("actor.reverted", {
+      toSeq: 7,
+      by: "ops",
+      reason: "bad upgrade",
+      state: [digestOf("state 1")],
+    })
     .add("actor.recovered", { reason: "ledger-behind", lostFrom: null, evidence: { from: 5 } })
     .add("log.rekeyed", { old: digestOf("key"), new: digestOf("key 2") })
     .add("admin.acted", { who: "ops", action: "stop", target: chain.actor, outcome: "ok" })
