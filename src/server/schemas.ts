@@ -91,7 +91,7 @@ export const actorSummary = z.object({
   manifest: z.string(),
   status: actorStatus,
   parent: actorId.nullable(),
-  handlers: z.array(z.string()).readonly().describe("What it was granted at its birth."),
+  handlers: z.array(z.string()).readonly().describe("What it is granted."),
   head: eventRef,
   ledgerSeq: z.int().min(-1).describe("The highest seq in the ledger; -1 before the first."),
   turns: count,

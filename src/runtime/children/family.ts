@@ -7,6 +7,7 @@ import { Link, type Value } from "../../chain/value.ts";
 import { err, failed, ok, returned, type HandlerAnswer } from "../../handlers/handler.ts";
 import { fromUtf8 } from "../../lib/bytes.ts";
 import { ensureTheaterError } from "../../lib/errors.ts";
+import { isToBoot } from "../../supervision/advance.ts";
 import { findChild } from "../../supervision/children.ts";
 import { isUp } from "../../supervision/lifecycle.ts";
 import type { EndKind } from "../../supervision/plan.ts";
@@ -22,6 +23,7 @@ import type { Blocks } from "../record/content.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Runner } from "../turn/runner.ts";
+import type { CurrentVersion } from "../upgrade/version.ts";
 import { ChildRows, type ChildRow } from "./child-rows.ts";
 import { Keeper } from "./keeper.ts";
 import { Notices } from "./notices.ts";
@@ -43,6 +45,7 @@ interface FamilyParts {
   cell: Cell;
   mailbox: Mailbox;
   genesis: Genesis;
+  version: CurrentVersion;
   starter: Starter;
   blocks: Blocks;
   peer: (id: string) => ActorRpc;
@@ -90,7 +93,7 @@ export class Family {
       rows: this.#rows,
       keeper: this.keeper,
       spec,
-      permissions: genesis.permissions,
+      permissions: () => parts.version.now.permissions,
     });
     this.subordinate = new Subordinate({
       journal,
@@ -107,7 +110,7 @@ export class Family {
   }
 
   get isPending(): boolean {
-    return this.#notices.isPending || this.keeper.isPending;
+    return this.#notices.isPending || this.keeper.isPending || this.#spawner.isPending;
   }
 
   /** When the policy wants to be asked again, ms since the epoch. */
@@ -133,6 +136,7 @@ export class Family {
 
   tick(): void {
     this.keeper.tick();
+    this.#spawner.finish();
     void this.#notices.tell();
   }
 
@@ -161,7 +165,8 @@ export class Family {
 
   /** In a transaction: the actor is down by its own doing, and its children go down too. */
   #leaveAlone(reason: string): void {
-    if (this.keeper.state.phase !== "up") return;
+    const { state } = this.keeper;
+    if (state.phase !== "up" && !isToBoot(state)) return;
     this.keeper.decide({ on: "shutdown", kind: "shutdown", reason });
   }
 
@@ -253,11 +258,11 @@ export class Family {
 
   /** A child of the manifest, composed once. */
   async #conceive(name: string): Promise<ChildRow> {
-    const { genesis, journal, starter } = this.#parts;
+    const { genesis, version, journal, starter } = this.#parts;
     const source = genesis.supervision.sources.get(name);
     const { seq, digest } = journal.head;
     const cause = { actor: journal.actor, seq, event: new Link("dag-cbor", digest) };
-    const parent = { id: journal.actor, permissions: genesis.permissions, cause };
+    const parent = { id: journal.actor, permissions: version.now.permissions, cause };
     const child = await starter.conceive({
       manifest: source?.manifest ?? "",
       initState: source?.initState ?? null,
