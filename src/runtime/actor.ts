@@ -53,7 +53,11 @@ import type {
   Mark,
   MessageInput,
   Parentage,
+  PastState,
+  Reverted,
+  RevertInput,
   TilePlace,
+  TurnPlace,
 } from "./protocol.ts";
 
 /** Events of one `journal` answer; RPC carries 32 MiB, and a payload is 1 MiB at most. */
@@ -218,6 +222,23 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async state(): Promise<Answer<Uint8Array | null>> {
     return await answer(async () => this.#alive().cell.state);
+  }
+
+  async stateAt(at: number): Promise<Answer<PastState>> {
+    return await answer(async () => await this.#alive().past.stateAt(at));
+  }
+
+  async turn(turn: number): Promise<Answer<TurnPlace>> {
+    return await answer(async () => await this.#alive().past.turn(turn));
+  }
+
+  async revert(input: RevertInput): Promise<Answer<Reverted>> {
+    return await answer(async () => {
+      const life = this.#alive();
+      const reverted = await life.reverter.revert(input);
+      await life.upkeep.settle(false);
+      return reverted;
+    });
   }
 
   async settle(recheck = false): Promise<Answer<Mark>> {

@@ -12,7 +12,11 @@ import type {
   IdempotencyKey,
   LifecycleChange,
   MessageInput,
+  PastState,
+  Reverted,
+  RevertInput,
   TilePlace,
+  TurnPlace,
 } from "./protocol.ts";
 import type { ReplayReport } from "../replay/report.ts";
 import type { Report } from "../chain/verify.ts";
@@ -82,6 +86,11 @@ export interface Actors {
   /** `depth`: levels below the actor; as many as fit by default. */
   tree(id: string, depth?: number): Promise<Answer<TreeNode>>;
   state(id: string): Promise<Answer<Uint8Array | null>>;
+  /** The state after event `at`. Throws `erased` where what held it is gone. */
+  stateAt(id: string, at: number): Promise<Answer<PastState>>;
+  turn(id: string, turn: number): Promise<Answer<TurnPlace>>;
+  /** Restores an earlier state, as a new event, between two turns. */
+  revert(id: string, input: RevertInput): Promise<Answer<Reverted>>;
 
   send(id: string, message: MessageInput): Promise<Answer<{ event: EventRef }>>;
   request(

@@ -19,6 +19,8 @@ import type { Wait } from "./mail/wait-cycle.ts";
 import { Mailbox } from "./mail/mailbox.ts";
 import { Mail } from "./mail/mail.ts";
 import type { ActorSummary, EventRef, Parentage, Refusal } from "./protocol.ts";
+import { Past } from "./past/past.ts";
+import { Reverter } from "./past/reverter.ts";
 import { Runner } from "./turn/runner.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { servicesFor } from "./turn/services.ts";
@@ -35,6 +37,8 @@ export class Life {
   readonly id: string;
   readonly journal: Journal;
   readonly history: History;
+  readonly past: Past;
+  readonly reverter: Reverter;
   readonly cell: Cell;
   readonly admission: Admission;
   readonly channelAdmission: ChannelAdmission;
@@ -65,6 +69,8 @@ export class Life {
     this.cell = new Cell(sql);
     this.#alarm = this.#makeAlarm(storage);
     this.history = new History(sql, this.journal, around.archive);
+    const { journal, history } = this;
+    this.past = new Past({ sql, journal, history, blocks: around.blocks });
     const [entry] = this.journal.entries(0, 1);
     assert(entry?.payload.block != null, "a genesis payload is never erased");
     this.#genesisBlock = entry.payload.block;
@@ -90,6 +96,14 @@ export class Life {
     this.control = new Control({
       ...this.#records(),
       family: this.family,
+      feeder: this.upkeep.feeder,
+      runner: this.#runner,
+    });
+    this.reverter = new Reverter({
+      ...this.#records(),
+      sql,
+      past: this.past,
+      blocks: around.blocks,
       feeder: this.upkeep.feeder,
       runner: this.#runner,
     });

@@ -205,6 +205,44 @@ export interface Erasure {
   complete: boolean;
 }
 
+/** The state after an event, and the event that recorded it; null: it was none from the beginning on. */
+export interface PastState {
+  state: Uint8Array | null;
+  event: EventRef | null;
+}
+
+/** Turns of one revert; further back, the event is to be named. */
+export const REVERT_TURNS_MAX = 1_000;
+
+/** Either `turns`, 1 to REVERT_TURNS_MAX, is given or `to`, an event. The reason is recorded. */
+export type RevertInput = {
+  reason: string;
+  principal: string;
+  /** Idempotency-Key. */
+  key: string | null;
+} & ({ turns: number; to: null } | { turns: null; to: number });
+
+export interface Reverted {
+  /** The `actor.reverted`. */
+  event: EventRef;
+  /** The event after which the actor had the state that it has again. */
+  toSeq: number;
+  /** Null: the state is none. */
+  stateBytes: number | null;
+}
+
+/** Where a turn stands in the chain. Between `from` and `to` there may be events of no turn. */
+export interface TurnPlace {
+  turn: number;
+  /** Seq of its message, which may have come long before; null where what says it was erased. */
+  message: number | null;
+  from: number;
+  /** Its last event so far. */
+  to: number;
+  /** Null while it is open. */
+  end: "turn.committed" | "turn.refused" | "turn.failed" | null;
+}
+
 /** Where a chain is, which shard of the ledger has it, and how far. */
 export interface Mark {
   head: EventRef;
@@ -243,6 +281,10 @@ export interface ActorRpc {
   parentage(): Promise<Answer<Parentage>>;
   branch(): Promise<Answer<Branch>>;
   state(): Promise<Answer<Uint8Array | null>>;
+  /** The state after event `at`: see Past. */
+  stateAt(at: number): Promise<Answer<PastState>>;
+  turn(turn: number): Promise<Answer<TurnPlace>>;
+  revert(input: RevertInput): Promise<Answer<Reverted>>;
   /**
    * Feeds the ledger up to the head, if it can, and says where head and ledger are. `recheck`: first asks
    * the ledger whether it still has what it acknowledged.

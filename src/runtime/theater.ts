@@ -42,7 +42,11 @@ import type {
   EventRef,
   LifecycleChange,
   MessageInput,
+  PastState,
+  Reverted,
+  RevertInput,
   TilePlace,
+  TurnPlace,
 } from "./protocol.ts";
 import type { Starter } from "./birth/starter.ts";
 import { componentsOf, starterOf } from "./birth/starter-of.ts";
@@ -149,6 +153,18 @@ export class Theater implements Actors {
 
   state(id: string): Promise<Answer<Uint8Array | null>> {
     return reached(() => this.#actor(id).state());
+  }
+
+  stateAt(id: string, at: number): Promise<Answer<PastState>> {
+    return reached(() => this.#actor(id).stateAt(at));
+  }
+
+  turn(id: string, turn: number): Promise<Answer<TurnPlace>> {
+    return reached(() => this.#actor(id).turn(turn));
+  }
+
+  revert(id: string, input: RevertInput): Promise<Answer<Reverted>> {
+    return reached(() => this.#actor(id).revert(input));
   }
 
   send(id: string, message: MessageInput): Promise<Answer<{ event: EventRef }>> {
