@@ -17,12 +17,13 @@ import { Idempotency } from "./mail/idempotency.ts";
 import { Journal } from "./record/journal.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
 import { Mailbox } from "./mail/mailbox.ts";
-import { moduleSetRef } from "./birth/module-sets.ts";
 import { Mail } from "./mail/mail.ts";
 import type { ActorSummary, EventRef, Parentage, Refusal } from "./protocol.ts";
 import { Runner } from "./turn/runner.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { servicesFor } from "./turn/services.ts";
+import { turnVersions } from "./upgrade/turn-version.ts";
+import { CurrentVersion } from "./upgrade/version.ts";
 import { Timers } from "./timers/timers.ts";
 import { Upkeep } from "./upkeep.ts";
 import { summaryOf } from "./summary.ts";
@@ -39,6 +40,7 @@ export class Life {
   readonly channelAdmission: ChannelAdmission;
   readonly control: Control;
   readonly genesis: Genesis;
+  readonly version: CurrentVersion;
   readonly upkeep: Upkeep;
   readonly #sql: SqlStorage;
   readonly #genesisBlock: Uint8Array;
@@ -67,6 +69,7 @@ export class Life {
     assert(entry?.payload.block != null, "a genesis payload is never erased");
     this.#genesisBlock = entry.payload.block;
     this.genesis = readGenesis(entry.payload.block);
+    this.version = new CurrentVersion(this);
     this.#mailbox = new Mailbox(sql);
     this.#idempotency = new Idempotency(sql);
     this.#mail = this.#makeMail(sql);
@@ -78,6 +81,7 @@ export class Life {
       sql,
       outbox: this.#mail.outbox,
       genesis: this.genesis,
+      version: this.version,
       timerMs: () => this.#timerMs(),
       onFork: (error) => this.#onFork(error),
     });
@@ -134,7 +138,7 @@ export class Life {
   #makeFamily(): Family | undefined {
     const { genesis } = this;
     if (!hasFamily(genesis)) return undefined;
-    const given = { ...this.#records(), sql: this.#sql, genesis };
+    const given = { ...this.#records(), sql: this.#sql, genesis, version: this.version };
     return new Family({ ...this.#around, ...given, runner: () => this.#runner });
   }
 
@@ -173,8 +177,7 @@ export class Life {
     return this.#mail.admissions({
       registry: this.#around.registry,
       content: this.#around.blocks,
-      limits: this.genesis.limits,
-      grants: this.genesis.permissions.held,
+      version: this.version,
       feeder: this.upkeep.feeder,
       endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
       comesBack: async () => (await this.family?.comesBack()) ?? false,
@@ -183,8 +186,6 @@ export class Life {
 
   #makeRunner(): Runner {
     const around = this.#around;
-    const grants = this.genesis.permissions.held;
-    const registry = around.plugins.livingRegistry(around.registry, grants);
     const { variables, secrets: values } = around.settings;
     const secrets = new Secrets(values, this.genesis.salt);
     const { outbox, deferred, channels, peers, asking } = this.#mail;
@@ -195,12 +196,8 @@ export class Life {
       channels,
       timers: this.#timers,
       executor: around.executor,
-      registry,
       content: around.blocks,
-      modules: moduleSetRef(around.content, this.genesis.modules),
-      limits: this.genesis.limits,
-      grants,
-      pureGrants: registry.pureGrants(grants),
+      version: turnVersions(this.version, around),
       files: new FileTree(this.#sql),
       services: (turn, waiting) => {
         const { journal, history } = this;
@@ -280,12 +277,21 @@ export class Life {
   }
 
   summary(): ActorSummary {
-    return summaryOf({ ...this.#records(), genesis: this.genesis, feeder: this.upkeep.feeder });
+    const { genesis, version } = this;
+    return summaryOf({ ...this.#records(), genesis, version, feeder: this.upkeep.feeder });
   }
 
   parentage(): Parentage {
     const { seq, digest } = this.journal.head;
-    return { genesis: this.#genesisBlock, head: { seq, digest }, status: this.cell.status };
+    const version = this.version.now.seq;
+    const upgrade =
+      version === 0 ? null : (this.journal.entries(version, 1)[0]?.payload.block ?? null);
+    return {
+      genesis: this.#genesisBlock,
+      upgrade,
+      head: { seq, digest },
+      status: this.cell.status,
+    };
   }
 
   /** The head once it is behind `after`, or whatever it is after `waitMs`. */

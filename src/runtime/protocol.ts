@@ -36,7 +36,7 @@ export interface ActorSummary {
   manifest: string;
   status: ActorStatus;
   parent: string | null;
-  /** Types of the handlers that it was granted at its birth. */
+  /** Types of the handlers that it is granted. */
   handlers: readonly string[];
   head: EventRef;
   /** Highest seq that the ledger has acknowledged; -1 before the first. */
@@ -109,6 +109,8 @@ export interface BirthInput {
 export interface Parentage {
   /** The block of its `actor.created` payload, from which its id is made. */
   genesis: Uint8Array;
+  /** The payload of the `actor.upgraded` in force; null where genesis is. */
+  upgrade: Uint8Array | null;
   head: { seq: number; digest: Uint8Array };
   status: ActorStatus;
 }

@@ -91,7 +91,7 @@ export const actorSummary = z.object({
   manifest: z.string(),
   status: actorStatus,
   parent: actorId.nullable(),
-  handlers: z.array(z.string()).readonly().describe("What it was granted at its birth."),
+  handlers: z.array(z.string()).readonly().describe("What it is granted."),
   head: eventRef,
   ledgerSeq: z.int().min(-1).describe("The highest seq in the ledger; -1 before the first."),
   turns: count,
@@ -204,6 +204,7 @@ export const replayReport = z.object({
       found: replaySide,
       likely: z.enum([
         "component-differs",
+        "transpiler-differs",
         "host-result-missing",
         "non-deterministic-guest",
         "tampered-record",

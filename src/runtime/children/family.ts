@@ -22,6 +22,7 @@ import type { Blocks } from "../record/content.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Runner } from "../turn/runner.ts";
+import type { CurrentVersion } from "../upgrade/version.ts";
 import { ChildRows, type ChildRow } from "./child-rows.ts";
 import { Keeper } from "./keeper.ts";
 import { Notices } from "./notices.ts";
@@ -43,6 +44,7 @@ interface FamilyParts {
   cell: Cell;
   mailbox: Mailbox;
   genesis: Genesis;
+  version: CurrentVersion;
   starter: Starter;
   blocks: Blocks;
   peer: (id: string) => ActorRpc;
@@ -90,7 +92,7 @@ export class Family {
       rows: this.#rows,
       keeper: this.keeper,
       spec,
-      permissions: genesis.permissions,
+      permissions: () => parts.version.now.permissions,
     });
     this.subordinate = new Subordinate({
       journal,
@@ -253,11 +255,11 @@ export class Family {
 
   /** A child of the manifest, composed once. */
   async #conceive(name: string): Promise<ChildRow> {
-    const { genesis, journal, starter } = this.#parts;
+    const { genesis, version, journal, starter } = this.#parts;
     const source = genesis.supervision.sources.get(name);
     const { seq, digest } = journal.head;
     const cause = { actor: journal.actor, seq, event: new Link("dag-cbor", digest) };
-    const parent = { id: journal.actor, permissions: genesis.permissions, cause };
+    const parent = { id: journal.actor, permissions: version.now.permissions, cause };
     const child = await starter.conceive({
       manifest: source?.manifest ?? "",
       initState: source?.initState ?? null,

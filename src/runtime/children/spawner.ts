@@ -22,7 +22,8 @@ interface SpawnerParts {
   rows: ChildRows;
   keeper: Keeper;
   spec: SupervisorSpec;
-  permissions: Permissions;
+  /** What it may pass on by now. */
+  permissions: () => Permissions;
   starter: Starter;
   peer: (id: string) => ActorRpc;
 }
@@ -70,7 +71,7 @@ export class Spawner {
     const { journal, rows, keeper, spec, permissions, starter } = this.#parts;
     const id = journal.actor;
     const cause = { actor: id, seq: intent.seq, event: new Link("dag-cbor", intent.event) };
-    const parent = { id, permissions, cause };
+    const parent = { id, permissions: permissions(), cause };
     const child = await starter.conceive({ manifest, initState, parent });
     keeper.ensureUp();
     const problem = problemOfJoining(spec, keeper.state, { id: child.id, ...spec.spawned });

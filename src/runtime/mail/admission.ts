@@ -17,14 +17,13 @@ import type { Journal } from "../record/journal.ts";
 import { HANDLE_REQUEST, HANDLE_SEND } from "../../handlers/exports.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Deadlocks } from "./deadlocks.ts";
-import type { Grants } from "../../manifest/handler-tables.ts";
-import type { Limits } from "../../manifest/limits.ts";
 import type { Delivery, EventRef, MessageInput } from "../protocol.ts";
 import { newMessage } from "./new-message.ts";
 import { hasReply } from "./turn-mail.ts";
 import { refusalOf, settledEnd, type Committed } from "./turn-outcome.ts";
 import type { Message } from "../turn/turn-parts.ts";
 import type { TurnEnd } from "../turn/turn.ts";
+import type { CurrentVersion } from "../upgrade/version.ts";
 
 export interface AdmissionParts {
   journal: Journal;
@@ -32,10 +31,9 @@ export interface AdmissionParts {
   mailbox: Mailbox;
   idempotency: Idempotency;
   content: Blocks;
-  limits: Limits;
+  version: CurrentVersion;
   deferred: Deferred;
   deadlocks: Deadlocks;
-  grants: Grants;
   registry: Registry;
   feeder: Feeder;
   run: () => void;
@@ -229,15 +227,16 @@ export class Admission {
 
   /** How many messages of its own the actor takes now. */
   get room(): number {
-    const { cell, limits, mailbox, feeder } = this.#parts;
+    const { cell, version, mailbox, feeder } = this.#parts;
     if (cell.status !== "running" || feeder.backlog >= BACKLOG_MAX) return 0;
-    return Math.max(0, limits.mailbox - mailbox.length);
+    return Math.max(0, version.now.limits.mailbox - mailbox.length);
   }
 
   /** Throws `missing-handler`, `wrong-state`, `too-large`, `busy` or `unavailable`. */
   check(about: string, body: Uint8Array): void {
-    const { cell, limits, grants, registry, mailbox, feeder } = this.#parts;
-    registry.checkDriven(about, grants);
+    const { cell, version, registry, mailbox, feeder } = this.#parts;
+    const { limits, permissions } = version.now;
+    registry.checkDriven(about, permissions.held);
     const status = cell.get("status");
     if (status !== undefined && !isUp(status)) {
       const reason = cell.get("reason");

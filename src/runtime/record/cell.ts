@@ -28,6 +28,8 @@ export interface CellValues {
   forked: string;
   createdMs: number;
   parent: string | null;
+  /** The `actor.upgraded` that says what runs; absent where genesis does. */
+  version: number;
   /** A turn that has flushed events and has not ended. */
   openTurn: OpenTurn | null;
   /** The call of the guest's last order to a child: given again after a crash, it is not a second one. */

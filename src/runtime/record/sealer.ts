@@ -134,7 +134,12 @@ export class Sealer {
       "SELECT cause FROM outbox",
       "SELECT value FROM json_each(?)",
     ].join(" UNION ALL ");
-    const named = [cell.get("openTurn")?.message, journal.endOfTurn(1), journal.newestOfTurns()];
+    const named = [
+      cell.get("openTurn")?.message,
+      cell.get("version"),
+      journal.endOfTurn(1),
+      journal.newestOfTurns(),
+    ];
     sql.exec(
       `DELETE FROM event WHERE seq >= ? AND seq < ? AND seq NOT IN (${stays})`,
       FIRST_EVENTS,

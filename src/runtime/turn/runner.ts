@@ -19,9 +19,18 @@ import type { Outbox } from "../mail/outbox.ts";
 import { TurnMail } from "../mail/turn-mail.ts";
 import type { Timers } from "../timers/timers.ts";
 import { Turn, type TurnEnd } from "./turn.ts";
-import type { EndHook, Interrupted, Message, TurnParts, TurnRecord } from "./turn-parts.ts";
+import type {
+  EndHook,
+  Interrupted,
+  Message,
+  TurnParts,
+  TurnRecord,
+  TurnVersion,
+} from "./turn-parts.ts";
 
-interface RunnerParts extends Omit<TurnParts, "onEnd" | "mail"> {
+interface RunnerParts extends Omit<TurnParts, "onEnd" | "mail" | keyof TurnVersion> {
+  /** What a turn that begins now runs on. Resumed turns too: nothing changes it while one is open. */
+  version: () => TurnVersion;
   mailbox: Mailbox;
   outbox: Outbox;
   history: History;
@@ -212,10 +221,11 @@ export class Runner {
   }
 
   async #runTurn(message: Message, interrupted?: Interrupted): Promise<TurnEnd> {
-    const mail = new TurnMail(message, this.#parts);
+    const parts = { ...this.#parts, ...this.#parts.version() };
+    const mail = new TurnMail(message, parts);
     const onEnd = (end: TurnRecord): void => this.#record(message, end, mail);
     try {
-      this.#current = new Turn({ ...this.#parts, mail, onEnd }, message, interrupted);
+      this.#current = new Turn({ ...parts, mail, onEnd }, message, interrupted);
       return await this.#current.run();
     } finally {
       this.#current = undefined;

@@ -36,18 +36,22 @@ export interface Message {
   key: MessageKey | null;
 }
 
-/** What a turn needs of its actor. */
-export interface TurnParts {
-  journal: Journal;
-  cell: Cell;
-  executor: Executor;
+/** What a turn runs on, from its beginning to its end. */
+export interface TurnVersion {
   registry: Registry;
   modules: ModuleSetRef;
-  content: Blocks;
   limits: Limits;
   grants: Readonly<Record<string, Value>>;
   /** Those of them that the isolate needs. */
   pureGrants: Readonly<Record<string, Value>>;
+}
+
+/** What a turn needs of its actor. */
+export interface TurnParts extends TurnVersion {
+  journal: Journal;
+  cell: Cell;
+  executor: Executor;
+  content: Blocks;
   files: FileTree;
   mail: TurnMail;
   /** `waiting`: the actors whose turns wait for this one, besides its own. */
