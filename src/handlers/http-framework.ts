@@ -5,7 +5,7 @@
 import { z } from "zod";
 import type { Value } from "../chain/value.ts";
 import {
-  err,
+  failed,
   type Handler,
   type HandlerAnswer,
   type HostFunction,
@@ -19,11 +19,11 @@ const FRAMEWORK = "theater:simple/http-framework";
 const MiB = 1024 * 1024;
 /** Of a body, in or out, where the manifest is silent, and at most: it crosses RPC, which carries 32 MiB. */
 const BODY_BYTES_DEFAULT = 10 * MiB;
-export const BODY_BYTES_MAX = 16 * MiB;
+const BODY_BYTES_MAX = 16 * MiB;
 const HEADER_NAMES_MAX = 32;
 
 /** As it stands in a URL. */
-export const SITE_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const SITE_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const HEADER_NAME = /^[a-z0-9][a-z0-9-]{0,63}$/;
 
 /** What is absent allows nothing. */
@@ -94,7 +94,7 @@ const text = (value: Value | undefined): string => value as string;
 const optional = (value: Value | undefined): number | null =>
   value == null ? null : Number((value as readonly Value[])[0]);
 
-const NOBODY = err("no-such-connection: no WebSocket of this actor has this id");
+const NOBODY = failed("no-such-connection: no WebSocket of this actor has this id");
 
 export const httpFramework: Handler = {
   type: "http-framework",
@@ -136,15 +136,14 @@ export const httpFramework: Handler = {
     [`${FRAMEWORK}#remove-middleware`]: local((site, [middleware]) =>
       site.remove("middleware", id(middleware)),
     ),
-    [`${FRAMEWORK}#enable-websocket`]: local(
-      (site, [server, path, connect, message, disconnect]) =>
-        site.enableWebsocket({
-          server: id(server),
-          path: text(path),
-          connect: optional(connect),
-          message: id(message),
-          disconnect: optional(disconnect),
-        }),
+    [`${FRAMEWORK}#enable-websocket`]: local((site, [server, path, connect, message, disconnect]) =>
+      site.enableWebsocket({
+        server: id(server),
+        path: text(path),
+        connect: optional(connect),
+        message: id(message),
+        disconnect: optional(disconnect),
+      }),
     ),
     [`${FRAMEWORK}#send-websocket-message`]: local(() => NOBODY),
     [`${FRAMEWORK}#close-websocket`]: local(() => NOBODY),

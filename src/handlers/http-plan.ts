@@ -38,7 +38,11 @@ export function planOf({ entries }: SiteTable, method: string, path: string): Pl
     const best = bestOf(fits, method);
     if (best !== undefined) {
       const { route, parameters } = best;
-      return { found: true, handlers: [...above(all, server, segments), route.handler], parameters };
+      return {
+        found: true,
+        handlers: [...above(all, server, segments), route.handler],
+        parameters,
+      };
     }
     for (const { route } of fits) allow.add(route.method);
   }

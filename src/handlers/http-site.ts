@@ -8,7 +8,7 @@ import { err, ok, type HandlerAnswer } from "./handler.ts";
 import { parsePattern, shapeOf } from "./route-pattern.ts";
 
 /** Servers, handlers, routes, middlewares and WebSocket paths of one actor. */
-export const SITE_ENTRIES_MAX = 1_000;
+const SITE_ENTRIES_MAX = 1_000;
 /** Of one server: each that fits is a turn of its own before the route's. */
 const MIDDLEWARES_MAX = 16;
 const NAME_CHARS_MAX = 256;
@@ -22,7 +22,12 @@ const METHOD = /^[A-Z][A-Z0-9_-]{0,31}$/;
 const ANY = ["*", "ANY"];
 
 export type SiteEntry =
-  | { readonly kind: "server"; readonly host: string; readonly port: number; readonly running: boolean }
+  | {
+      readonly kind: "server";
+      readonly host: string;
+      readonly port: number;
+      readonly running: boolean;
+    }
   | { readonly kind: "handler"; readonly name: string }
   | {
       readonly kind: "route";

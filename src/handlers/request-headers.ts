@@ -64,7 +64,9 @@ function hashed(name: string, value: string, salt: Uint8Array): string {
   if (name === "cookie") {
     const pairs = value.split(";").map((pair) => {
       const at = pair.indexOf("=");
-      return at < 0 ? hash(pair.trim()) : `${pair.slice(0, at).trim()}=${hash(pair.slice(at + 1).trim())}`;
+      return at < 0
+        ? hash(pair.trim())
+        : `${pair.slice(0, at).trim()}=${hash(pair.slice(at + 1).trim())}`;
     });
     return pairs.join("; ");
   }
