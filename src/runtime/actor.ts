@@ -30,6 +30,7 @@ import {
 } from "./environment.ts";
 import { Life } from "./life.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
+import { forkPointOf } from "./past/fork-point.ts";
 import { branchOf } from "./summary.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
@@ -48,6 +49,7 @@ import type {
   Erasure,
   ErasureInput,
   EventRef,
+  ForkPoint,
   LifecycleChange,
   Mark,
   MessageInput,
@@ -232,6 +234,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       await life.upkeep.settle(false);
       return reverted;
     });
+  }
+
+  async forkPoint(at: number): Promise<Answer<ForkPoint>> {
+    return await answer(async () => await forkPointOf(this.#alive(), at));
   }
 
   async settle(recheck = false): Promise<Answer<Mark>> {
