@@ -19,6 +19,8 @@ import type { Wait } from "./mail/wait-cycle.ts";
 import { Mailbox } from "./mail/mailbox.ts";
 import { Mail } from "./mail/mail.ts";
 import type { ActorSummary, EventRef, Parentage, Refusal } from "./protocol.ts";
+import { Past } from "./past/past.ts";
+import { Reverter } from "./past/reverter.ts";
 import { Runner } from "./turn/runner.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { servicesFor } from "./turn/services.ts";
@@ -37,6 +39,8 @@ export class Life {
   readonly id: string;
   readonly journal: Journal;
   readonly history: History;
+  readonly past: Past;
+  readonly reverter: Reverter;
   readonly cell: Cell;
   readonly admission: Admission;
   readonly channelAdmission: ChannelAdmission;
@@ -69,6 +73,8 @@ export class Life {
     this.cell = new Cell(sql);
     this.#alarm = this.#makeAlarm(storage);
     this.history = new History(sql, this.journal, around.archive);
+    const { journal, history } = this;
+    this.past = new Past({ sql, journal, history, blocks: around.blocks });
     const [entry] = this.journal.entries(0, 1);
     assert(entry?.payload.block != null, "a genesis payload is never erased");
     this.#genesisBlock = entry.payload.block;
@@ -95,6 +101,16 @@ export class Life {
     this.control = new Control({
       ...this.#records(),
       family: this.family,
+      feeder: this.upkeep.feeder,
+      runner: this.#runner,
+    });
+    this.reverter = new Reverter({
+      ...this.#records(),
+      sql,
+      past: this.past,
+      genesis: this.genesis,
+      version: this.version,
+      blocks: around.blocks,
       feeder: this.upkeep.feeder,
       runner: this.#runner,
     });
@@ -145,7 +161,9 @@ export class Life {
   #makeFamily(): Family | undefined {
     const { genesis } = this;
     if (!hasFamily(genesis)) return undefined;
-    const given = { ...this.#records(), sql: this.#sql, genesis, version: this.version };
+    const { deadlocks } = this.#mail;
+    const { version } = this;
+    const given = { ...this.#records(), sql: this.#sql, genesis, version, deadlocks };
     return new Family({ ...this.#around, ...given, runner: () => this.#runner });
   }
 
@@ -239,7 +257,9 @@ export class Life {
 
   /** Waits for init and says which event ended it, or throws what became of it. */
   async firstTurn(): Promise<EventRef> {
-    if (this.cell.get("begun") !== true) await this.#runner.run();
+    if (this.cell.get("begun") !== true) {
+      await this.#mail.deadlocks.obeying(() => this.#runner.run());
+    }
     const end = this.journal.endOfTurn(1);
     this.family?.open();
     const isInit = end !== undefined && this.journal.about(end)?.type === "turn.committed";

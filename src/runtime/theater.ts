@@ -16,6 +16,8 @@ import type {
   ActorListing,
   ChainQuery,
   ComponentSummary,
+  Forked,
+  ForkInput,
   Started,
   StartInput,
   TreeNode,
@@ -45,8 +47,14 @@ import type {
   LifecycleChange,
   MessageInput,
   SiteRef,
+  PastState,
+  Reverted,
+  RevertInput,
   TilePlace,
+  TurnPlace,
 } from "./protocol.ts";
+import { Births } from "./birth/births.ts";
+import { Forker } from "./birth/forker.ts";
 import type { Starter } from "./birth/starter.ts";
 import { componentsOf, starterOf } from "./birth/starter-of.ts";
 import { treeOf } from "./tree.ts";
@@ -67,6 +75,7 @@ export class Theater implements Actors {
   readonly #directory: Directory;
   readonly #components: Components;
   readonly #starter: Starter;
+  readonly #forker: Forker;
   readonly #audit: AuditReader;
 
   constructor({ environment, content, executor, registry }: TheaterParts) {
@@ -80,6 +89,12 @@ export class Theater implements Actors {
     const given = { content, stores: this.#stores, executor, registry, plugins };
     this.#components = componentsOf(environment, given);
     this.#starter = starterOf(environment, given, this.#components);
+    this.#forker = new Forker({
+      starter: this.#starter,
+      births: new Births(environment.LEDGER),
+      content,
+      actor: (id) => this.#actor(id),
+    });
     this.#audit = new AuditReader(
       (shard) => shardOf(environment, shard).ledger,
       (id) => this.#actor(id),
@@ -152,6 +167,22 @@ export class Theater implements Actors {
 
   state(id: string): Promise<Answer<Uint8Array | null>> {
     return reached(() => this.#actor(id).state());
+  }
+
+  stateAt(id: string, at: number): Promise<Answer<PastState>> {
+    return reached(() => this.#actor(id).stateAt(at));
+  }
+
+  turn(id: string, turn: number): Promise<Answer<TurnPlace>> {
+    return reached(() => this.#actor(id).turn(turn));
+  }
+
+  fork(id: string, input: ForkInput): Promise<Answer<Forked>> {
+    return answer(async () => await this.#forker.fork(id, input));
+  }
+
+  revert(id: string, input: RevertInput): Promise<Answer<Reverted>> {
+    return reached(() => this.#actor(id).revert(input));
   }
 
   send(id: string, message: MessageInput): Promise<Answer<{ event: EventRef }>> {

@@ -9,6 +9,7 @@ import { authenticate } from "./auth.ts";
 import { chainRoutes } from "./chains.ts";
 import { erasureRoutes } from "./erasure.ts";
 import { followRoutes } from "./follow.ts";
+import { pastRoutes } from "./past.ts";
 import { proofRoutes } from "./proofs.ts";
 import { componentRoutes } from "./components.ts";
 import { messageRoutes } from "./messages.ts";
@@ -144,6 +145,7 @@ export const routes: readonly Route[] = [
   openApi,
   ...componentRoutes,
   ...actorRoutes,
+  ...pastRoutes,
   ...messageRoutes,
   ...chainRoutes,
   ...erasureRoutes,

@@ -34,6 +34,7 @@ export const PROBLEM_KINDS: Readonly<Record<ErrorCode, ProblemKind>> = {
   "not-granted": { status: 403, title: "The parent cannot give what the manifest asks for" },
   "not-configured": { status: 503, title: "The server has no token", retryAfterSeconds: 60 },
   "not-found": { status: 404, title: "Not found" },
+  erased: { status: 410, title: "It was erased" },
   "wrong-state": { status: 409, title: "The actor's status does not allow this" },
   busy: { status: 429, title: "A queue is full", retryAfterSeconds: 1 },
   unavailable: { status: 503, title: "Surely not admitted", retryAfterSeconds: 1 },

@@ -30,6 +30,7 @@ const STATUS: Record<ErrorCode, number> = {
   "not-granted": 403,
   "not-configured": 503,
   "not-found": 404,
+  erased: 410,
   "wrong-state": 409,
   busy: 429,
   unavailable: 503,

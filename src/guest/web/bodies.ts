@@ -98,7 +98,8 @@ export class GuestRequest extends Body {
     const from = input instanceof GuestRequest ? input : undefined;
     super(init.body ?? from?.body, init.headers ?? from?.headers);
     this.method = (init.method ?? from?.method ?? "GET").toUpperCase();
-    this.url = from?.url ?? (input instanceof GuestUrl ? input.href : String(input));
+    this.url =
+      typeof input === "string" ? input : input instanceof GuestUrl ? input.href : input.url;
   }
 
   clone(): GuestRequest {
