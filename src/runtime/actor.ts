@@ -30,6 +30,7 @@ import {
 } from "./environment.ts";
 import { Life } from "./life.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
+import { forkPointOf } from "./past/fork-point.ts";
 import { branchOf } from "./summary.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
@@ -49,6 +50,9 @@ import type {
   Erasure,
   ErasureInput,
   EventRef,
+  HttpInput,
+  HttpReply,
+  ForkPoint,
   LifecycleChange,
   Mark,
   MessageInput,
@@ -135,6 +139,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async request(message: MessageInput): Promise<Answer<{ reply: Uint8Array; event: EventRef }>> {
     return await answer(async () => await this.#alive().admission.request(message));
+  }
+
+  async http(input: HttpInput): Promise<Answer<HttpReply>> {
+    return await answer(async () => await this.#alive().httpAdmission.take(input));
   }
 
   async deliver(delivery: Delivery): Promise<Answer<null>> {
@@ -239,6 +247,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       await life.upkeep.settle(false);
       return reverted;
     });
+  }
+
+  async forkPoint(at: number): Promise<Answer<ForkPoint>> {
+    return await answer(async () => await forkPointOf(this.#alive(), at));
   }
 
   async settle(recheck = false): Promise<Answer<Mark>> {

@@ -28,6 +28,8 @@ import { turnVersions } from "./upgrade/turn-version.ts";
 import { CurrentVersion } from "./upgrade/version.ts";
 import { Timers } from "./timers/timers.ts";
 import { Upkeep } from "./upkeep.ts";
+import { HttpAdmission } from "./web/http-admission.ts";
+import { SiteRows } from "./web/site-rows.ts";
 import { summaryOf } from "./summary.ts";
 
 /** The actor.started of a birth. */
@@ -42,6 +44,7 @@ export class Life {
   readonly cell: Cell;
   readonly admission: Admission;
   readonly channelAdmission: ChannelAdmission;
+  readonly httpAdmission: HttpAdmission;
   readonly control: Control;
   readonly genesis: Genesis;
   readonly version: CurrentVersion;
@@ -56,6 +59,7 @@ export class Life {
   readonly #followers = new Followers();
   readonly #alarm: Alarm;
   readonly #timers: Timers;
+  readonly #site: SiteRows;
   /** Undefined for an actor that has no supervisor and can have no children. */
   readonly family: Family | undefined;
 
@@ -80,6 +84,7 @@ export class Life {
     this.#idempotency = new Idempotency(sql);
     this.#mail = this.#makeMail(sql);
     this.#timers = this.#makeTimers(sql);
+    this.#site = new SiteRows(sql);
     this.family = this.#makeFamily();
     this.upkeep = new Upkeep({
       ...this.#records(),
@@ -103,6 +108,8 @@ export class Life {
       ...this.#records(),
       sql,
       past: this.past,
+      genesis: this.genesis,
+      version: this.version,
       blocks: around.blocks,
       feeder: this.upkeep.feeder,
       runner: this.#runner,
@@ -110,6 +117,7 @@ export class Life {
     const { admission, channelAdmission } = this.#makeAdmissions();
     this.admission = admission;
     this.channelAdmission = channelAdmission;
+    this.httpAdmission = this.#makeHttpAdmission();
     this.#open();
   }
 
@@ -124,6 +132,7 @@ export class Life {
     this.journal.onUndone = () => {
       this.#alarm.forget();
       this.#timers.forget();
+      this.#site.forget();
       this.#mail.forget();
       this.family?.forget();
     };
@@ -200,6 +209,19 @@ export class Life {
     });
   }
 
+  #makeHttpAdmission(): HttpAdmission {
+    return new HttpAdmission({
+      ...this.#records(),
+      content: this.#around.blocks,
+      version: this.version,
+      site: this.#site,
+      salt: this.genesis.salt,
+      admission: this.admission,
+      run: () => this.#runner.start(),
+      endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
+    });
+  }
+
   #makeRunner(): Runner {
     const around = this.#around;
     const { variables, secrets: values } = around.settings;
@@ -215,6 +237,7 @@ export class Life {
       content: around.blocks,
       version: turnVersions(this.version, around),
       files: new FileTree(this.#sql),
+      site: this.#site,
       services: (turn, waiting) => {
         const { journal, history } = this;
         const mine = { journal, history, timers: this.#timers, peers, asking, family: this.family };

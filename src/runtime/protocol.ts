@@ -38,6 +38,8 @@ export interface ActorSummary {
   parent: string | null;
   /** Types of the handlers that it is granted. */
   handlers: readonly string[];
+  /** Of a fork: the actor and the event that it goes on from. */
+  origin: { actor: string; seq: number } | null;
   head: EventRef;
   /** Highest seq that the ledger has acknowledged; -1 before the first. */
   ledgerSeq: number;
@@ -65,6 +67,39 @@ export interface MessageInput {
   waiting?: readonly string[];
   /** For a message of an actor: the event of its chain that the message comes from. */
   cause?: { seq: number; event: Uint8Array };
+}
+
+/** An HTTP request for an actor's own routes. */
+export interface HttpInput {
+  /** In capitals. */
+  method: string;
+  /** As it stands in the URL, below where the actor's routes begin; with a slash in front. */
+  path: string;
+  /** With its question mark; empty without one. */
+  query: string;
+  headers: readonly (readonly [name: string, value: string])[];
+  /** Where the visitor is: `prefix` stands in front of `path`, and has no slash at its end. */
+  forwarded: { host: string; proto: string; prefix: string };
+  body: Uint8Array;
+  /** Whose token it came with; "public" without one. */
+  principal: string;
+  idempotency?: IdempotencyKey;
+}
+
+export interface HttpReply {
+  status: number;
+  headers: readonly (readonly [name: string, value: string])[];
+  body: Uint8Array | null;
+  /** Whether it is to leave in chunks. */
+  isChunked: boolean;
+  event: EventRef;
+}
+
+/** An actor that serves HTTP, as the directory knows it. */
+export interface SiteRef {
+  id: string;
+  /** Whether everybody may ask. The actor itself has the last word. */
+  isPublic: boolean;
 }
 
 /** A disagreement between the ledger (D1), the archive (R2) and the journal (the object). */
@@ -211,6 +246,20 @@ export interface PastState {
   event: EventRef | null;
 }
 
+/** All that a fork needs to know of its origin: what stands there, and what was then. */
+export interface ForkPoint {
+  /** The block of the origin's `actor.created` payload. */
+  genesis: Uint8Array;
+  /** The block of the newest `actor.upgraded` payload until then; null where there was none. */
+  upgraded: Uint8Array | null;
+  /** The digest of the event. */
+  event: Uint8Array;
+  /** Of a tree over the chain that has the event in it; the root is null where the log does not sign. */
+  size: number;
+  root: Uint8Array | null;
+  state: Uint8Array | null;
+}
+
 /** Turns of one revert; further back, the event is to be named. */
 export const REVERT_TURNS_MAX = 1_000;
 
@@ -265,6 +314,8 @@ export interface ActorRpc {
   expects(child: string): Promise<Answer<boolean>>;
   send(message: MessageInput): Promise<Answer<{ event: EventRef }>>;
   request(message: MessageInput): Promise<Answer<{ reply: Uint8Array; event: EventRef }>>;
+  /** Waits for the turns of the request. */
+  http(input: HttpInput): Promise<Answer<HttpReply>>;
   deliver(delivery: Delivery): Promise<Answer<null>>;
   /** For whom the actor's turn waits while it has the request `callId` of another; null where either is not so. */
   waits(callId: string): Promise<Answer<Wait | null>>;
@@ -285,6 +336,11 @@ export interface ActorRpc {
   stateAt(at: number): Promise<Answer<PastState>>;
   turn(turn: number): Promise<Answer<TurnPlace>>;
   revert(input: RevertInput): Promise<Answer<Reverted>>;
+  /**
+   * Throws `not-found` behind the head, `wrong-state` inside a turn or before the actor had begun, `erased` where the
+   * state of then is gone.
+   */
+  forkPoint(at: number): Promise<Answer<ForkPoint>>;
   /**
    * Feeds the ledger up to the head, if it can, and says where head and ledger are. `recheck`: first asks
    * the ledger whether it still has what it acknowledged.
