@@ -42,7 +42,7 @@ export function composeGenesis(input: GenesisInput): Uint8Array {
     component: new Link("raw", component),
     modules: new Link("raw", modules),
     runtime: { host: HOST_VERSION, transpiler: TRANSPILER, wit: WIT_VERSION },
-    grants: { held: permissions.held, inheritable: permissions.inheritable },
+    grants: { ...permissions },
     limits: { ...limits },
     shard: 0,
     parent: input.parent,
