@@ -2,13 +2,14 @@
 // that a script can drive it. It only looks: nothing about the actor changes by it.
 
 import { createInterface } from "node:readline";
+import { toUtf8 } from "../lib/bytes.ts";
 import { ServerRefusal } from "./client.ts";
 import type { Context } from "./context.ts";
 import { printableLines } from "./output.ts";
 import { fetchState } from "./state.ts";
 import { diffStates, diffText } from "./state-diff.ts";
 import { fetchTurn, lastTurn, turnJson, turnText, type TurnView } from "./turn-view.ts";
-import { bytesText } from "./value-text.ts";
+import { bytesText, cut } from "./value-text.ts";
 
 const HELP = `next, n             the turn after this one
 prev, p             the turn before it
@@ -18,8 +19,8 @@ diff [<turn>], d    what has changed since that turn, or since the one before
 help, h             this
 quit, q             as the end of input`;
 
-/** Of a state on a terminal; \`theater state\` has all of it. */
-const STATE_TEXT = { textBytes: 4_000, hexBytes: 64, depth: 0 };
+/** Of a state; `theater state` has all of it. */
+const STATE_CHARS_MAX = 4_000;
 
 class Debugger {
   readonly #context: Context;
@@ -86,10 +87,8 @@ class Debugger {
 
   async #state(): Promise<void> {
     const { state, event } = await this.#stateBehind(this.#view);
-    const text = state === null ? "none" : printableLines(bytesText(state, STATE_TEXT));
-    const whole =
-      state !== null && state.length > STATE_TEXT.textBytes ? ` … ${state.length} bytes` : "";
-    this.#say({ event, bytes: state?.length ?? null, text }, () => text + whole);
+    const text = state === null ? "none" : stateText(state);
+    this.#say({ event, bytes: state?.length ?? null, text }, () => text);
   }
 
   async #diff(since: number): Promise<void> {
@@ -108,6 +107,15 @@ class Debugger {
 
   #say(value: unknown, people: () => string): void {
     this.#context.output.show(value, people);
+  }
+}
+
+/** Text as it is, as far as a terminal can take it. */
+function stateText(state: Uint8Array): string {
+  try {
+    return cut(printableLines(toUtf8(state)), STATE_CHARS_MAX);
+  } catch {
+    return bytesText(state);
   }
 }
 

@@ -41,6 +41,10 @@ export function diffStates(before: Uint8Array | null, after: Uint8Array | null):
   const isEqual = before?.length === after?.length && at === (before?.length ?? 0);
   if (isEqual) return { kind: "equal", bytes: before?.length ?? null };
   const [one, other] = [jsonOf(before), jsonOf(after)];
+  if (before === null && other !== undefined) {
+    const added: Change = { path: "", kind: "added", after: textOf(other.value).shown };
+    return { kind: "json", changes: [added], more: false };
+  }
   if (one !== undefined && other !== undefined) {
     const changes: Change[] = [];
     for (const change of differences(one.value, other.value, "", 0)) {

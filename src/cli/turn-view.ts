@@ -166,7 +166,7 @@ export function turnText(view: TurnView): string {
     ...messageLines(message),
     ...section("calls", [...calls.slice(0, CALLS_MAX).map(callLine), ...more]),
     ...section("state", state === null ? [] : stateLines(state)),
-    ...endLines(end),
+    ...endLines(end, message?.event.about === "request"),
   ].join("\n");
 }
 
@@ -195,7 +195,7 @@ function stateLines(state: NonNullable<TurnView["state"]>): string[] {
   return diffText(state).split("\n");
 }
 
-function endLines(end: Read | null): string[] {
+function endLines(end: Read | null, isRequest: boolean): string[] {
   if (end === null) return [];
   const { fields, event } = end;
   if (fields === null) return [`end  event ${event.seq} was erased`];
@@ -205,9 +205,16 @@ function endLines(end: Read | null): string[] {
     return section("failure", [`${shown(kind ?? null)}: ${shown(code ?? null)}`]);
   }
   return [
-    ...section("result", result === null ? [] : [shown(result)]),
+    ...(isRequest ? replyLines(result) : section("result", result === null ? [] : [shown(result)])),
     ...section("sends", (sends as readonly Value[]).map(shown)),
   ];
+}
+
+/** The answer, as `option<list<u8>>` in a tuple of one. */
+function replyLines(result: Value): string[] {
+  const [option = null] = Array.isArray(result) ? (result as readonly Value[]) : [];
+  if (!Array.isArray(option)) return ["reply  none: the request stayed open"];
+  return section("reply", [shown((option as readonly Value[])[0] ?? null)]);
 }
 
 /** Throws `not-found` for an actor without turns. */
