@@ -27,6 +27,7 @@ export type ErrorCode =
   // State of the world.
   | "not-found" // no such route, actor, component or content
   | "wrong-state" // the actor is stopped, failed, or otherwise not in a state that allows this
+  | "rehearsal-differs" // an upgrade would have made the past another one; accept that, or mend it
   | "busy" // a queue is full; try again later
   | "unavailable" // surely not admitted; try again after Retry-After
   | "outcome-unknown" // the connection to the actor broke: it may or may not have happened

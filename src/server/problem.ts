@@ -33,6 +33,7 @@ export const PROBLEM_KINDS: Readonly<Record<ErrorCode, ProblemKind>> = {
   "not-configured": { status: 503, title: "The server has no token", retryAfterSeconds: 60 },
   "not-found": { status: 404, title: "Not found" },
   "wrong-state": { status: 409, title: "The actor's status does not allow this" },
+  "rehearsal-differs": { status: 409, title: "The component would have done something else" },
   busy: { status: 429, title: "A queue is full", retryAfterSeconds: 1 },
   unavailable: { status: 503, title: "Surely not admitted", retryAfterSeconds: 1 },
   "outcome-unknown": { status: 502, title: "It may or may not have happened" },
