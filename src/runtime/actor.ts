@@ -14,6 +14,7 @@ import { answer } from "./answers.ts";
 import { bear } from "./birth/birth.ts";
 import { Births } from "./birth/births.ts";
 import { starterOf } from "./birth/starter-of.ts";
+import { callOff } from "./birth/stillborn.ts";
 import { Cell } from "./record/cell.ts";
 import { Blocks, blocksPrefix } from "./record/content.ts";
 import { Directory } from "./directory.ts";
@@ -179,7 +180,9 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async obey(order: Order): Promise<Answer<Obeyed>> {
     return await answer(async () => {
-      const { family } = this.#alive();
+      const id = this.ctx.id.name ?? "";
+      if (this.#life === undefined) return callOff(this.ctx.storage, id, order);
+      const { family } = this.#life;
       if (family !== undefined) return await family.subordinate.obey(order);
       throw new TheaterError("forbidden", "This actor has no supervisor.");
     });

@@ -208,7 +208,13 @@ test("only its supervisor gives a child orders, and only a child gives notice", 
   const boss = await supervise({ children: [{ name: "a" }] });
   const { a } = await up(boss, 1);
   const other = await start();
-  const order = { operation: "1", incarnation: 9, what: "stop", from: "init" } as const;
+  const order = {
+    operation: "1",
+    incarnation: 9,
+    what: "stop",
+    from: "init",
+    genesis: null,
+  } as const;
   const refused = await a?.stub.obey({ ...order, parent: other.id });
   expect(refused).toMatchObject({ ok: false, error: { code: "forbidden" } });
   const head = { seq: 0, digest: new Uint8Array(32) };
@@ -338,7 +344,13 @@ test("a notice that comes while the child is being stopped is not a second end",
 test("an order to start that comes twice starts once, and not at all behind the one to stop", async () => {
   const boss = await supervise({ children: [{ name: "a" }] });
   const { a } = await up(boss, 1);
-  const start = { parent: boss.id, operation: "1", what: "start", from: "last-state" } as const;
+  const start = {
+    parent: boss.id,
+    operation: "1",
+    what: "start",
+    from: "last-state",
+    genesis: null,
+  } as const;
   /** Gives orders while a turn keeps all of them waiting. */
   const during = async (orders: readonly { what: "start" | "stop"; incarnation: number }[]) => {
     const gate = new Gate();

@@ -8,6 +8,7 @@ import { toHex } from "../../lib/bytes.ts";
 import { CHILD_TABLES } from "../children/child-rows.ts";
 import { hasFamily } from "../children/family.ts";
 import { readGenesis } from "./genesis.ts";
+import { checkNotCalledOff } from "./stillborn.ts";
 import { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import { Journal } from "../record/journal.ts";
@@ -16,7 +17,7 @@ import { FILE_TABLES } from "../files/file-tree.ts";
 import type { BirthInput } from "../protocol.ts";
 import { TABLES } from "../tables.ts";
 
-/** Throws what storage throws; nothing is stored then. */
+/** Throws what storage throws, and `wrong-state` where the birth was called off; nothing is stored then. */
 export async function bear(
   storage: DurableObjectStorage,
   id: string,
@@ -41,6 +42,7 @@ function write(
   const { parent, permissions } = about;
   const journal = new Journal(storage, id);
   journal.transaction(() => {
+    checkNotCalledOff(storage.sql, born.incarnation);
     storage.sql.exec(TABLES);
     if (hasFamily(about)) storage.sql.exec(CHILD_TABLES);
     if ("filesystem" in permissions.held) storage.sql.exec(FILE_TABLES);

@@ -81,6 +81,12 @@ export class ChildRows {
     return this.#read("SELECT * FROM child WHERE turn = ? AND call IS NOT NULL", turn);
   }
 
+  /** Those of them whose birth is not known to have happened. */
+  unbornOfTurn(turn: number): ChildRow[] {
+    const query = "SELECT * FROM child WHERE turn = ? AND call IS NOT NULL AND born = 0";
+    return this.#read(query, turn);
+  }
+
   add(row: Omit<ChildRow, "born" | "exited">): void {
     const { name, actor, genesis, initState, asIs, call, turn } = row;
     this.#sql.exec(

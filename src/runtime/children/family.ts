@@ -7,6 +7,7 @@ import { Link, type Value } from "../../chain/value.ts";
 import { err, failed, ok, returned, type HandlerAnswer } from "../../handlers/handler.ts";
 import { fromUtf8 } from "../../lib/bytes.ts";
 import { ensureTheaterError } from "../../lib/errors.ts";
+import { isToBoot } from "../../supervision/advance.ts";
 import { findChild } from "../../supervision/children.ts";
 import { isUp } from "../../supervision/lifecycle.ts";
 import type { EndKind } from "../../supervision/plan.ts";
@@ -109,7 +110,7 @@ export class Family {
   }
 
   get isPending(): boolean {
-    return this.#notices.isPending || this.keeper.isPending;
+    return this.#notices.isPending || this.keeper.isPending || this.#spawner.isPending;
   }
 
   /** When the policy wants to be asked again, ms since the epoch. */
@@ -135,6 +136,7 @@ export class Family {
 
   tick(): void {
     this.keeper.tick();
+    this.#spawner.finish();
     void this.#notices.tell();
   }
 
@@ -163,7 +165,8 @@ export class Family {
 
   /** In a transaction: the actor is down by its own doing, and its children go down too. */
   #leaveAlone(reason: string): void {
-    if (this.keeper.state.phase !== "up") return;
+    const { state } = this.keeper;
+    if (state.phase !== "up" && !isToBoot(state)) return;
     this.keeper.decide({ on: "shutdown", kind: "shutdown", reason });
   }
 

@@ -7,7 +7,7 @@
 import { cidText } from "../../chain/cid.ts";
 import { Link, type Value } from "../../chain/value.ts";
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
-import { advance, inFlight, type Input } from "../../supervision/advance.ts";
+import { advance, inFlight, isToBoot, type Input } from "../../supervision/advance.ts";
 import { NEW_SUPERVISOR, type Supervisor } from "../../supervision/children.ts";
 import type { Action } from "../../supervision/execute.ts";
 import type { EndKind, Step } from "../../supervision/plan.ts";
@@ -90,7 +90,8 @@ export class Keeper {
   /** Begins with the children of the manifest and those that an earlier life had. In no transaction. */
   ensureUp(): void {
     const { phase } = this.state;
-    if (phase === "up" || phase === "ending") return;
+    // One that waits behind the end of a discarded child is enough: every turn asks.
+    if (phase === "up" || phase === "ending" || isToBoot(this.state)) return;
     if (this.#orders > 0 || !this.#parts.mayRun()) return;
     this.#inTransaction({ trigger: { on: "boot" } });
   }
@@ -106,7 +107,8 @@ export class Keeper {
   ): Promise<T> {
     this.#orders++;
     try {
-      if (this.state.phase === "up") this.command({ on: "shutdown", kind, reason });
+      const { phase } = this.state;
+      if (phase === "up" || isToBoot(this.state)) this.command({ on: "shutdown", kind, reason });
       while (this.state.phase === "ending") await this.#change(ANSWER_MS_MAX);
       return await then();
     } finally {
@@ -305,7 +307,7 @@ export class Keeper {
       const obeyed = await give({ action, row, peer: this.#parts.peer, parent: journal.actor });
       const note = (): void =>
         journal.transaction(() => {
-          rows.noteBorn(child); // it has answered
+          if (obeyed.saw !== "unborn") rows.noteBorn(child); // it has answered
           if (obeyed.saw === "stopped") this.#noteStopped(row, incarnation, obeyed);
           this.#step({ observation: observed({ child, incarnation }, obeyed) });
         });

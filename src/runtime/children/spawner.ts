@@ -40,6 +40,9 @@ export interface Spawn {
 
 export class Spawner {
   readonly #parts: SpawnerParts;
+  /** Children of operators whose birth is not known to have happened; undefined before they were looked up. */
+  #adopting: Set<string> | undefined;
+  readonly #bearing = new Set<string>();
 
   constructor(parts: SpawnerParts) {
     this.#parts = parts;
@@ -97,8 +100,53 @@ export class Spawner {
       const call = `operator/${id}`;
       journal.transaction(() => rows.add({ ...named, call, turn: 0 }));
       row = { ...named, call, turn: 0, born: false, exited: -1 };
+      this.#unborn.add(id);
     }
-    return settled(await this.#create(row));
+    return settled(await this.#adopt(row));
+  }
+
+  get #unborn(): Set<string> {
+    const { rows } = this.#parts;
+    this.#adopting ??= new Set(rows.unbornOfTurn(0).map(({ name }) => name));
+    return this.#adopting;
+  }
+
+  /** Whether a birth that an operator asked for was cut off: it may have happened. */
+  get isPending(): boolean {
+    return this.#unborn.size > 0;
+  }
+
+  /** Goes on with those births, or calls them off where the supervisor takes no children. */
+  finish(): void {
+    const { rows, keeper, journal } = this.#parts;
+    for (const name of this.#unborn) {
+      const row = rows.byName(name);
+      const isListed = findChild(keeper.state, name) !== undefined; // its end is ordered
+      if (row === undefined || row.born || isListed) {
+        this.#unborn.delete(name);
+      } else if (keeper.state.phase === "up") {
+        if (!this.#bearing.has(name)) void this.#adopt(row);
+      } else {
+        this.#unborn.delete(name);
+        journal.transaction(() => this.#keepOrEnd(name, false));
+        keeper.act();
+      }
+    }
+  }
+
+  async #adopt(row: ChildRow): Promise<Answer<{ head: EventRef }>> {
+    const { keeper, journal } = this.#parts;
+    this.#bearing.add(row.name);
+    try {
+      const answer = await this.#create(row);
+      if (!answer.ok && isUnknown(answer.error.code)) return answer; // tried again, see `finish`
+      this.#unborn.delete(row.name);
+      journal.transaction(() => this.#keepOrEnd(row.name, true));
+      keeper.act();
+      return answer;
+    } finally {
+      this.#bearing.delete(row.name);
+    }
   }
 
   async #bear(row: ChildRow): Promise<HandlerAnswer> {
@@ -129,16 +177,20 @@ export class Spawner {
    * a child of which nobody knows whether it was born, or that was born while the supervisor was ending.
    */
   settle(turn: number, committed: boolean): void {
+    for (const { name } of this.#parts.rows.ofTurn(turn)) this.#keepOrEnd(name, committed);
+  }
+
+  #keepOrEnd(name: string, isWanted: boolean): void {
     const { rows, keeper, spec } = this.#parts;
-    for (const { name, born, exited } of rows.ofTurn(turn)) {
-      const isListed = findChild(keeper.state, name) !== undefined;
-      if (committed && born && isListed) continue;
-      if (!isListed && exited >= 0) {
-        rows.remove(name); // forgotten already
-      } else {
-        const child = { id: name, ...spec.spawned };
-        keeper.decide({ on: "discard-child", spec: child, incarnation: 0 });
-      }
+    const row = rows.byName(name);
+    if (row === undefined) return;
+    const isListed = findChild(keeper.state, name) !== undefined;
+    if (isWanted && row.born && isListed) return;
+    if (!isListed && row.exited >= 0) {
+      rows.remove(name); // forgotten already
+    } else {
+      const child = { id: name, ...spec.spawned };
+      keeper.decide({ on: "discard-child", spec: child, incarnation: 0 });
     }
   }
 }

@@ -15,7 +15,7 @@ import type { Journal } from "../record/journal.ts";
 import type { Runner } from "../turn/runner.ts";
 import type { Keeper } from "./keeper.ts";
 import type { Notices } from "./notices.ts";
-import type { HeadMark, Obeyed, Order } from "./orders.ts";
+import type { Answered, HeadMark, Order } from "./orders.ts";
 
 interface SubordinateParts {
   journal: Journal;
@@ -55,7 +55,7 @@ export class Subordinate {
   }
 
   /** Throws `forbidden` for an order of anybody else. */
-  async obey(order: Order): Promise<Obeyed> {
+  async obey(order: Order): Promise<Answered> {
     const { cell, runner } = this.#parts;
     if (order.parent !== cell.get("parent")) {
       const message =
@@ -69,7 +69,7 @@ export class Subordinate {
     }
   }
 
-  async #start({ parent, incarnation, from }: Order): Promise<Obeyed> {
+  async #start({ parent, incarnation, from }: Order): Promise<Answered> {
     const { cell, journal, runner, keeper } = this.#parts;
     if (this.#isPast(incarnation)) return this.#stopped(incarnation);
     if (this.#isNew(incarnation)) {
@@ -119,7 +119,7 @@ export class Subordinate {
     return !this.#isPast(incarnation) && incarnation > this.incarnation;
   }
 
-  async #stop({ parent, incarnation, what }: Order): Promise<Obeyed> {
+  async #stop({ parent, incarnation, what }: Order): Promise<Answered> {
     const { cell, journal, runner, keeper } = this.#parts;
     if (incarnation < this.incarnation) return this.#stopped(incarnation);
     const down = (): void =>
@@ -137,7 +137,7 @@ export class Subordinate {
     return this.#stopped(incarnation);
   }
 
-  #stopped(incarnation: number): Obeyed {
+  #stopped(incarnation: number): Answered {
     return this.#told({ saw: "stopped", notice: this.#parts.notices.find(incarnation) });
   }
 

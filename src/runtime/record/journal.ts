@@ -15,7 +15,8 @@ import {
   type Payload,
 } from "../../chain/payload.ts";
 import { cidText } from "../../chain/cid.ts";
-import { Link, type Value } from "../../chain/value.ts";
+import { linksIn } from "../../chain/links.ts";
+import { Link } from "../../chain/value.ts";
 import { assert } from "../../lib/errors.ts";
 import type { EventRef } from "../protocol.ts";
 import { PART_BYTES_MAX } from "../tables.ts";
@@ -247,7 +248,7 @@ export class Journal {
     const [row] = this.#rows("SELECT * FROM event WHERE seq = ?", seq);
     const payload = row?.payload ?? archived;
     if (payload === null) return [];
-    const links = [...linksIn(decode(new Uint8Array(payload)))];
+    const links = [...linksIn(decode(new Uint8Array(payload)))].map(({ digest }) => digest);
     sql.exec("UPDATE event SET payload = NULL WHERE seq = ?", seq);
     const query = "DELETE FROM link WHERE digest = ? AND seq = ? RETURNING digest";
     // Only what `link` names: a component or a manifest is not a block of this actor's own.
@@ -295,13 +296,5 @@ export class Journal {
 
   #rows(query: string, ...bindings: SqlStorageValue[]): Row[] {
     return this.#storage.sql.exec<Row>(query, ...bindings).toArray();
-  }
-}
-
-function* linksIn(value: Value): Generator<Uint8Array> {
-  if (value instanceof Link) {
-    yield value.digest;
-  } else if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) {
-    for (const part of Object.values(value)) yield* linksIn(part as Value);
   }
 }
