@@ -72,10 +72,16 @@ export interface UpgradeView {
   upgrade: Uint8Array | null;
   /** The event of the version in force. */
   version: number;
+  /** The seq of the newest event. */
+  head: number;
+  /** The newest `actor.migrated`; null: states have had one form all along. */
+  migrated: number | null;
   /** The rehearsal that is under way. */
   mark: RehearsalMark | null;
-  /** What the same key did before. */
-  done: Upgraded | null;
+  /** For a rollback: the state that it restores, null where it leaves the state as it is. */
+  back: { state: Uint8Array | null } | null;
+  /** What the same key did before, and the digest of the component. */
+  done: (Upgraded & { component: Uint8Array }) | null;
 }
 
 export function addTurns(one: TurnCounts, other: TurnCounts): TurnCounts {

@@ -13,7 +13,7 @@ import { hasMigrate, migrate } from "../../replay/migration.ts";
 import { readCursor } from "../../replay/place.ts";
 import { replayPart } from "../../replay/replay.ts";
 import type { ContentStore } from "../../store/store.ts";
-import { moduleSetRef, readModuleSet } from "../birth/module-sets.ts";
+import { readModuleSet } from "../birth/module-sets.ts";
 import { FILE_TABLES } from "../files/file-tree.ts";
 import type { Idempotency, MessageKey } from "../mail/idempotency.ts";
 import type { Past } from "../past/past.ts";
@@ -27,6 +27,7 @@ import type { Runner } from "../turn/runner.ts";
 import { migrationFailed } from "./migration-failed.ts";
 import { ownSource } from "./own-source.ts";
 import { differs } from "./rehearsal-differs.ts";
+import { candidateOf } from "./rehearse-part.ts";
 import { checkSound, rehearsing, reshapeBy, type Candidate } from "./rehearsal.ts";
 import {
   addTurns,
@@ -87,15 +88,15 @@ export class Upgrading {
   }
 
   /** What the same key did before. Throws `key-reused`. */
-  known(key: MessageKey | null): Upgraded | null {
+  known(key: MessageKey | null): (Upgraded & { component: Uint8Array }) | null {
     const { idempotency, journal } = this.#parts;
     const seq = key === null ? undefined : idempotency.find("upgrade", key);
     if (seq === undefined) return null;
     const [entry] = journal.entries(seq, 1);
     assert(entry?.payload.block != null, "an upgrade stays in the journal");
-    const { rehearsal, accepted } = decodePayload("actor.upgraded", entry.payload.block);
-    const told = { rehearsal, accepted } as unknown as Omit<Upgraded, "event">;
-    return { event: journal.ref(seq), ...told };
+    const upgraded = decodePayload("actor.upgraded", entry.payload.block);
+    const { rehearsal, accepted } = upgraded as unknown as Omit<Upgraded, "event">;
+    return { event: journal.ref(seq), rehearsal, accepted, component: upgraded.component.digest };
   }
 
   /**
@@ -187,13 +188,7 @@ export class Upgrading {
   async #candidate({ version }: UpgradeInput): Promise<Candidate> {
     const { content } = this.#parts;
     const { description } = await readModuleSet(content, version.modules);
-    return {
-      component: version.component,
-      modules: moduleSetRef(content, version.modules),
-      description,
-      grants: version.permissions.held,
-      stateBytesMax: version.limits.stateBytes,
-    };
+    return candidateOf({ version, description }, content);
   }
 
   /** Null: the state stays as it is. */
