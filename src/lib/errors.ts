@@ -26,6 +26,7 @@ export type ErrorCode =
   | "not-configured" // the server has no token configured and so answers nobody
   // State of the world.
   | "not-found" // no such route, actor, component or content
+  | "erased" // what was asked for was in a payload that was erased
   | "wrong-state" // the actor is stopped, failed, or otherwise not in a state that allows this
   | "rehearsal-differs" // an upgrade would have made the past another one; accept that, or mend it
   | "busy" // a queue is full; try again later

@@ -31,6 +31,14 @@ import {
 import { Life } from "./life.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
 import { branchOf } from "./summary.ts";
+import type { MessageKey } from "./mail/idempotency.ts";
+import type {
+  RehearsalMark,
+  UpgradeAnswer,
+  UpgradeInput,
+  UpgradeView,
+} from "./upgrade/upgrade-input.ts";
+import { rehearsalStart, upgradeView } from "./upgrade/view.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type {
@@ -52,7 +60,11 @@ import type {
   Mark,
   MessageInput,
   Parentage,
+  PastState,
+  Reverted,
+  RevertInput,
   TilePlace,
+  TurnPlace,
 } from "./protocol.ts";
 
 /** Events of one `journal` answer; RPC carries 32 MiB, and a payload is 1 MiB at most. */
@@ -211,6 +223,47 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async state(): Promise<Answer<Uint8Array | null>> {
     return await answer(async () => this.#alive().cell.state);
+  }
+
+  async stateAt(at: number): Promise<Answer<PastState>> {
+    return await answer(async () => await this.#alive().past.stateAt(at));
+  }
+
+  async turn(turn: number): Promise<Answer<TurnPlace>> {
+    return await answer(async () => await this.#alive().past.turn(turn));
+  }
+
+  async upgradeView(key: MessageKey | null, rollback: boolean): Promise<Answer<UpgradeView>> {
+    return await answer(async () => await upgradeView(this.#alive(), key, rollback));
+  }
+
+  async rehearsalStart(from: number): Promise<Answer<Pick<RehearsalMark, "from" | "at">>> {
+    return await answer(async () => await rehearsalStart(this.#alive(), from));
+  }
+
+  async noteRehearsal(mark: RehearsalMark): Promise<Answer<null>> {
+    return await answer(async () => {
+      this.#alive().upgrading.note(mark);
+      return null;
+    });
+  }
+
+  async upgrade(input: UpgradeInput): Promise<Answer<UpgradeAnswer>> {
+    return await answer(async () => {
+      const life = this.#alive();
+      const upgraded = await life.upgrading.upgrade(input);
+      await life.upkeep.settle(false);
+      return upgraded;
+    });
+  }
+
+  async revert(input: RevertInput): Promise<Answer<Reverted>> {
+    return await answer(async () => {
+      const life = this.#alive();
+      const reverted = await life.reverter.revert(input);
+      await life.upkeep.settle(false);
+      return reverted;
+    });
   }
 
   async settle(recheck = false): Promise<Answer<Mark>> {

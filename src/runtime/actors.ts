@@ -12,10 +12,15 @@ import type {
   IdempotencyKey,
   LifecycleChange,
   MessageInput,
+  PastState,
+  Reverted,
+  RevertInput,
   TilePlace,
+  TurnPlace,
 } from "./protocol.ts";
 import type { ReplayReport } from "../replay/report.ts";
 import type { Report } from "../chain/verify.ts";
+import type { UpgradeReport, UpgradeRequest } from "./upgrade/upgrades.ts";
 
 export interface StartInput {
   /** TOML text, or the same as a JSON object. */
@@ -82,6 +87,11 @@ export interface Actors {
   /** `depth`: levels below the actor; as many as fit by default. */
   tree(id: string, depth?: number): Promise<Answer<TreeNode>>;
   state(id: string): Promise<Answer<Uint8Array | null>>;
+  /** The state after event `at`. Throws `erased` where what held it is gone. */
+  stateAt(id: string, at: number): Promise<Answer<PastState>>;
+  turn(id: string, turn: number): Promise<Answer<TurnPlace>>;
+  /** Restores an earlier state, as a new event, between two turns. */
+  revert(id: string, input: RevertInput): Promise<Answer<Reverted>>;
 
   send(id: string, message: MessageInput): Promise<Answer<{ event: EventRef }>>;
   request(
@@ -95,6 +105,9 @@ export interface Actors {
     /** Idempotency-Key: a repetition changes nothing and gets the same answer. */
     key: string | null,
   ): Promise<Answer<{ status: string; event: EventRef }>>;
+
+  /** Rehearses another version and puts it in force; part by part, where the history is long. */
+  upgrade(id: string, asked: UpgradeRequest): Promise<Answer<UpgradeReport>>;
 
   head(id: string): Promise<Answer<EventRef>>;
   /** Pages oldest first; includes everything acknowledged at the time of the call. `next` = seq to go on from. */

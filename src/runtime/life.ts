@@ -19,10 +19,13 @@ import type { Wait } from "./mail/wait-cycle.ts";
 import { Mailbox } from "./mail/mailbox.ts";
 import { Mail } from "./mail/mail.ts";
 import type { ActorSummary, EventRef, Parentage, Refusal } from "./protocol.ts";
+import { Past } from "./past/past.ts";
+import { Reverter } from "./past/reverter.ts";
 import { Runner } from "./turn/runner.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { servicesFor } from "./turn/services.ts";
 import { turnVersions } from "./upgrade/turn-version.ts";
+import { Upgrading } from "./upgrade/upgrading.ts";
 import { CurrentVersion } from "./upgrade/version.ts";
 import { Timers } from "./timers/timers.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -35,6 +38,9 @@ export class Life {
   readonly id: string;
   readonly journal: Journal;
   readonly history: History;
+  readonly past: Past;
+  readonly reverter: Reverter;
+  readonly upgrading: Upgrading;
   readonly cell: Cell;
   readonly admission: Admission;
   readonly channelAdmission: ChannelAdmission;
@@ -65,6 +71,8 @@ export class Life {
     this.cell = new Cell(sql);
     this.#alarm = this.#makeAlarm(storage);
     this.history = new History(sql, this.journal, around.archive);
+    const { journal, history } = this;
+    this.past = new Past({ sql, journal, history, blocks: around.blocks });
     const [entry] = this.journal.entries(0, 1);
     assert(entry?.payload.block != null, "a genesis payload is never erased");
     this.#genesisBlock = entry.payload.block;
@@ -90,6 +98,24 @@ export class Life {
     this.control = new Control({
       ...this.#records(),
       family: this.family,
+      feeder: this.upkeep.feeder,
+      runner: this.#runner,
+    });
+    this.upgrading = new Upgrading({
+      ...around,
+      ...this.#records(),
+      sql,
+      past: this.past,
+      version: this.version,
+      feeder: this.upkeep.feeder,
+      runner: this.#runner,
+      relist: () => this.upkeep.relist(),
+    });
+    this.reverter = new Reverter({
+      ...this.#records(),
+      sql,
+      past: this.past,
+      blocks: around.blocks,
       feeder: this.upkeep.feeder,
       runner: this.#runner,
     });

@@ -5,6 +5,13 @@
 import type { Segment } from "../chain/archive.ts";
 import type { LedgerEntry } from "../chain/ledger.ts";
 import type { Change, Status } from "../supervision/lifecycle.ts";
+import type { MessageKey } from "./mail/idempotency.ts";
+import type {
+  RehearsalMark,
+  UpgradeAnswer,
+  UpgradeInput,
+  UpgradeView,
+} from "./upgrade/upgrade-input.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type { ErrorCode } from "../lib/errors.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
@@ -199,6 +206,44 @@ export interface Erasure {
   complete: boolean;
 }
 
+/** The state after an event, and the event that recorded it; null: it was none from the beginning on. */
+export interface PastState {
+  state: Uint8Array | null;
+  event: EventRef | null;
+}
+
+/** Turns of one revert; further back, the event is to be named. */
+export const REVERT_TURNS_MAX = 1_000;
+
+/** Either `turns`, 1 to REVERT_TURNS_MAX, is given or `to`, an event. The reason is recorded. */
+export type RevertInput = {
+  reason: string;
+  principal: string;
+  /** Idempotency-Key. */
+  key: string | null;
+} & ({ turns: number; to: null } | { turns: null; to: number });
+
+export interface Reverted {
+  /** The `actor.reverted`. */
+  event: EventRef;
+  /** The event after which the actor had the state that it has again. */
+  toSeq: number;
+  /** Null: the state is none. */
+  stateBytes: number | null;
+}
+
+/** Where a turn stands in the chain. Between `from` and `to` there may be events of no turn. */
+export interface TurnPlace {
+  turn: number;
+  /** Seq of its message, which may have come long before; null where what says it was erased. */
+  message: number | null;
+  from: number;
+  /** Its last event so far. */
+  to: number;
+  /** Null while it is open. */
+  end: "turn.committed" | "turn.refused" | "turn.failed" | null;
+}
+
 /** Where a chain is, which shard of the ledger has it, and how far. */
 export interface Mark {
   head: EventRef;
@@ -235,6 +280,16 @@ export interface ActorRpc {
   parentage(): Promise<Answer<Parentage>>;
   branch(): Promise<Answer<Branch>>;
   state(): Promise<Answer<Uint8Array | null>>;
+  /** The state after event `at`: see Past. */
+  stateAt(at: number): Promise<Answer<PastState>>;
+  turn(turn: number): Promise<Answer<TurnPlace>>;
+  revert(input: RevertInput): Promise<Answer<Reverted>>;
+  /** What an upgrade is prepared from. `key`: where it is known, that upgrade has been made. */
+  upgradeView(key: MessageKey | null, rollback: boolean): Promise<Answer<UpgradeView>>;
+  /** Where a rehearsal from event `from` on begins: between two turns. */
+  rehearsalStart(from: number): Promise<Answer<Pick<RehearsalMark, "from" | "at">>>;
+  noteRehearsal(mark: RehearsalMark): Promise<Answer<null>>;
+  upgrade(input: UpgradeInput): Promise<Answer<UpgradeAnswer>>;
   /**
    * Feeds the ledger up to the head, if it can, and says where head and ledger are. `recheck`: first asks
    * the ledger whether it still has what it acknowledged.

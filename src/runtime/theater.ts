@@ -42,11 +42,16 @@ import type {
   EventRef,
   LifecycleChange,
   MessageInput,
+  PastState,
+  Reverted,
+  RevertInput,
   TilePlace,
+  TurnPlace,
 } from "./protocol.ts";
 import type { Starter } from "./birth/starter.ts";
-import { componentsOf, starterOf } from "./birth/starter-of.ts";
+import { componentsOf, referencesOf, starterOf } from "./birth/starter-of.ts";
 import { treeOf } from "./tree.ts";
+import { Upgrades, type UpgradeReport, type UpgradeRequest } from "./upgrade/upgrades.ts";
 
 export interface TheaterParts {
   environment: Environment;
@@ -65,6 +70,7 @@ export class Theater implements Actors {
   readonly #components: Components;
   readonly #starter: Starter;
   readonly #audit: AuditReader;
+  readonly #upgrades: Upgrades;
 
   constructor({ environment, content, executor, registry }: TheaterParts) {
     this.#registry = registry;
@@ -81,6 +87,13 @@ export class Theater implements Actors {
       (shard) => shardOf(environment, shard).ledger,
       (id) => this.#actor(id),
     );
+    this.#upgrades = new Upgrades({
+      ...given,
+      audit: this.#audit,
+      references: referencesOf(environment, given, this.#components),
+      actor: (id) => this.#actor(id),
+      blocksOf: (id) => new R2Store(environment.CONTENT, blocksPrefix(id)),
+    });
   }
 
   upload(bytes: Uint8Array): Promise<Answer<ComponentSummary>> {
@@ -151,6 +164,18 @@ export class Theater implements Actors {
     return reached(() => this.#actor(id).state());
   }
 
+  stateAt(id: string, at: number): Promise<Answer<PastState>> {
+    return reached(() => this.#actor(id).stateAt(at));
+  }
+
+  turn(id: string, turn: number): Promise<Answer<TurnPlace>> {
+    return reached(() => this.#actor(id).turn(turn));
+  }
+
+  revert(id: string, input: RevertInput): Promise<Answer<Reverted>> {
+    return reached(() => this.#actor(id).revert(input));
+  }
+
   send(id: string, message: MessageInput): Promise<Answer<{ event: EventRef }>> {
     return reached(() => this.#actor(id).send(message));
   }
@@ -169,6 +194,10 @@ export class Theater implements Actors {
     key: string | null,
   ): Promise<Answer<{ status: string; event: EventRef }>> {
     return reached(() => this.#actor(id).change(change, principal, key));
+  }
+
+  upgrade(id: string, asked: UpgradeRequest): Promise<Answer<UpgradeReport>> {
+    return answer(async () => await this.#upgrades.upgrade(id, asked));
   }
 
   head(id: string): Promise<Answer<EventRef>> {

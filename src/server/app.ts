@@ -9,6 +9,7 @@ import { authenticate } from "./auth.ts";
 import { chainRoutes } from "./chains.ts";
 import { erasureRoutes } from "./erasure.ts";
 import { followRoutes } from "./follow.ts";
+import { pastRoutes } from "./past.ts";
 import { proofRoutes } from "./proofs.ts";
 import { componentRoutes } from "./components.ts";
 import { messageRoutes } from "./messages.ts";
@@ -18,6 +19,7 @@ import { PATH_PARAMETERS, json, pathParameters } from "./route.ts";
 import type { PathParameter, Route } from "./route.ts";
 import { health } from "./schemas.ts";
 import { storeRoutes } from "./stores.ts";
+import { upgradeRoutes } from "./upgrades.ts";
 
 export interface ServerBindings {
   /** Hex of sha256 of a bearer token; several are separated by commas. */
@@ -133,6 +135,8 @@ export const routes: readonly Route[] = [
   openApi,
   ...componentRoutes,
   ...actorRoutes,
+  ...pastRoutes,
+  ...upgradeRoutes,
   ...messageRoutes,
   ...chainRoutes,
   ...erasureRoutes,

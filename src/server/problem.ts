@@ -32,6 +32,7 @@ export const PROBLEM_KINDS: Readonly<Record<ErrorCode, ProblemKind>> = {
   "not-granted": { status: 403, title: "The parent cannot give what the manifest asks for" },
   "not-configured": { status: 503, title: "The server has no token", retryAfterSeconds: 60 },
   "not-found": { status: 404, title: "Not found" },
+  erased: { status: 410, title: "It was erased" },
   "wrong-state": { status: 409, title: "The actor's status does not allow this" },
   "rehearsal-differs": { status: 409, title: "The component would have done something else" },
   busy: { status: 429, title: "A queue is full", retryAfterSeconds: 1 },

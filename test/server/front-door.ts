@@ -75,6 +75,7 @@ export function exampleOf(route: Route): [path: string, init: RequestInit] {
   const init: RequestInit = { method: route.method };
   if (route.path === "/v1/actors" && route.body) init.body = JSON.stringify({ manifest: "" });
   else if (route.path.endsWith("/payload")) init.body = JSON.stringify({ reason: "asked" });
+  else if (route.path.endsWith("/upgrade")) init.body = JSON.stringify({ component: DIGEST });
   else if (route.path.endsWith("/erase")) {
     init.body = JSON.stringify({ seqs: [1], reason: "asked" });
   } else if (route.body?.schema) init.body = JSON.stringify({ digest: DIGEST });

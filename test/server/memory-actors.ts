@@ -117,6 +117,34 @@ export class MemoryActors implements Actors {
     this.#answer("tree", args, { ...treeNode, children: [{ ...treeNode, child: "worker" }] });
   state: Actors["state"] = (...args) => this.#answer("state", args, this.stateBytes);
 
+  stateAt: Actors["stateAt"] = (...args) =>
+    this.#answer("stateAt", args, { state: this.stateBytes, event: refAt(3) });
+  turn: Actors["turn"] = (...args) =>
+    this.#answer("turn", args, {
+      turn: 1,
+      message: 2,
+      from: 3,
+      to: 4,
+      end: "turn.committed" as const,
+    });
+  revert: Actors["revert"] = (...args) =>
+    this.#answer("revert", args, { event: refAt(5), toSeq: 3, stateBytes: 5 });
+  upgrade: Actors["upgrade"] = (...args) =>
+    this.#answer("upgrade", args, {
+      actor: ID,
+      component: DIGEST,
+      status: "upgraded" as const,
+      event: refAt(5),
+      rehearsal: {
+        from: 0,
+        to: 4,
+        turns: { agreed: 1, cut: 0, erased: 0 },
+        verdict: "agreed" as const,
+      },
+      accepted: null,
+      head: 4,
+    });
+
   send: Actors["send"] = (...args) => this.#answer("send", args, { event: refAt(2) });
   request: Actors["request"] = (...args) =>
     this.#answer("request", args, { reply: this.reply, event: refAt(4) });

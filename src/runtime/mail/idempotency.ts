@@ -20,7 +20,7 @@ const KEYS_MAX = 10_000;
 /** In place of the digest of a body that was erased. */
 const ERASED = "";
 
-export type Route = "send" | "request" | "upgrade" | LifecycleChange;
+export type Route = "send" | "request" | "revert" | "upgrade" | LifecycleChange;
 
 /** A key with the digest of the body it came with: hex of sha256. */
 export interface MessageKey extends IdempotencyKey {

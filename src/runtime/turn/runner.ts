@@ -89,14 +89,14 @@ export class Runner {
     await this.#line;
   }
 
-  /** Does `work` when no turn is running and before another begins. `cut`: why the running one ends now. */
-  async between<T>(work: () => T, cut?: string): Promise<T> {
+  /** Does `work` when no turn is running; none begins before it is done. `cut`: why the running one ends now. */
+  async between<T>(work: () => T | Promise<T>, cut?: string): Promise<T> {
     this.#holds++;
     try {
       this.#cut = cut ?? this.#cut;
       if (cut !== undefined) this.#current?.cut(cut);
       await this.run().catch(() => undefined); // also where an open turn has still to go on
-      return work();
+      return await work();
     } finally {
       if (cut !== undefined) this.#cut = undefined;
       this.#holds--;

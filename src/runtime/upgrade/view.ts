@@ -19,7 +19,7 @@ interface ViewParts {
   version: CurrentVersion;
   upgrading: Upgrading;
   /** Blocks of the payloads that say what runs. */
-  parentage: () => { genesis: Uint8Array; upgrade: Uint8Array | null };
+  parentage(): { genesis: Uint8Array; upgrade: Uint8Array | null };
 }
 
 /** Upgrades that are looked at for the newest migration. */
@@ -27,11 +27,12 @@ const UPGRADES_MAX = 1_000;
 
 /** Throws `key-reused`, and for a rollback what `stateBack` throws. */
 export async function upgradeView(
-  { journal, history, version, upgrading, parentage }: ViewParts,
+  life: ViewParts,
   key: MessageKey | null,
   rollback: boolean,
 ): Promise<UpgradeView> {
-  const { genesis, upgrade } = parentage();
+  const { journal, history, version, upgrading } = life;
+  const { genesis, upgrade } = life.parentage();
   const done = upgrading.known(key);
   return {
     genesis,
