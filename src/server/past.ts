@@ -25,7 +25,6 @@ const state: Route = {
       status: 200,
       description: "The state, as the guest returned it; with `at`, `Theater-Event` recorded it.",
       content: RAW,
-      event: true,
     },
     { status: 204, description: "The actor has, or had, no state." },
   ],

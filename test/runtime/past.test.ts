@@ -2,7 +2,7 @@
 // and after its old events were sealed.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { fromUtf8, toUtf8 } from "../../src/lib/bytes.ts";
+import { toUtf8 } from "../../src/lib/bytes.ts";
 import { clearFaults, settings } from "./faults.ts";
 import { must, start, theater, type Probe, type Program } from "./stage.ts";
 
@@ -64,8 +64,8 @@ test("the state after each event is the one that a walk over the chain finds, se
   for (const round of ["unsealed", "sealed", "sealed twice"]) {
     const found = [];
     for (const seq of seqs) found.push(await turnsAt(actor, seq));
-    expect(found, round).toEqual(seqs.map((seq) => expected[seq]));
-    expect(await places(), round).toEqual(before);
+    expect([round, found]).toEqual([round, seqs.map((seq) => expected[seq])]);
+    expect(await places()).toEqual(before);
     if (round === "sealed") for (let n = 0; n < 4; n++) await actor.ask(LOGS);
     must(await theater.head(actor.id));
     await actor.alarm();
