@@ -51,6 +51,7 @@ import type {
   ChainEntry,
   ChannelAnswer,
   ChannelInput,
+  ChildRestart,
   Consistency,
   Delivery,
   Erasure,
@@ -200,13 +201,19 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     });
   }
 
-  async notice(notice: Notice): Promise<Answer<null>> {
+  async notice(notice: Notice): Promise<Answer<number>> {
     return await answer(async () => {
       const { family } = this.#alive();
       if (family === undefined) throw new TheaterError("not-found", "This actor has no children.");
       await family.keeper.take(notice);
-      return null;
+      return family.keeper.state.decisions;
     });
+  }
+
+  async restartChild(restart: ChildRestart): Promise<Answer<boolean>> {
+    return await answer(
+      async () => (await this.#alive().family?.commands.restart(restart)) ?? false,
+    );
   }
 
   async expects(child: string): Promise<Answer<boolean>> {

@@ -164,7 +164,9 @@ export class Life {
   #makeFamily(): Family | undefined {
     const { genesis } = this;
     if (!hasFamily(genesis)) return undefined;
-    const given = { ...this.#records(), sql: this.#sql, genesis, version: this.version };
+    const { deadlocks } = this.#mail;
+    const { version } = this;
+    const given = { ...this.#records(), sql: this.#sql, genesis, version, deadlocks };
     return new Family({ ...this.#around, ...given, runner: () => this.#runner });
   }
 
@@ -244,7 +246,9 @@ export class Life {
 
   /** Waits for init and says which event ended it, or throws what became of it. */
   async firstTurn(): Promise<EventRef> {
-    if (this.cell.get("begun") !== true) await this.#runner.run();
+    if (this.cell.get("begun") !== true) {
+      await this.#mail.deadlocks.obeying(() => this.#runner.run());
+    }
     const end = this.journal.endOfTurn(1);
     this.family?.open();
     const isInit = end !== undefined && this.journal.about(end)?.type === "turn.committed";

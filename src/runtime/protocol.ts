@@ -112,6 +112,12 @@ export interface BirthInput {
   asIs?: boolean;
 }
 
+/** An operator, `by`, wants a child started again. */
+export interface ChildRestart {
+  child: string;
+  by: string;
+}
+
 /** What an actor is as a parent: everything that limits its children. */
 export interface Parentage {
   /** The block of its `actor.created` payload, from which its id is made. */
@@ -258,8 +264,10 @@ export interface ActorRpc {
   adopt(input: BirthInput): Promise<Answer<{ head: EventRef }>>;
   /** From its supervisor alone. */
   obey(order: Order): Promise<Answer<Obeyed>>;
-  /** From a child of it. */
-  notice(notice: Notice): Promise<Answer<null>>;
+  /** From a child of it. How many decisions it has made by then. */
+  notice(notice: Notice): Promise<Answer<number>>;
+  /** From a child of it, which is down; see `Commands`. */
+  restartChild(restart: ChildRestart): Promise<Answer<boolean>>;
   /** Whether this actor, or one above it, means the child to run: it is going to be started if it does not. */
   expects(child: string): Promise<Answer<boolean>>;
   send(message: MessageInput): Promise<Answer<{ event: EventRef }>>;

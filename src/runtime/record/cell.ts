@@ -43,6 +43,12 @@ export interface CellValues {
   incarnation: number;
   /** Of a child: no start up to this one may happen any more. */
   stoppedUpTo: number;
+  /** Of a child: the `actor.started` of the newest start that its supervisor ordered. */
+  started: number;
+  /** Of a child: the key of an operator who has asked for a start that has still to happen. */
+  restartKey: MessageKey | null;
+  /** Of a child that an operator stopped: its supervisor had not heard of that when it decided about starts up to this one. */
+  heldUpTo: number;
   /** Which of the ledger's databases this chain is in, for ever. */
   shard: number;
   /** The ledger's head as last heard; written along with other things, so it may lag behind. */
