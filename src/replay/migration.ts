@@ -32,7 +32,8 @@ export async function migrate(
     hostCallsMax: 1,
   };
   const { outcome, answered } = await executor.run(modules, input, { call: async () => CALLED });
-  if (answered.length > 0) return { kind: "failed", ...FAILURE };
+  const isCalling = outcome.kind === "failed" && outcome.code === "host-call"; // of what nothing grants here
+  if (answered.length > 0 || isCalling) return { kind: "failed", ...FAILURE };
   if (outcome.kind === "failed") return outcome;
   checkOutcome(MIGRATE, outcome); // the isolate may answer anything
   if (outcome.kind === "refused") return outcome;

@@ -16,7 +16,7 @@ const stateOf = (n: number): State => (isNew() ? { count: n } : { n });
 
 function count(state: State, text: string): State {
   if ("n" in state === isNew()) throw new Error("the state is of another version");
-  if (text === "refuse") throw new Error(`refused by ${mode}`);
+  if (text === "refuse") throw new Error("refused");
   if (text !== "look") log(mode.startsWith("chatty") && text === "special" ? "more" : text);
   return text === "look" ? state : stateOf(counted(state) + 1);
 }
