@@ -30,6 +30,7 @@ import {
 } from "./environment.ts";
 import { Life } from "./life.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
+import { forkPointOf } from "./past/fork-point.ts";
 import { branchOf } from "./summary.ts";
 import type { MessageKey } from "./mail/idempotency.ts";
 import type {
@@ -57,6 +58,7 @@ import type {
   Erasure,
   ErasureInput,
   EventRef,
+  ForkPoint,
   LifecycleChange,
   Mark,
   MessageInput,
@@ -271,6 +273,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       await life.upkeep.settle(false);
       return reverted;
     });
+  }
+
+  async forkPoint(at: number): Promise<Answer<ForkPoint>> {
+    return await answer(async () => await forkPointOf(this.#alive(), at));
   }
 
   async settle(recheck = false): Promise<Answer<Mark>> {

@@ -43,6 +43,21 @@ export interface Started {
   head: EventRef;
 }
 
+export interface ForkInput {
+  /** The event after which the fork goes on: between two turns. */
+  at: number;
+  /** "sha256:<hex>" of another component; null: the one that ran then. */
+  component: string | null;
+  /** Null: the origin's. */
+  name: string | null;
+  idempotency?: IdempotencyKey;
+}
+
+/** `head` is the event that records the state with which the fork begins. */
+export interface Forked extends Started {
+  origin: { actor: string; seq: number };
+}
+
 export interface ComponentSummary {
   component: string;
   bytes: number;
@@ -90,6 +105,8 @@ export interface Actors {
   /** The state after event `at`. Throws `erased` where what held it is gone. */
   stateAt(id: string, at: number): Promise<Answer<PastState>>;
   turn(id: string, turn: number): Promise<Answer<TurnPlace>>;
+  /** Gives birth to an actor that goes on from an event of this one's chain. */
+  fork(id: string, input: ForkInput): Promise<Answer<Forked>>;
   /** Restores an earlier state, as a new event, between two turns. */
   revert(id: string, input: RevertInput): Promise<Answer<Reverted>>;
 

@@ -115,6 +115,8 @@ export class Life {
       ...this.#records(),
       sql,
       past: this.past,
+      genesis: this.genesis,
+      version: this.version,
       blocks: around.blocks,
       feeder: this.upkeep.feeder,
       runner: this.#runner,

@@ -45,6 +45,8 @@ export interface ActorSummary {
   parent: string | null;
   /** Types of the handlers that it is granted. */
   handlers: readonly string[];
+  /** Of a fork: the actor and the event that it goes on from. */
+  origin: { actor: string; seq: number } | null;
   head: EventRef;
   /** Highest seq that the ledger has acknowledged; -1 before the first. */
   ledgerSeq: number;
@@ -218,6 +220,20 @@ export interface PastState {
   event: EventRef | null;
 }
 
+/** All that a fork needs to know of its origin: what stands there, and what was then. */
+export interface ForkPoint {
+  /** The block of the origin's `actor.created` payload. */
+  genesis: Uint8Array;
+  /** The block of the newest `actor.upgraded` payload until then; null where there was none. */
+  upgraded: Uint8Array | null;
+  /** The digest of the event. */
+  event: Uint8Array;
+  /** Of a tree over the chain that has the event in it; the root is null where the log does not sign. */
+  size: number;
+  root: Uint8Array | null;
+  state: Uint8Array | null;
+}
+
 /** Turns of one revert; further back, the event is to be named. */
 export const REVERT_TURNS_MAX = 1_000;
 
@@ -298,6 +314,11 @@ export interface ActorRpc {
   rehearsalStart(from: number): Promise<Answer<Pick<RehearsalMark, "from" | "at">>>;
   noteRehearsal(mark: RehearsalMark): Promise<Answer<null>>;
   upgrade(input: UpgradeInput): Promise<Answer<UpgradeAnswer>>;
+  /**
+   * Throws `not-found` behind the head, `wrong-state` inside a turn or before the actor had begun, `erased` where the
+   * state of then is gone.
+   */
+  forkPoint(at: number): Promise<Answer<ForkPoint>>;
   /**
    * Feeds the ledger up to the head, if it can, and says where head and ledger are. `recheck`: first asks
    * the ledger whether it still has what it acknowledged.

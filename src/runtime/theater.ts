@@ -16,6 +16,8 @@ import type {
   ActorListing,
   ChainQuery,
   ComponentSummary,
+  Forked,
+  ForkInput,
   Started,
   StartInput,
   TreeNode,
@@ -48,6 +50,8 @@ import type {
   TilePlace,
   TurnPlace,
 } from "./protocol.ts";
+import { Births } from "./birth/births.ts";
+import { Forker } from "./birth/forker.ts";
 import type { Starter } from "./birth/starter.ts";
 import { componentsOf, referencesOf, starterOf } from "./birth/starter-of.ts";
 import { treeOf } from "./tree.ts";
@@ -69,6 +73,7 @@ export class Theater implements Actors {
   readonly #directory: Directory;
   readonly #components: Components;
   readonly #starter: Starter;
+  readonly #forker: Forker;
   readonly #audit: AuditReader;
   readonly #upgrades: Upgrades;
 
@@ -83,6 +88,12 @@ export class Theater implements Actors {
     const given = { content, stores: this.#stores, executor, registry, plugins };
     this.#components = componentsOf(environment, given);
     this.#starter = starterOf(environment, given, this.#components);
+    this.#forker = new Forker({
+      starter: this.#starter,
+      births: new Births(environment.LEDGER),
+      content,
+      actor: (id) => this.#actor(id),
+    });
     this.#audit = new AuditReader(
       (shard) => shardOf(environment, shard).ledger,
       (id) => this.#actor(id),
@@ -170,6 +181,10 @@ export class Theater implements Actors {
 
   turn(id: string, turn: number): Promise<Answer<TurnPlace>> {
     return reached(() => this.#actor(id).turn(turn));
+  }
+
+  fork(id: string, input: ForkInput): Promise<Answer<Forked>> {
+    return answer(async () => await this.#forker.fork(id, input));
   }
 
   revert(id: string, input: RevertInput): Promise<Answer<Reverted>> {

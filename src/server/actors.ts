@@ -28,6 +28,31 @@ import {
   treeNode,
 } from "./schemas.ts";
 
+/** Of every birth that an operator asks for. */
+export const START_REFUSALS: Route["refusals"] = [
+  "bad-manifest",
+  "unknown-import",
+  "missing-handler",
+  "not-granted",
+  // A component that a store holds or an address gives is uploaded by its first start.
+  "not-wasm",
+  "core-module",
+  "truncated-component",
+  "bad-component",
+  "transpile-failed",
+  "content-corrupt",
+  "not-an-actor",
+  "key-reused",
+  "not-found",
+  "wrong-state",
+  "busy",
+  "unavailable",
+  "outcome-unknown",
+  "guest-error",
+  "guest-trap",
+  "limit-exceeded",
+];
+
 const start: Route = {
   method: "POST",
   path: "/v1/actors",
@@ -40,29 +65,7 @@ const start: Route = {
     schema: startBody,
   },
   success: [{ status: 201, description: "Started.", content: json(started), event: true }],
-  refusals: [
-    "bad-manifest",
-    "unknown-import",
-    "missing-handler",
-    "not-granted",
-    // A component that a store holds or an address gives is uploaded by its first start.
-    "not-wasm",
-    "core-module",
-    "truncated-component",
-    "bad-component",
-    "transpile-failed",
-    "content-corrupt",
-    "not-an-actor",
-    "key-reused",
-    "not-found",
-    "wrong-state",
-    "busy",
-    "unavailable",
-    "outcome-unknown",
-    "guest-error",
-    "guest-trap",
-    "limit-exceeded",
-  ],
+  refusals: START_REFUSALS,
   async serve(call) {
     const idempotency = idempotencyKey(call);
     const limit = { name: "body", bytesMax: START_BODY_BYTES_MAX };

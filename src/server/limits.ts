@@ -28,6 +28,7 @@ export const UPGRADE_BODY_BYTES_MAX = 4 * MANIFEST_BYTES_MAX;
 export const REFERENCE_CHARS_MAX = 512;
 /** A number and a reason, at worst every character escaped. */
 export const REVERT_BODY_BYTES_MAX = 8 * 1024;
+export const FORK_BODY_BYTES_MAX = 1024;
 
 export const ACTOR_PAGE_DEFAULT = 100;
 export const ACTOR_PAGE_MAX = 1000;

@@ -1,13 +1,15 @@
 // Routes into an actor's past: its state, now or after an event, and where a turn stands in the chain.
 
 import { z } from "zod";
+import { parseDigest } from "../chain/cid.ts";
 import { REVERT_TURNS_MAX, type RevertInput } from "../runtime/protocol.ts";
+import { START_REFUSALS } from "./actors.ts";
 import { idempotencyKey, readJson, readQuery, wholeNumber } from "./input.ts";
-import { REVERT_BODY_BYTES_MAX } from "./limits.ts";
+import { FORK_BODY_BYTES_MAX, REVERT_BODY_BYTES_MAX } from "./limits.ts";
 import { eventHeader, respond } from "./problem.ts";
 import { json, RAW } from "./route.ts";
 import type { Route } from "./route.ts";
-import { reason, reverted, turnPlace } from "./schemas.ts";
+import { forked, reason, reverted, turnPlace } from "./schemas.ts";
 
 const stateQuery = z.object({
   at: wholeNumber(0, Number.MAX_SAFE_INTEGER)
@@ -106,4 +108,53 @@ const revert: Route = {
   },
 };
 
-export const pastRoutes: readonly Route[] = [state, turn, revert];
+const forkBody = z.strictObject({
+  at: z.int().min(0).describe("The event after which the fork goes on: between two turns."),
+  component: z
+    .string()
+    .refine((text) => parseDigest(text) !== undefined, "expected `sha256:` and 64 hex digits")
+    .nullish()
+    .describe("Another component than the one that ran then."),
+  name: z.string().nullish().describe("Another name than the origin's."),
+});
+
+const fork: Route = {
+  method: "POST",
+  path: "/v1/actors/:id/chain/fork",
+  idempotent: true,
+  summary: "Start an actor that goes on from an event of another one's chain",
+  body: {
+    description: "From where, and with what.",
+    mediaType: "application/json",
+    bytesMax: FORK_BODY_BYTES_MAX,
+    schema: forkBody,
+  },
+  success: [
+    {
+      status: 201,
+      description: "Started. `Theater-Event` records the state with which it begins.",
+      content: json(forked),
+      event: true,
+    },
+  ],
+  refusals: [...START_REFUSALS, "erased", "chain-fork", "chain-broken", "host-failure"],
+  async serve(call) {
+    const idempotency = idempotencyKey(call);
+    const limit = { name: "body", bytesMax: FORK_BODY_BYTES_MAX };
+    const { at, component, name } = await readJson(call, forkBody, limit);
+    const input = {
+      at,
+      component: component ?? null,
+      name: name ?? null,
+      ...(idempotency === undefined ? {} : { idempotency }),
+    };
+    return respond(await call.actors.fork(call.param("id"), input), (actor) =>
+      Response.json(actor, {
+        status: 201,
+        headers: { location: `/v1/actors/${actor.id}`, ...eventHeader(actor.head) },
+      }),
+    );
+  },
+};
+
+export const pastRoutes: readonly Route[] = [state, turn, revert, fork];

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { isActorId } from "../chain/actor-id.ts";
 import { parseDigest } from "../chain/cid.ts";
 import type { ErrorCode } from "../lib/errors.ts";
-import type { ActorListing, ComponentSummary, TreeNode } from "../runtime/actors.ts";
+import type { ActorListing, ComponentSummary, Forked, TreeNode } from "../runtime/actors.ts";
 import type {
   ActorStatus,
   ActorSummary,
@@ -108,6 +108,10 @@ export const actorSummary = z.object({
   status: actorStatus,
   parent: actorId.nullable(),
   handlers: z.array(z.string()).readonly().describe("What it is granted."),
+  origin: z
+    .object({ actor: actorId, seq: count })
+    .nullable()
+    .describe("Of a fork: the actor and the event that it goes on from."),
   head: eventRef,
   ledgerSeq: z.int().min(-1).describe("The highest seq in the ledger; -1 before the first."),
   turns: count,
@@ -245,6 +249,10 @@ export const turnPlace = z.object({
     .nullable()
     .describe("Null while it is open."),
 }) satisfies z.ZodType<TurnPlace>;
+
+export const forked = started.extend({
+  origin: z.object({ actor: actorId, seq: count }).describe("What it goes on from."),
+}) satisfies z.ZodType<Forked>;
 
 export const reverted = z.object({
   event: eventRef.describe("The `actor.reverted`."),

@@ -43,6 +43,7 @@ const actor: ActorSummary = {
   manifest: "bafk",
   status: "running",
   parent: null,
+  origin: null,
   handlers: ["runtime"],
   head: refAt(0),
   ledgerSeq: -1,
@@ -126,6 +127,14 @@ export class MemoryActors implements Actors {
       from: 3,
       to: 4,
       end: "turn.committed" as const,
+    });
+  fork: Actors["fork"] = (...args) =>
+    this.#answer("fork", args, {
+      id: ID,
+      name: "tiny",
+      component: DIGEST,
+      head: refAt(1),
+      origin: { actor: ID, seq: 3 },
     });
   revert: Actors["revert"] = (...args) =>
     this.#answer("revert", args, { event: refAt(5), toSeq: 3, stateBytes: 5 });

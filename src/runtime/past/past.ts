@@ -151,14 +151,6 @@ export class Past {
     throw new TheaterError("wrong-state", message, { seq: at });
   }
 
-  /** Throws `wrong-state` where another component ran then: what it left is nothing that this one wrote. */
-  requireSameComponent(at: number): void {
-    const upgraded = this.#parts.journal.upgradeBehind(at);
-    if (upgraded === undefined) return;
-    const message = `The component was upgraded at event ${upgraded}: roll that back first, or go back to a later event.`;
-    throw new TheaterError("wrong-state", message, { upgraded, seq: at });
-  }
-
   /** Events of these types from `at` down, the newest first. What is sealed meanwhile is found where it went. */
   async *backwards(at: number, types: readonly EventType[]): AsyncGenerator<LedgerEntry> {
     const { journal, history } = this.#parts;

@@ -7,11 +7,13 @@
 // Invariant: the event, the state and the key are one transaction, between two turns, and the state is the one that
 // the chain held a moment before.
 
+import { digestText } from "../../chain/cid.ts";
 import type { LedgerEntry } from "../../chain/ledger.ts";
 import { decodePayload } from "../../chain/payload.ts";
-import { fromUtf8 } from "../../lib/bytes.ts";
+import { equalBytes, fromUtf8 } from "../../lib/bytes.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
 import { STATE_TYPES, stateSaid } from "../../replay/recorded-state.ts";
+import type { Genesis } from "../birth/genesis.ts";
 import { messageKey, type Idempotency, type MessageKey } from "../mail/idempotency.ts";
 import { REVERT_TURNS_MAX, type Reverted, type RevertInput } from "../protocol.ts";
 import type { Cell } from "../record/cell.ts";
@@ -19,6 +21,7 @@ import type { Blocks } from "../record/content.ts";
 import type { Feeder } from "../record/feeder.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Runner } from "../turn/runner.ts";
+import { readUpgrade, type CurrentVersion } from "../upgrade/version.ts";
 import { erased, refOf, type Past } from "./past.ts";
 
 interface ReverterParts {
@@ -30,6 +33,8 @@ interface ReverterParts {
   idempotency: Idempotency;
   runner: Runner;
   feeder: Feeder;
+  genesis: Genesis;
+  version: CurrentVersion;
 }
 
 /** What else may happen while the state is read is another revert or an erasure: both are rare. */
@@ -37,7 +42,7 @@ const TRIES_MAX = 5;
 /** Events that are looked at to find the turn before the first one that is undone. */
 const LOOKED_MAX = 100_000;
 
-const WALKED = [...STATE_TYPES, "message.received", "actor.upgraded"] as const;
+const WALKED = [...STATE_TYPES, "message.received"] as const;
 
 export class Reverter {
   readonly #parts: ReverterParts;
@@ -152,7 +157,20 @@ export class Reverter {
     const { past } = this.#parts;
     await past.requireBetween(toSeq);
     await past.requireBegun(toSeq);
-    past.requireSameComponent(toSeq);
+    this.#requireSameComponent(toSeq);
+  }
+
+  /** What another component left is nothing that this one wrote. */
+  #requireSameComponent(toSeq: number): void {
+    const { journal, genesis, version } = this.#parts;
+    const range = { from: 0, to: toSeq }; // upgrades never leave the journal
+    const [upgrade] = journal.entriesBack(range, ["actor.upgraded"], 1);
+    const block = upgrade?.payload.block;
+    const { component } = block == null ? genesis : readUpgrade(block);
+    if (equalBytes(component, version.now.component)) return;
+    const message = `Another component ran at event ${toSeq}: roll the upgrade back first, or name an event behind ${version.now.seq}.`;
+    const evidence = { seq: toSeq, component: digestText(component), upgraded: version.now.seq };
+    throw new TheaterError("wrong-state", message, evidence);
   }
 
   #requireRevertible(): void {

@@ -315,13 +315,6 @@ export class Journal {
     return this.#storage.sql.exec<{ turn: number }>(query, from, at).toArray()[0]?.turn ?? 0;
   }
 
-  /** The first `actor.upgraded` behind event `at`: those never leave the journal. */
-  upgradeBehind(at: number): number | undefined {
-    const query =
-      "SELECT seq FROM event WHERE seq > ? AND type = 'actor.upgraded' ORDER BY seq LIMIT 1";
-    return this.#storage.sql.exec<{ seq: number }>(query, at).toArray()[0]?.seq;
-  }
-
   /** The first event of a turn at `from` or behind. */
   beginOfTurn(turn: number, from: number): number | undefined {
     const query = "SELECT seq FROM event WHERE seq >= ? AND turn = ? ORDER BY seq LIMIT 1";
