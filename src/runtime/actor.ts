@@ -58,6 +58,8 @@ import type {
   Erasure,
   ErasureInput,
   EventRef,
+  HttpInput,
+  HttpReply,
   ForkPoint,
   LifecycleChange,
   Mark,
@@ -145,6 +147,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async request(message: MessageInput): Promise<Answer<{ reply: Uint8Array; event: EventRef }>> {
     return await answer(async () => await this.#alive().admission.request(message));
+  }
+
+  async http(input: HttpInput): Promise<Answer<HttpReply>> {
+    return await answer(async () => await this.#alive().httpAdmission.take(input));
   }
 
   async deliver(delivery: Delivery): Promise<Answer<null>> {

@@ -9,9 +9,12 @@ import type {
   ActorSummary,
   Answer,
   EventRef,
+  HttpInput,
+  HttpReply,
   IdempotencyKey,
   LifecycleChange,
   MessageInput,
+  SiteRef,
   PastState,
   Reverted,
   RevertInput,
@@ -115,6 +118,10 @@ export interface Actors {
     id: string,
     message: MessageInput,
   ): Promise<Answer<{ reply: Uint8Array; event: EventRef }>>;
+  /** Asks the actor's own HTTP routes. */
+  http(id: string, input: HttpInput): Promise<Answer<HttpReply>>;
+  /** The actor that has this public name, or id. */
+  site(named: string): Promise<Answer<SiteRef>>;
   lifecycle(
     id: string,
     change: LifecycleChange,

@@ -29,6 +29,8 @@ import { Upgrading } from "./upgrade/upgrading.ts";
 import { CurrentVersion } from "./upgrade/version.ts";
 import { Timers } from "./timers/timers.ts";
 import { Upkeep } from "./upkeep.ts";
+import { HttpAdmission } from "./web/http-admission.ts";
+import { SiteRows } from "./web/site-rows.ts";
 import { summaryOf } from "./summary.ts";
 
 /** The actor.started of a birth. */
@@ -44,6 +46,7 @@ export class Life {
   readonly cell: Cell;
   readonly admission: Admission;
   readonly channelAdmission: ChannelAdmission;
+  readonly httpAdmission: HttpAdmission;
   readonly control: Control;
   readonly genesis: Genesis;
   readonly version: CurrentVersion;
@@ -58,6 +61,7 @@ export class Life {
   readonly #followers = new Followers();
   readonly #alarm: Alarm;
   readonly #timers: Timers;
+  readonly #site: SiteRows;
   /** Undefined for an actor that has no supervisor and can have no children. */
   readonly family: Family | undefined;
 
@@ -82,6 +86,7 @@ export class Life {
     this.#idempotency = new Idempotency(sql);
     this.#mail = this.#makeMail(sql);
     this.#timers = this.#makeTimers(sql);
+    this.#site = new SiteRows(sql);
     this.family = this.#makeFamily();
     this.upkeep = new Upkeep({
       ...this.#records(),
@@ -124,6 +129,7 @@ export class Life {
     const { admission, channelAdmission } = this.#makeAdmissions();
     this.admission = admission;
     this.channelAdmission = channelAdmission;
+    this.httpAdmission = this.#makeHttpAdmission();
     this.#open();
   }
 
@@ -138,6 +144,7 @@ export class Life {
     this.journal.onUndone = () => {
       this.#alarm.forget();
       this.#timers.forget();
+      this.#site.forget();
       this.#mail.forget();
       this.family?.forget();
     };
@@ -214,6 +221,19 @@ export class Life {
     });
   }
 
+  #makeHttpAdmission(): HttpAdmission {
+    return new HttpAdmission({
+      ...this.#records(),
+      content: this.#around.blocks,
+      version: this.version,
+      site: this.#site,
+      salt: this.genesis.salt,
+      admission: this.admission,
+      run: () => this.#runner.start(),
+      endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
+    });
+  }
+
   #makeRunner(): Runner {
     const around = this.#around;
     const { variables, secrets: values } = around.settings;
@@ -229,6 +249,7 @@ export class Life {
       content: around.blocks,
       version: turnVersions(this.version, around),
       files: new FileTree(this.#sql),
+      site: this.#site,
       services: (turn, waiting) => {
         const { journal, history } = this;
         const mine = { journal, history, timers: this.#timers, peers, asking, family: this.family };

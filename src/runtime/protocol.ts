@@ -76,6 +76,39 @@ export interface MessageInput {
   cause?: { seq: number; event: Uint8Array };
 }
 
+/** An HTTP request for an actor's own routes. */
+export interface HttpInput {
+  /** In capitals. */
+  method: string;
+  /** As it stands in the URL, below where the actor's routes begin; with a slash in front. */
+  path: string;
+  /** With its question mark; empty without one. */
+  query: string;
+  headers: readonly (readonly [name: string, value: string])[];
+  /** Where the visitor is: `prefix` stands in front of `path`, and has no slash at its end. */
+  forwarded: { host: string; proto: string; prefix: string };
+  body: Uint8Array;
+  /** Whose token it came with; "public" without one. */
+  principal: string;
+  idempotency?: IdempotencyKey;
+}
+
+export interface HttpReply {
+  status: number;
+  headers: readonly (readonly [name: string, value: string])[];
+  body: Uint8Array | null;
+  /** Whether it is to leave in chunks. */
+  isChunked: boolean;
+  event: EventRef;
+}
+
+/** An actor that serves HTTP, as the directory knows it. */
+export interface SiteRef {
+  id: string;
+  /** Whether everybody may ask. The actor itself has the last word. */
+  isPublic: boolean;
+}
+
 /** A disagreement between the ledger (D1), the archive (R2) and the journal (the object). */
 export interface Finding {
   seq: number;
@@ -288,6 +321,8 @@ export interface ActorRpc {
   expects(child: string): Promise<Answer<boolean>>;
   send(message: MessageInput): Promise<Answer<{ event: EventRef }>>;
   request(message: MessageInput): Promise<Answer<{ reply: Uint8Array; event: EventRef }>>;
+  /** Waits for the turns of the request. */
+  http(input: HttpInput): Promise<Answer<HttpReply>>;
   deliver(delivery: Delivery): Promise<Answer<null>>;
   /** For whom the actor's turn waits while it has the request `callId` of another; null where either is not so. */
   waits(callId: string): Promise<Answer<Wait | null>>;

@@ -42,8 +42,11 @@ import type {
   Erasure,
   ErasureInput,
   EventRef,
+  HttpInput,
+  HttpReply,
   LifecycleChange,
   MessageInput,
+  SiteRef,
   PastState,
   Reverted,
   RevertInput,
@@ -200,6 +203,14 @@ export class Theater implements Actors {
     message: MessageInput,
   ): Promise<Answer<{ reply: Uint8Array; event: EventRef }>> {
     return reached(() => this.#actor(id).request(message));
+  }
+
+  http(id: string, input: HttpInput): Promise<Answer<HttpReply>> {
+    return reached(() => this.#actor(id).http(input));
+  }
+
+  site(named: string): Promise<Answer<SiteRef>> {
+    return answer(async () => await this.#directory.site(named));
   }
 
   lifecycle(

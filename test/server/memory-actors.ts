@@ -107,6 +107,15 @@ export class MemoryActors implements Actors {
 
   start: Actors["start"] = (...args) =>
     this.#answer("start", args, { id: ID, name: "tiny", component: DIGEST, head: refAt(1) });
+  http: Actors["http"] = (...args) =>
+    this.#answer("http", args, {
+      status: 200,
+      headers: [],
+      body: this.reply,
+      isChunked: false,
+      event: refAt(2),
+    });
+  site: Actors["site"] = (...args) => this.#answer("site", args, { id: ID, isPublic: false });
   list: Actors["list"] = (...args) => {
     const { id, name, parent, createdMs } = actor;
     const listing = { id, name, component: DIGEST, status: "running", parent, createdMs };
