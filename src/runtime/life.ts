@@ -25,9 +25,12 @@ import { Runner } from "./turn/runner.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { servicesFor } from "./turn/services.ts";
 import { turnVersions } from "./upgrade/turn-version.ts";
+import { Upgrading } from "./upgrade/upgrading.ts";
 import { CurrentVersion } from "./upgrade/version.ts";
 import { Timers } from "./timers/timers.ts";
 import { Upkeep } from "./upkeep.ts";
+import { HttpAdmission } from "./web/http-admission.ts";
+import { SiteRows } from "./web/site-rows.ts";
 import { summaryOf } from "./summary.ts";
 
 /** The actor.started of a birth. */
@@ -39,9 +42,11 @@ export class Life {
   readonly history: History;
   readonly past: Past;
   readonly reverter: Reverter;
+  readonly upgrading: Upgrading;
   readonly cell: Cell;
   readonly admission: Admission;
   readonly channelAdmission: ChannelAdmission;
+  readonly httpAdmission: HttpAdmission;
   readonly control: Control;
   readonly genesis: Genesis;
   readonly version: CurrentVersion;
@@ -56,6 +61,7 @@ export class Life {
   readonly #followers = new Followers();
   readonly #alarm: Alarm;
   readonly #timers: Timers;
+  readonly #site: SiteRows;
   /** Undefined for an actor that has no supervisor and can have no children. */
   readonly family: Family | undefined;
 
@@ -80,6 +86,7 @@ export class Life {
     this.#idempotency = new Idempotency(sql);
     this.#mail = this.#makeMail(sql);
     this.#timers = this.#makeTimers(sql);
+    this.#site = new SiteRows(sql);
     this.family = this.#makeFamily();
     this.upkeep = new Upkeep({
       ...this.#records(),
@@ -99,6 +106,16 @@ export class Life {
       feeder: this.upkeep.feeder,
       runner: this.#runner,
     });
+    this.upgrading = new Upgrading({
+      ...around,
+      ...this.#records(),
+      sql,
+      past: this.past,
+      version: this.version,
+      feeder: this.upkeep.feeder,
+      runner: this.#runner,
+      relist: () => this.upkeep.relist(),
+    });
     this.reverter = new Reverter({
       ...this.#records(),
       sql,
@@ -112,6 +129,7 @@ export class Life {
     const { admission, channelAdmission } = this.#makeAdmissions();
     this.admission = admission;
     this.channelAdmission = channelAdmission;
+    this.httpAdmission = this.#makeHttpAdmission();
     this.#open();
   }
 
@@ -126,6 +144,7 @@ export class Life {
     this.journal.onUndone = () => {
       this.#alarm.forget();
       this.#timers.forget();
+      this.#site.forget();
       this.#mail.forget();
       this.family?.forget();
     };
@@ -202,6 +221,19 @@ export class Life {
     });
   }
 
+  #makeHttpAdmission(): HttpAdmission {
+    return new HttpAdmission({
+      ...this.#records(),
+      content: this.#around.blocks,
+      version: this.version,
+      site: this.#site,
+      salt: this.genesis.salt,
+      admission: this.admission,
+      run: () => this.#runner.start(),
+      endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
+    });
+  }
+
   #makeRunner(): Runner {
     const around = this.#around;
     const { variables, secrets: values } = around.settings;
@@ -217,6 +249,7 @@ export class Life {
       content: around.blocks,
       version: turnVersions(this.version, around),
       files: new FileTree(this.#sql),
+      site: this.#site,
       services: (turn, waiting) => {
         const { journal, history } = this;
         const mine = { journal, history, timers: this.#timers, peers, asking, family: this.family };

@@ -5,6 +5,13 @@
 import type { Segment } from "../chain/archive.ts";
 import type { LedgerEntry } from "../chain/ledger.ts";
 import type { Change, Status } from "../supervision/lifecycle.ts";
+import type { MessageKey } from "./mail/idempotency.ts";
+import type {
+  RehearsalMark,
+  UpgradeAnswer,
+  UpgradeInput,
+  UpgradeView,
+} from "./upgrade/upgrade-input.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type { ErrorCode } from "../lib/errors.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
@@ -67,6 +74,39 @@ export interface MessageInput {
   waiting?: readonly string[];
   /** For a message of an actor: the event of its chain that the message comes from. */
   cause?: { seq: number; event: Uint8Array };
+}
+
+/** An HTTP request for an actor's own routes. */
+export interface HttpInput {
+  /** In capitals. */
+  method: string;
+  /** As it stands in the URL, below where the actor's routes begin; with a slash in front. */
+  path: string;
+  /** With its question mark; empty without one. */
+  query: string;
+  headers: readonly (readonly [name: string, value: string])[];
+  /** Where the visitor is: `prefix` stands in front of `path`, and has no slash at its end. */
+  forwarded: { host: string; proto: string; prefix: string };
+  body: Uint8Array;
+  /** Whose token it came with; "public" without one. */
+  principal: string;
+  idempotency?: IdempotencyKey;
+}
+
+export interface HttpReply {
+  status: number;
+  headers: readonly (readonly [name: string, value: string])[];
+  body: Uint8Array | null;
+  /** Whether it is to leave in chunks. */
+  isChunked: boolean;
+  event: EventRef;
+}
+
+/** An actor that serves HTTP, as the directory knows it. */
+export interface SiteRef {
+  id: string;
+  /** Whether everybody may ask. The actor itself has the last word. */
+  isPublic: boolean;
 }
 
 /** A disagreement between the ledger (D1), the archive (R2) and the journal (the object). */
@@ -281,6 +321,8 @@ export interface ActorRpc {
   expects(child: string): Promise<Answer<boolean>>;
   send(message: MessageInput): Promise<Answer<{ event: EventRef }>>;
   request(message: MessageInput): Promise<Answer<{ reply: Uint8Array; event: EventRef }>>;
+  /** Waits for the turns of the request. */
+  http(input: HttpInput): Promise<Answer<HttpReply>>;
   deliver(delivery: Delivery): Promise<Answer<null>>;
   /** For whom the actor's turn waits while it has the request `callId` of another; null where either is not so. */
   waits(callId: string): Promise<Answer<Wait | null>>;
@@ -301,6 +343,12 @@ export interface ActorRpc {
   stateAt(at: number): Promise<Answer<PastState>>;
   turn(turn: number): Promise<Answer<TurnPlace>>;
   revert(input: RevertInput): Promise<Answer<Reverted>>;
+  /** What an upgrade is prepared from. `key`: where it is known, that upgrade has been made. */
+  upgradeView(key: MessageKey | null, rollback: boolean): Promise<Answer<UpgradeView>>;
+  /** Where a rehearsal from event `from` on begins: between two turns. */
+  rehearsalStart(from: number): Promise<Answer<Pick<RehearsalMark, "from" | "at">>>;
+  noteRehearsal(mark: RehearsalMark): Promise<Answer<null>>;
+  upgrade(input: UpgradeInput): Promise<Answer<UpgradeAnswer>>;
   /**
    * Throws `not-found` behind the head, `wrong-state` inside a turn or before the actor had begun, `erased` where the
    * state of then is gone.
