@@ -29,6 +29,7 @@ const pluginActor = join(import.meta.dirname, "build/plugin-probe.wasm");
 const exchange = join(import.meta.dirname, "build/exchange-actor.wasm");
 const tools = join(import.meta.dirname, "build/tools-actor.wasm");
 const probe = join(import.meta.dirname, "build/runtime-probe.wasm");
+const programs = join(import.meta.dirname, "build/program-actor.wasm");
 
 /** What an operator sets for actors; test/runtime/environment.test.ts asks for it. */
 const settings = {
@@ -79,11 +80,14 @@ export default defineConfig({
                 ...settings,
                 EXCHANGE_MESSAGES: process.env["EXCHANGE_MESSAGES"] ?? "200",
                 EXCHANGE_SEED: process.env["EXCHANGE_SEED"] ?? "1",
+                REPLAY_PROGRAMS: process.env["REPLAY_PROGRAMS"] ?? "4",
+                REPLAY_SEED: process.env["REPLAY_SEED"] ?? "1",
               },
               serviceBindings: {
                 PROBE: async () => new Response(await readFile(probe)),
                 EXCHANGE: async () => new Response(await readFile(exchange)),
                 TOOLS: async () => new Response(await readFile(tools)),
+                PROGRAMS: async () => new Response(await readFile(programs)),
                 CONFORMANCE: answerPage,
                 COMPONENT_WITH_PLUGINS: async () => new Response(await readFile(pluginActor)),
                 PLUGIN_MISCHIEF: { name: "mischief", entrypoint: "Mischief" },
@@ -108,6 +112,7 @@ export default defineConfig({
             "test/runtime/build-tools.ts",
             "test/runtime/build-exchange-actor.ts",
             "test/runtime/build-plugin-actor.ts",
+            "test/runtime/build-program-actor.ts",
             "test/runtime/origin-server.ts",
             "test/conformance/components.ts",
             "test/conformance/page.ts",
