@@ -11,6 +11,7 @@ export const EVENT_TYPES = [
   "actor.resumed",
   "actor.stopped",
   "actor.upgraded",
+  "actor.migrated",
   "actor.reverted",
   "actor.recovered",
   "message.received",
@@ -105,16 +106,27 @@ export interface Payloads {
   "actor.paused": { readonly by: string };
   "actor.resumed": { readonly by: string };
   "actor.stopped": { readonly reason: string; readonly by: string | null; readonly data: Value };
+  /** Never erased, so it holds nothing that the actor was told. */
   "actor.upgraded": {
+    readonly by: string;
     readonly component: Link;
     readonly modules: Link;
     readonly manifest: Link;
     readonly grants: Value;
+    readonly limits: Value;
     readonly runtime: Runtime;
     readonly rehearsal: Value;
     readonly accepted: Value;
   };
-  "actor.reverted": { readonly toSeq: number; readonly by: string; readonly reason: string };
+  /** Right behind an upgrade: what the new component's `migrate` made of the state, a list of none or one. */
+  "actor.migrated": { readonly state: readonly Value[] };
+  /** The actor has the state again that it had after `toSeq`: `state` is a list of none or one. */
+  "actor.reverted": {
+    readonly toSeq: number;
+    readonly by: string;
+    readonly reason: string;
+    readonly state: readonly Value[];
+  };
   "actor.recovered": {
     readonly reason: string;
     readonly lostFrom: number | null;
@@ -203,9 +215,10 @@ export interface Payloads {
   };
 }
 
-/** Payloads without which a chain cannot be checked; they stay. */
+/** Payloads without which a chain cannot be checked, or run again at all; they stay. */
 const UNERASABLE: ReadonlySet<EventType> = new Set([
   "actor.created",
+  "actor.upgraded",
   "payload.erased",
   "log.rekeyed",
 ]);

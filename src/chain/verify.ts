@@ -320,7 +320,9 @@ function checkPayload(event: Event, block: Uint8Array): readonly number[] {
   if (type === "message.received" && fields.kind !== about) {
     return refuse("The payload's kind is not the one that the event is about.");
   }
-  const refersAhead = [fields.message, fields.intent].some((position) => Number(position) >= seq);
+  const refersAhead = [fields.message, fields.intent, fields.toSeq].some(
+    (position) => Number(position) >= seq,
+  );
   return refersAhead ? refuse(REFERS_AHEAD) : [];
 }
 

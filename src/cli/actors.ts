@@ -2,7 +2,7 @@
 
 import { ask, askJson, asList, asObject, type JsonObject } from "./client.ts";
 import { fields, printable, showBytes, table, timeText } from "./output.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 
 /** A listing goes on page by page; a fleet beyond this is for programs that use HTTP. */
 const PAGES_MAX = 100;

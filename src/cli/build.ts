@@ -6,7 +6,7 @@ import { buildActor, newActor, type BuiltActor } from "./build-actor.ts";
 import { childFile, Lineage, type Way } from "./lineage.ts";
 import { readTableOf, readText } from "./manifest-file.ts";
 import { fields, printable } from "./output.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 
 export async function build({ output }: Context, dir: string): Promise<void> {
   const { root, children } = await buildAll(dir, (each) => {

@@ -2,7 +2,7 @@
 
 import { startDevServer, type DevOptions } from "./dev.ts";
 import { fields, printableLines } from "./output.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 

@@ -2,7 +2,7 @@
 
 import { actorPath } from "./actors.ts";
 import { asCount, asObject, asText, askJson } from "./client.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 
 export async function erase(
   { connection, output }: Context,

@@ -5,7 +5,7 @@ import { TheaterError } from "../lib/errors.ts";
 import { linesOfServer, type SourceLine } from "./chain-source.ts";
 import { eventColumns, eventRow } from "./event-rows.ts";
 import { follow as followChain } from "./follow.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 
 export interface EventsOptions {
   from: number;

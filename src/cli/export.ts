@@ -8,7 +8,7 @@ import { TheaterError } from "../lib/errors.ts";
 import { actorPath } from "./actors.ts";
 import { chainHead, linesOfServer, linesTo, received } from "./chain-source.ts";
 import { ask } from "./client.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 import { fetchCheckpoint } from "./proofs-client.ts";
 import { openSink, writeWhole, type Sink } from "./whole-file.ts";
 

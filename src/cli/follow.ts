@@ -7,7 +7,7 @@ import { TheaterError } from "../lib/errors.ts";
 import { actorPath } from "./actors.ts";
 import { received, type SourceLine } from "./chain-source.ts";
 import { ask, ServerRefusal } from "./client.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 
 const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 10_000;

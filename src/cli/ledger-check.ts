@@ -3,7 +3,7 @@
 import { actorPath } from "./actors.ts";
 import { askJson, asList, asObject, type Connection, type JsonObject } from "./client.ts";
 import { printable } from "./output.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 import { DIFFERENCE, VERIFIED } from "./verify-report.ts";
 
 /** The exit code: 3 where any two places disagree. */

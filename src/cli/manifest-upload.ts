@@ -10,7 +10,7 @@ import { askJson, asText } from "./client.ts";
 import { childFile, Lineage, type Way } from "./lineage.ts";
 import { isReference, readTableOf, stateInFile } from "./manifest-file.ts";
 import { printable } from "./output.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 
 /** Keeps the manifests of children; the server follows them by their digests. */
 const MANIFEST_STORE = "manifests";

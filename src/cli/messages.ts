@@ -6,7 +6,7 @@ import { fromUtf8 } from "../lib/bytes.ts";
 import { actorPath } from "./actors.ts";
 import { ask, eventOf } from "./client.ts";
 import { showBytes } from "./output.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 import { saveReceipt } from "./receipt.ts";
 
 export async function send(

@@ -1,6 +1,6 @@
 // Receipts of single events, to keep: what proves them is in them.
 
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 import { fetchReceipt } from "./proofs-client.ts";
 import { writeWhole } from "./whole-file.ts";
 

@@ -9,7 +9,7 @@ import { readVariables, stateInFile } from "./manifest-file.ts";
 import { ManifestUpload } from "./manifest-upload.ts";
 import { readArgument } from "./messages.ts";
 import { printable } from "./output.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 
 export interface StartOptions {
   /** A literal, or @file; instead of the manifest's. */

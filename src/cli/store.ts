@@ -9,7 +9,7 @@ import { equalBytes } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { ask, askJson, asList, asText, type JsonObject } from "./client.ts";
 import { fields, printable, showBytes } from "./output.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 
 export async function put(
   { connection, output }: Context,

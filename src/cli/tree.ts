@@ -7,7 +7,7 @@ import { actorPath, allActors } from "./actors.ts";
 import { asCount, asList, asObject, asText, askJson, type JsonObject } from "./client.ts";
 import { isPassing } from "./follow.ts";
 import { printable } from "./output.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 
 /** Roots that are shown without an id: each is asked for its tree. */
 const ROOTS_MAX = 100;

@@ -6,7 +6,7 @@ import { parseVerifierKey, verifierKey, type TrustedKey } from "../chain/note.ts
 import { TheaterError } from "../lib/errors.ts";
 import { linesOfServer } from "./chain-source.ts";
 import { fields, printable } from "./output.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 import { fetchCheckpoint } from "./proofs-client.ts";
 import { readGenesis, type Genesis } from "./signing.ts";
 import { readTrust, trustPath, writeTrust } from "./trust-file.ts";

@@ -19,7 +19,7 @@ import { localRegistry } from "./local-registry.ts";
 import { isReference, readTableOf, readText, readVariables, stateInFile } from "./manifest-file.ts";
 import { readArgument } from "./messages.ts";
 import { fields, printable } from "./output.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 import type { StartOptions } from "./start.ts";
 
 /** Throws what the server would refuse it with. `path` is a manifest or the folder of one. */

@@ -6,7 +6,7 @@ import { parseCid } from "../chain/cid.ts";
 import { decodeEvent } from "../chain/event.ts";
 import { verifyCar, type CarReport } from "../chain/verify-car.ts";
 import { TheaterError } from "../lib/errors.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 import { checkpointsOf, readGenesis, readSigning, rememberNewest, signersAt } from "./signing.ts";
 import type { Signing } from "./signing.ts";
 import { requireGenesis, shownByFile } from "./verify-lines.ts";

@@ -9,7 +9,7 @@ import { fromBase64 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { chainHead, linesOfFile, linesOfServer, linesTo } from "./chain-source.ts";
 import type { EventRef, SourceLine } from "./chain-source.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 import { fetchCheckpoint, fetchConsistency } from "./proofs-client.ts";
 import { checkpointsOf, readGenesis, readSigning, rememberNewest, signersAt } from "./signing.ts";
 import { requireConsistent, type Shown, type Signing } from "./signing.ts";

@@ -8,7 +8,7 @@ import { parseReceipt, verifyReceipt, type ReceiptVerdict } from "../chain/recei
 import { TheaterError } from "../lib/errors.ts";
 import { eventColumns, eventRow } from "./event-rows.ts";
 import { fields, printable } from "./output.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 import { asPinned } from "./signing.ts";
 import { keysOf, readRemembered, readTrust, remember } from "./trust-file.ts";
 import { DIFFERENCE, namesOf, VERIFIED, type VerifyOptions } from "./verify-report.ts";

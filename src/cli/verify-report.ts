@@ -3,7 +3,7 @@
 import type { Report } from "../chain/verify.ts";
 import type { EventRef } from "./chain-source.ts";
 import { fields, printable } from "./output.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 import type { Signing } from "./signing.ts";
 
 export const VERIFIED = 0;

@@ -4,7 +4,7 @@
 import { open } from "node:fs/promises";
 import { isActorId } from "../chain/actor-id.ts";
 import { TheaterError } from "../lib/errors.ts";
-import type { Context } from "./program.ts";
+import type { Context } from "./context.ts";
 import { verifyCarFile } from "./verify-car-file.ts";
 import { verifyActor, verifyLinesFile } from "./verify-lines.ts";
 import { verifyReceiptFile } from "./verify-receipt.ts";

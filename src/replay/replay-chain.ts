@@ -2,24 +2,25 @@
 // turns agree, the whole history does, because each begins where the one before ended.
 
 import { toJson, type Json } from "../chain/ndjson.ts";
-import { decodePayload } from "../chain/payload.ts";
 import { Link } from "../chain/value.ts";
+import type { ComponentDescription } from "../executor/wit-type.ts";
+import { assert, TheaterError } from "../lib/errors.ts";
+import { changesComponent, inForceFrom, type InForce, type Override } from "./in-force.ts";
+import type { Place } from "./place.ts";
+import { stateSaid } from "./recorded-state.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
 import { replayTurn, type ReplayParts } from "./replay-turn.ts";
+import type { ReplaySource } from "./source.ts";
 import { TurnReader, type EarlierEvent, type TurnEvents } from "./turns.ts";
 import type { Difference } from "./verdict.ts";
+import { viewAgain } from "./view-again.ts";
 
-export interface ChainReplayParts extends ReplayParts {
+export interface ChainReplayParts extends Pick<ReplayParts, "executor" | "functions"> {
+  source: ReplaySource;
   /** For a replay that begins in the middle. */
   earlier: EarlierEvent;
-}
-
-/** Where a replay can go on: between two turns. */
-export interface Place {
-  /** The first event that has not been looked at. */
-  seq: number;
-  /** The event that recorded the state at that point; null: there was none before. */
-  stateSeq: number | null;
+  /** What runs instead of what is on record. */
+  override?: Override | undefined;
 }
 
 /** Turns that a report names one by one; it counts all. */
@@ -27,10 +28,13 @@ const ERASED_LISTED_MAX = 1_000;
 
 export class ChainReplay {
   readonly #parts: ChainReplayParts;
+  readonly #turnParts: ReplayParts;
   readonly #reader: TurnReader;
   /** Undefined where what recorded it was erased. */
   #state: Uint8Array | null | undefined = null;
-  #place: Place = { seq: 0, stateSeq: null };
+  /** What runs the next turn; undefined before the genesis. */
+  #inForce: InForce | undefined;
+  #place: Place = { seq: 0, stateSeq: null, componentSeq: 0 };
   readonly counts = { agreed: 0, cut: 0, erased: 0 };
   /** The first turns that could not be run, by number. */
   readonly erasedTurns: number[] = [];
@@ -38,6 +42,10 @@ export class ChainReplay {
   #diverged: TurnEvents | undefined;
 
   constructor(parts: ChainReplayParts) {
+    const { source, executor, functions } = parts;
+    const { actor, read } = source;
+    const chainAgain: ReplayParts["chainAgain"] = (recorded) => viewAgain(source, recorded);
+    this.#turnParts = { actor, read, executor, functions, chainAgain };
     this.#parts = parts;
     this.#reader = new TurnReader(parts.earlier);
   }
@@ -50,21 +58,34 @@ export class ChainReplay {
     return this.counts.agreed + this.counts.cut + this.counts.erased;
   }
 
+  /** What ran last: by it a difference is to be read. */
+  get inForce(): InForce {
+    assert(this.#inForce !== undefined, "a chain begins with its genesis");
+    return this.#inForce;
+  }
+
+  get description(): ComponentDescription {
+    return this.inForce.description;
+  }
+
   /** Begins at a place that another replay of this chain gave. */
-  async begin(place: Place): Promise<void> {
-    this.#place = place;
-    if (place.stateSeq === null) return;
-    const event = await this.#parts.earlier(place.stateSeq);
-    await this.#noteState(event);
+  async begin({ seq, stateSeq, componentSeq }: Place): Promise<void> {
+    // An upgrade keeps of what was before it what it does not name; all of that stands in the genesis.
+    for (const each of new Set([0, componentSeq])) {
+      await this.#noteComponent(await this.#earlier(each));
+    }
+    if (stateSeq !== null) await this.#noteState(await this.#parts.earlier(stateSeq));
+    this.#place = { seq, stateSeq, componentSeq };
   }
 
   /** Takes the next event, oldest first. False once the guest has done something else. */
   async next(event: RecordedEvent): Promise<boolean> {
     if (this.difference !== undefined) return false;
-    if (event.type === "actor.started") await this.#noteState(event);
+    if (changesComponent(event)) await this.#noteComponent(event);
+    if (event.turn === 0) await this.#noteState(event);
     const turn = await this.#reader.next(event);
     if (turn !== undefined) {
-      const told = await replayTurn(this.#parts, turn, this.#state);
+      const told = await replayTurn(this.#turnParts, this.inForce, turn, this.#state);
       if (told.verdict === "diverged") {
         this.difference = told.difference;
         this.#diverged = turn;
@@ -84,22 +105,34 @@ export class ChainReplay {
   /** Runs the turn that diverged once more: whether its guest does the same again. */
   async divergesAgain(): Promise<boolean> {
     if (this.#diverged === undefined) return false;
-    const told = await replayTurn(this.#parts, this.#diverged, this.#state);
+    const told = await replayTurn(this.#turnParts, this.inForce, this.#diverged, this.#state);
     if (told.verdict !== "diverged" || this.difference === undefined) return false;
     return JSON.stringify(readable(told.difference)) === JSON.stringify(readable(this.difference));
   }
 
+  async #noteComponent(event: RecordedEvent): Promise<void> {
+    const { source, override } = this.#parts;
+    const modules: ReplaySource["modules"] = (named) => source.modules(named);
+    this.#inForce = await inForceFrom(event, this.#inForce, { modules, override });
+    this.#place = { ...this.#place, componentSeq: event.seq };
+  }
+
+  async #earlier(seq: number): Promise<RecordedEvent> {
+    const event = await this.#parts.earlier(seq);
+    if (event !== undefined && changesComponent(event)) return event;
+    const message = `Event ${seq} puts no component in force: begin without a cursor.`;
+    throw new TheaterError("bad-request", message, { seq });
+  }
+
   async #noteState(event: RecordedEvent | undefined): Promise<void> {
-    if (event?.payload == null) {
+    const said = event === undefined ? "erased" : stateSaid(event);
+    if (said === undefined) return; // as it was
+    if (event === undefined || said === "erased") {
       this.#state = undefined;
       return;
     }
-    const type = event.type === "actor.started" ? "actor.started" : "turn.committed";
-    const { state } = decodePayload(type, event.payload);
-    if (state === null) return; // as it was
-    const [bytes = null] = state;
-    this.#state =
-      bytes instanceof Link ? await this.#parts.read(bytes) : (bytes as Uint8Array | null);
+    const { state } = said;
+    this.#state = state instanceof Link ? await this.#parts.source.read(state) : state;
     this.#place = { ...this.#place, stateSeq: event.seq };
   }
 }

@@ -3,28 +3,21 @@
 import type { EventType, Payloads } from "../chain/event-types.ts";
 import { decodePayload, encodePayload } from "../chain/payload.ts";
 import type { Value } from "../chain/value.ts";
-import {
-  HOST_CALLS_MAX,
-  type Executor,
-  type ModuleSetRef,
-  type TurnOutcome,
-} from "../executor/executor.ts";
+import { HOST_CALLS_MAX, type Executor, type TurnOutcome } from "../executor/executor.ts";
 import { withoutLinks } from "../executor/wit-links.ts";
 import { exportFor, INIT } from "../handlers/exports.ts";
 import { equalBytes } from "../lib/bytes.ts";
 import { describeSent, greetingOf } from "../handlers/sent.ts";
 import { TheaterError } from "../lib/errors.ts";
-import { recordedCalls, type RecordedCall, type RecordedEvent } from "./recorded-turn.ts";
+import type { InForce } from "./in-force.ts";
+import { recordedCalls, type RecordedEvent } from "./recorded-turn.ts";
 import { ReplayHost, type ReplayHostParts } from "./replay-host.ts";
 import { isSame, type Divergence, type FoundCall } from "./transcript.ts";
 import { isEnd, type TurnEvents } from "./turns.ts";
 import type { Difference, Side, TurnVerdict } from "./verdict.ts";
 
-export interface ReplayParts extends ReplayHostParts {
+export interface ReplayParts extends Omit<ReplayHostParts, "description"> {
   executor: Executor;
-  modules: ModuleSetRef;
-  grants: Readonly<Record<string, Value>>;
-  stateBytesMax: number;
 }
 
 /** Ends that no guest decides: what ran after them elsewhere is unknown. */
@@ -36,6 +29,7 @@ const CUTS: ReadonlySet<string> = new Set(["cut", "host", "lost"]);
  */
 export async function replayTurn(
   parts: ReplayParts,
+  inForce: InForce,
   events: TurnEvents,
   state: Uint8Array | null | undefined,
 ): Promise<TurnVerdict> {
@@ -43,14 +37,15 @@ export async function replayTurn(
   const isErased = [message, end, ...calls].some((event) => event?.payload == null);
   if (isErased || state === undefined || message === undefined) return { verdict: "erased" };
   const recorded = recordedCalls([...calls, end]);
-  const host = new ReplayHost(parts, recorded.calls);
+  const host = new ReplayHost({ ...parts, ...inForce }, recorded.calls);
   const { turn } = events;
-  const outcome = await run(parts, host, { message, turn, time: recorded.time, state });
-  return judge(parts, { events, host, outcome, state, last: recorded.calls.at(-1) });
+  const outcome = await run(parts, inForce, host, { message, turn, time: recorded.time, state });
+  return judge(inForce, { events, host, outcome, state });
 }
 
 async function run(
-  { executor, modules, grants, read }: ReplayParts,
+  { executor, read }: ReplayParts,
+  { modules, grants }: InForce,
   host: ReplayHost,
   {
     message,
@@ -85,10 +80,9 @@ interface Replayed {
   host: ReplayHost;
   outcome: TurnOutcome;
   state: Uint8Array | null;
-  last: RecordedCall | undefined;
 }
 
-function judge(parts: ReplayParts, replayed: Replayed): TurnVerdict {
+function judge(inForce: InForce, replayed: Replayed): TurnVerdict {
   const { events, host, outcome } = replayed;
   const { end } = events;
   const isCut = end.type === "turn.failed" && CUTS.has(payloadOf(end, "turn.failed").kind);
@@ -100,7 +94,7 @@ function judge(parts: ReplayParts, replayed: Replayed): TurnVerdict {
   if (further !== undefined) {
     return diverged(events, { seq: end.seq, expected, found: callSide(further) });
   }
-  const found = endSide(parts, replayed, outcome);
+  const found = endSide(inForce, replayed, outcome);
   const isAgreed = found.type === expected.type && isSame(expected.fields, found.fields);
   if (isAgreed) return { verdict: "agreed" };
   return diverged(events, { seq: end.seq, expected, found });
@@ -134,7 +128,7 @@ function recordedFields(end: RecordedEvent): Side["fields"] {
 
 /** The end as the runtime would record it. */
 function endSide(
-  { stateBytesMax }: ReplayParts,
+  { stateBytesMax }: InForce,
   { host, state, events }: Replayed,
   outcome: TurnOutcome,
 ): Side {

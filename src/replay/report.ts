@@ -2,6 +2,7 @@
 
 import { toJson, type Json } from "../chain/ndjson.ts";
 import type { Report } from "../chain/verify.ts";
+import { equalBytes, toHex } from "../lib/bytes.ts";
 import { printFunction } from "../executor/wit-print.ts";
 import { findFunction, type ComponentDescription } from "../executor/wit-type.ts";
 import type { ChainReplay } from "./replay-chain.ts";
@@ -49,21 +50,25 @@ interface ReportedSide {
 }
 
 /**
- * The usual reason. component-differs: another component than the recorded one ran. host-result-missing:
- * the guest went on where the record has no answer. non-deterministic-guest: two runs of the turn differ
+ * The usual reason. component-differs: another component than the recorded one ran. transpiler-differs: the
+ * recorded one ran, made runnable by another version than then. host-result-missing: the guest went on where the record has no answer. non-deterministic-guest: two runs of the turn differ
  * from one another. tampered-record: the guest is sure of itself, and the record says something else.
  */
 export type Likely =
   | "component-differs"
+  | "transpiler-differs"
   | "host-result-missing"
   | "non-deterministic-guest"
   | "tampered-record";
 
-/** Looks at the turn that diverged once more. */
+/** Looks at what ran, and if it is what is on record, at the turn that diverged once more. */
 export async function likelyReason(
   run: ChainReplay,
   { expected, found }: Difference,
 ): Promise<Likely> {
+  const { recorded, component, modules } = run.inForce;
+  if (!equalBytes(component, recorded.component)) return "component-differs";
+  if (modules.digest !== toHex(recorded.modules)) return "transpiler-differs";
   if (!(await run.divergesAgain())) return "non-deterministic-guest";
   const goesOn = found !== null && found.about !== "" && expected?.about === "";
   return goesOn ? "host-result-missing" : "tampered-record";

@@ -27,7 +27,7 @@ import { blocksPrefix } from "./record/content.ts";
 import { Directory } from "./directory.ts";
 import { actorStub, pluginsOf, shardOf, type Environment } from "./environment.ts";
 import { compare } from "./record/compare.ts";
-import { replay } from "./record/replayer.ts";
+import { replayActor } from "./record/replayer.ts";
 import { healthOf } from "./health.ts";
 import type {
   ActorRpc,
@@ -191,7 +191,7 @@ export class Theater implements Actors {
     const blocks = new R2Store(this.#environment.CONTENT, blocksPrefix(id));
     const [audit, executor, registry] = [this.#audit, this.#executor, this.#registry];
     const parts = { audit, executor, registry, content, blocks };
-    return answer(async () => await replay(id, cursor, parts));
+    return answer(async () => await replayActor(id, cursor, parts));
   }
 
   check(id: string): Promise<Answer<Comparison>> {

@@ -25,8 +25,8 @@ const MEDIA_TYPES = [JSON_TYPE, NDJSON_TYPE, CAR_TYPE] as const;
 /** What an event can be about, or the part of it before the `#`. */
 const ABOUT = /^[A-Za-z0-9:/@.+_-]+(#[A-Za-z0-9.[\]_-]+)?$/;
 
-/** A place between two turns: seq, parent's CID, seq of the state. */
-const REPLAY_CURSOR = /^[0-9]{1,15}\.b[a-z2-7]{58}\.([0-9]{1,15}|-)$/;
+/** A place between two turns: seq, parent's CID, seq of the state, seq of what put the component in force. */
+const REPLAY_CURSOR = /^[0-9]{1,15}\.b[a-z2-7]{58}\.([0-9]{1,15}|-)\.[0-9]{1,15}$/;
 
 const position = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 

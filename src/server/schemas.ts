@@ -204,6 +204,7 @@ export const replayReport = z.object({
       found: replaySide,
       likely: z.enum([
         "component-differs",
+        "transpiler-differs",
         "host-result-missing",
         "non-deterministic-guest",
         "tampered-record",

@@ -39,6 +39,7 @@ const OPEN = [
   "actor.created limits",
   "actor.stopped data",
   "actor.upgraded grants",
+  "actor.upgraded limits",
   "actor.upgraded rehearsal",
   "actor.upgraded accepted",
   "actor.recovered evidence",

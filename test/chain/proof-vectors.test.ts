@@ -51,6 +51,6 @@ test("the checkpoints, receipts and the file are verified with the public key", 
   }
   expect(await verifyCar(file(), { checkpoints })).toMatchObject({
     verdict: "verified",
-    signed: { signedTo: 24, cutBefore: null },
+    signed: { signedTo: 25, cutBefore: null },
   });
 });

@@ -35,7 +35,7 @@ test("workerd verifies the receipts and the CAR file", async () => {
     expect((await verifyReceipt(receipt, trusted)).verdict).toBe("verified");
   }
   const body = new Response(present(fromBase64(vectors.car))).body;
-  expect(await verifyCar(present(body))).toMatchObject({ verdict: "verified", events: 24 });
+  expect(await verifyCar(present(body))).toMatchObject({ verdict: "verified", events: 25 });
 });
 
 test("workerd grows the tree of the vectors", () => {

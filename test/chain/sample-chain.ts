@@ -155,14 +155,22 @@ function addLifecycle(chain: ChainBuilder): void {
     .add("actor.paused", { by: "ops" })
     .add("actor.resumed", { by: "ops" })
     .add("actor.upgraded", {
+      by: "ops",
       ...upgrade,
       manifest: rawLink("manifest 2"),
-      grants: [],
+      grants: { held: {}, inheritable: {} },
+      limits: {},
       runtime: RUNTIME,
-      rehearsal: { turns: 3, differences: [] },
+      rehearsal: { from: 0, to: 12, turns: { agreed: 3, cut: 0, erased: 0 }, verdict: "agreed" },
       accepted: null,
     })
-    .add("actor.reverted", { toSeq: 7, by: "ops", reason: "bad upgrade" })
+    .add("actor.migrated", { state: [digestOf("state 2")] })
+    .add("actor.reverted", {
+      toSeq: 7,
+      by: "ops",
+      reason: "bad upgrade",
+      state: [digestOf("state 1")],
+    })
     .add("actor.recovered", { reason: "ledger-behind", lostFrom: null, evidence: { from: 5 } })
     .add("log.rekeyed", { old: digestOf("key"), new: digestOf("key 2") })
     .add("admin.acted", { who: "ops", action: "stop", target: chain.actor, outcome: "ok" })

@@ -1,0 +1,34 @@
+// Where a replay can go on: between two turns. As a text it is the cursor of a report.
+
+import { cidText, parseCid } from "../chain/cid.ts";
+import { Link } from "../chain/value.ts";
+
+export interface Place {
+  /** The first event that has not been looked at. */
+  seq: number;
+  /** The event that recorded the state at that point; null: there was none before. */
+  stateSeq: number | null;
+  /** The event that put the component of that point in force. */
+  componentSeq: number;
+}
+
+/** CIDs are of the event before the place. */
+export function cursorOf({ seq, stateSeq, componentSeq }: Place, parent: string): string {
+  return [seq, parent, stateSeq ?? "-", componentSeq].join(".");
+}
+
+/** What `cursorOf` made, with the bare digest of the event before. */
+export function readCursor(cursor: string): Place & { parent: Uint8Array } {
+  const [seq = "", parent = "", state = "", component = ""] = cursor.split(".");
+  return {
+    seq: Number(seq),
+    parent: parseCid(parent).digest,
+    stateSeq: state === "-" ? null : Number(state),
+    componentSeq: Number(component),
+  };
+}
+
+/** As a listing gives it. */
+export function parentCid({ parent }: { parent: Uint8Array }): string {
+  return cidText(new Link("dag-cbor", parent));
+}

@@ -1,0 +1,96 @@
+// Replays a chain from wherever it is: with the recorded component, or another one, and with a host that
+// answers from the record alone. Nothing outside can change by it.
+//
+// One call runs for a bounded time and says where the next one goes on; what it says is true of what lies
+// between the two places.
+
+import { decodeEvent } from "../chain/event.ts";
+import { ChainVerifier } from "../chain/verify.ts";
+import { TheaterError } from "../lib/errors.ts";
+import { cursorOf, parentCid, readCursor } from "./place.ts";
+import type { RecordedEvent } from "./recorded-turn.ts";
+import { ChainReplay, type ChainReplayParts } from "./replay-chain.ts";
+import { likelyReason, reportDifference, type ReplayReport } from "./report.ts";
+import type { ReplaySource, SourceEntry } from "./source.ts";
+
+export interface ReplayOptions extends Pick<
+  ChainReplayParts,
+  "executor" | "functions" | "override"
+> {
+  source: ReplaySource;
+  /** `next` of an earlier report; null begins at the genesis. */
+  cursor: string | null;
+  /** How long to run turns, ms; then it ends between two. */
+  runMs: number;
+}
+
+export async function replay({
+  source,
+  cursor,
+  runMs,
+  ...options
+}: ReplayOptions): Promise<ReplayReport> {
+  const earlier = async (seq: number): Promise<RecordedEvent | undefined> => {
+    const entry = await source.entry(seq);
+    return entry && readEvent(new ChainVerifier(), entry);
+  };
+  const run = new ChainReplay({ ...options, source, earlier });
+  const place = cursor === null ? null : readCursor(cursor);
+  if (place !== null) await run.begin(place);
+  const from = place === null ? {} : { from: place };
+  const verifier = new ChainVerifier({ actor: source.actor, ...from });
+  const deadline = Date.now() + runMs;
+  let parent = place && parentCid(place);
+  pages: for await (const page of source.pages(run.place.seq, source.head.seq)) {
+    for (const entry of page) {
+      const event = readEvent(verifier, entry);
+      if (event === undefined || !(await run.next(event))) break pages;
+      if (run.place.seq !== entry.seq + 1) continue;
+      parent = entry.cid;
+      if (Date.now() >= deadline) break pages;
+    }
+  }
+  return { actor: source.actor, ...(await report(run, { verifier, source, parent })) };
+}
+
+/** Checks an event with its predecessors; undefined for one that cannot be read. */
+function readEvent(verifier: ChainVerifier, entry: SourceEntry): RecordedEvent | undefined {
+  verifier.next(entry);
+  try {
+    const { seq, turn, type, about, time } = decodeEvent(entry.block);
+    return { seq, turn, type, about, time, payload: entry.payload };
+  } catch (thrown) {
+    if (thrown instanceof TheaterError) return undefined; // the verifier says what is wrong
+    throw thrown;
+  }
+}
+
+async function report(
+  run: ChainReplay,
+  {
+    verifier,
+    source: { head },
+    parent,
+  }: { verifier: ChainVerifier; source: ReplaySource; parent: string | null },
+): Promise<Omit<ReplayReport, "actor">> {
+  const { difference, counts, place } = run;
+  const isOver = place.seq > head.seq;
+  const chain = verifier.finish(isOver ? head : undefined);
+  const isBroken = chain.firstBad !== null;
+  const goesOn = !isOver && !isBroken && difference === undefined && parent !== null;
+  return {
+    verdict: isBroken ? "broken" : difference === undefined ? "verified" : "diverged",
+    turns: counts,
+    erasedTurns: run.erasedTurns,
+    difference:
+      difference === undefined
+        ? null
+        : reportDifference(
+            difference,
+            run.description,
+            isBroken ? "tampered-record" : await likelyReason(run, difference),
+          ),
+    chain,
+    next: goesOn ? cursorOf(place, parent) : null,
+  };
+}
