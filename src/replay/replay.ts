@@ -15,7 +15,7 @@ import type { ReplaySource, SourceEntry } from "./source.ts";
 
 export interface ReplayOptions extends Pick<
   ChainReplayParts,
-  "executor" | "functions" | "override"
+  "executor" | "functions" | "override" | "onAgreed"
 > {
   source: ReplaySource;
   /** `next` of an earlier report; null begins at the genesis. */
@@ -32,7 +32,7 @@ export async function replay({
 }: ReplayOptions): Promise<ReplayReport> {
   const earlier = async (seq: number): Promise<RecordedEvent | undefined> => {
     const entry = await source.entry(seq);
-    return entry && readEvent(new ChainVerifier(), entry);
+    return entry && decoded(entry);
   };
   const run = new ChainReplay({ ...options, source, earlier });
   const place = cursor === null ? null : readCursor(cursor);
@@ -41,21 +41,32 @@ export async function replay({
   const verifier = new ChainVerifier({ actor: source.actor, ...from });
   const deadline = Date.now() + runMs;
   let parent = place && parentCid(place);
-  pages: for await (const page of source.pages(run.place.seq, source.head.seq)) {
+  const { head } = source;
+  let stopped = false;
+  pages: for await (const page of source.pages(run.place.seq, head.seq)) {
     for (const entry of page) {
       const event = readEvent(verifier, entry);
-      if (event === undefined || !(await run.next(event))) break pages;
+      stopped = event === undefined || !(await run.next(event));
+      if (stopped) break pages;
       if (run.place.seq !== entry.seq + 1) continue;
       parent = entry.cid;
-      if (Date.now() >= deadline) break pages;
+      stopped = Date.now() >= deadline && entry.seq < head.seq;
+      if (stopped) break pages;
     }
   }
-  return { actor: source.actor, ...(await report(run, { verifier, source, parent })) };
+  // Also where a turn is open at the head, and where the source ends before it: there is nothing to go on with.
+  const isOver = !stopped;
+  return { actor: source.actor, ...(await report(run, { verifier, head, parent, isOver })) };
 }
 
 /** Checks an event with its predecessors; undefined for one that cannot be read. */
 function readEvent(verifier: ChainVerifier, entry: SourceEntry): RecordedEvent | undefined {
   verifier.next(entry);
+  // What a bad event holds may be anything.
+  return verifier.isBroken ? undefined : decoded(entry);
+}
+
+function decoded(entry: SourceEntry): RecordedEvent | undefined {
   try {
     const { seq, turn, type, about, time } = decodeEvent(entry.block);
     return { seq, turn, type, about, time, payload: entry.payload };
@@ -69,12 +80,17 @@ async function report(
   run: ChainReplay,
   {
     verifier,
-    source: { head },
+    head,
     parent,
-  }: { verifier: ChainVerifier; source: ReplaySource; parent: string | null },
+    isOver,
+  }: {
+    verifier: ChainVerifier;
+    head: ReplaySource["head"];
+    parent: string | null;
+    isOver: boolean;
+  },
 ): Promise<Omit<ReplayReport, "actor">> {
   const { difference, counts, place } = run;
-  const isOver = place.seq > head.seq;
   const chain = verifier.finish(isOver ? head : undefined);
   const isBroken = chain.firstBad !== null;
   const goesOn = !isOver && !isBroken && difference === undefined && parent !== null;

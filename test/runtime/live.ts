@@ -13,7 +13,11 @@ const asking = (peer: Probe, steps: Program): Program => {
   return [...steps.slice(0, half), held, ...steps.slice(half)];
 };
 
-export async function live(actor: Probe, peer: Probe, program: readonly Happening[]): Promise<void> {
+export async function live(
+  actor: Probe,
+  peer: Probe,
+  program: readonly Happening[],
+): Promise<void> {
   try {
     for (const [at, happening] of program.entries()) await happen(actor, peer, happening, `${at}`);
     await rest(actor);
@@ -34,8 +38,7 @@ async function happen(
     case "send":
       return await actor.tell(happening.steps);
     case "evict":
-      await actor.summary(); // one that crashed is not there to be evicted
-      return await actor.evict();
+      return await evict(actor);
     case "crash":
       return await actor.crash();
     case "pause":
@@ -43,6 +46,7 @@ async function happen(
       await actor.tell([["log", "while paused"], ["say"]]);
       return await actor.change("resume");
     case "restart":
+      await actor.change("stop");
       return await actor.change("restart");
     case "outage":
       faults.ledger = down;
@@ -52,6 +56,13 @@ async function happen(
     case "cut-during":
       return await interrupt(actor, peer, happening, key);
   }
+}
+
+/** One that somebody waits for is not evicted: it dies. */
+async function evict(actor: Probe): Promise<void> {
+  await rest(actor); // and one that crashed is there again
+  const [row] = await actor.sql("SELECT count(*) AS open FROM deferred");
+  await (row?.["open"] === 0 ? actor.evict() : actor.crash());
 }
 
 /** Not waited for longer than its turn: a turn may leave it open for ever. */

@@ -83,14 +83,7 @@ function stepOf(about: string, args: readonly unknown[]): Step {
 }
 
 /** Steps that do nothing outside. */
-const OWN: readonly Step[] = [
-  ["say"],
-  ["say"],
-  ["log", "a line"],
-  ["keep", "kept"],
-  ["variant"],
-  ["fill", 70_000],
-];
+const OWN: readonly Step[] = [["say"], ["say"], ["log", "a line"], ["keep", "kept"], ["variant"]];
 
 const ENDINGS: readonly (readonly Step[])[] = [
   [],
@@ -102,7 +95,8 @@ const ENDINGS: readonly (readonly Step[])[] = [
   [["say"], ["refuse"]],
   [["refuse"]],
   [["trap"]],
-  [["fill", 2_000_000]],
+  [["fill", 70_000]],
+  [["fill", 150_000]],
 ];
 
 /** A program of the actor's life. `pool`: see `stepsOfRows`. */
@@ -121,8 +115,7 @@ export function lives(pool: readonly Step[], length: number): fc.Arbitrary<Happe
     .map(([some, ending]): Program => [...some, ...ending]);
   const acting = (what: "request" | "send" | "crash-during" | "cut-during" | "outage") =>
     steps.map((each): Happening => ({ what, steps: each }));
-  const plain = (what: "evict" | "crash" | "pause" | "restart") =>
-    fc.constant<Happening>({ what });
+  const plain = (what: "evict" | "crash" | "pause" | "restart") => fc.constant<Happening>({ what });
   const happening = fc.oneof(
     { weight: 8, arbitrary: acting("request") },
     { weight: 4, arbitrary: acting("send") },
@@ -139,9 +132,25 @@ export function lives(pool: readonly Step[], length: number): fc.Arbitrary<Happe
 
 let uploaded: Promise<Uint8Array> | undefined;
 
-export async function programBytes(): Promise<Uint8Array> {
+/** The component, or one that differs from it in a single word that it logs at the step `variant`. */
+async function programBytes(isVariant: boolean): Promise<Uint8Array> {
   const { PROGRAMS } = bindings as unknown as { PROGRAMS: Fetcher };
-  return await (uploaded ??= PROGRAMS.fetch("http://programs/").then((given) => given.bytes()));
+  uploaded ??= PROGRAMS.fetch("http://programs/").then((given) => given.bytes());
+  const bytes = await uploaded;
+  return isVariant ? replaced(bytes, "variant-one", "variant-two") : bytes;
+}
+
+/** With another word of the same length, wherever it stands. */
+function replaced(bytes: Uint8Array, word: string, other: string): Uint8Array {
+  const [changed, from, to] = [bytes.slice(), fromUtf8(word), fromUtf8(other)];
+  for (
+    let at = changed.indexOf(from[0] ?? 0);
+    at >= 0;
+    at = changed.indexOf(from[0] ?? 0, at + 1)
+  ) {
+    if (from.every((byte, n) => changed[at + n] === byte)) changed.set(to, at);
+  }
+  return changed;
 }
 
 const TYPES = [
@@ -166,8 +175,10 @@ export async function startProgrammed(
     parent?: string;
     manifest?: Record<string, unknown>;
     vars?: object;
+    isVariant?: boolean;
   } = {},
 ): Promise<Probe> {
+  const { name = "program", parent = null, manifest = {}, vars = {}, isVariant = false } = more;
   const { first: origin } = inject("origins");
   const grants: Record<string, object> = {
     store: { stores: ["f".repeat(32)] },
@@ -177,13 +188,13 @@ export async function startProgrammed(
     timing: { max_sleep_duration: 20 },
     random: { max_bytes: 4, max_int: 10 },
   };
-  const { component } = must(await theater.upload(await programBytes()));
-  const { name = "program", parent = null, manifest = {}, vars = {} } = more;
+  const { component } = must(await theater.upload(await programBytes(isVariant)));
   const started = await theater.start({
     manifest: {
       name,
       version: "1",
       component,
+      limits: { state_bytes: 100_000 },
       handler: TYPES.map((type) => ({ type, ...grants[type] })),
       ...manifest,
     },
