@@ -21,6 +21,7 @@ export interface Checked {
 
 /** Of an operation that the drill has still to ask again. */
 export const NO_ANSWER = "has no answer";
+const TOLD_CHARS_MAX = 200;
 
 export function differences({ members, chains, operations }: Checked): Differences {
   const found: Differences = { lost: [], doubled: [], views: [], unsettled: [] };
@@ -40,13 +41,15 @@ export function isNone({ lost, doubled, views, unsettled }: Differences): boolea
 }
 
 function checkOperation(
-  { n, as, act, target, to, status, event }: Operation,
+  { n, as, act, target, to, status, event, told }: Operation,
   chains: ReadonlyMap<string, ChainView>,
   found: Differences,
 ): void {
   const chain = chainOf(chains, target);
   const at = `operation ${n} (${act}) at ${target}`;
-  if (status === "open") return void found.unsettled.push(`${at} ${NO_ANSWER}`);
+  if (status === "open") {
+    return void found.unsettled.push(`${at} ${NO_ANSWER}: ${told.slice(0, TOLD_CHARS_MAX)}`);
+  }
   const [seq = "", cid = ""] = (event ?? "").split(":");
   if (chain.cidAt(Number(seq)) !== cid) {
     found.lost.push(`${at}: it was acknowledged as event ${seq}, and another stands there`);
@@ -62,10 +65,13 @@ function checkOperation(
   if (should === 0 && committed > 0) found.doubled.push(`${at}: refused, and done all the same`);
   if (act === "trap" && failed === undefined) found.lost.push(`${at}: it has not failed`);
   if (to === null) return;
-  const arrived = chainOf(chains, to).committed.get(as) ?? 0;
+  const receiver = chainOf(chains, to);
+  const arrived = receiver.committed.get(as) ?? 0;
   const passed = `operation ${as} from ${target} at ${to}`;
   if (arrived > 1) found.doubled.push(`${passed}: ${arrived} times`);
-  if (committed === 1 && arrived === 0) found.lost.push(`${passed}: never arrived`);
+  if (committed === 1 && arrived === 0) {
+    found.lost.push(`${passed}: ${receiver.failed.get(as) ?? "never arrived"}`);
+  }
   if (committed === 0 && arrived > 0 && act === "forward") {
     found.doubled.push(`${passed}: never sent`);
   }

@@ -55,6 +55,7 @@ const ALONE_SHARE = 8;
 const ALONE_MS = 20_000;
 const LOOK_AGAIN_MS = 100;
 const PROBLEMS_SHOWN_MAX = 20;
+const INSPECTED_MAX = 6;
 
 export async function drill(options: DrillOptions): Promise<Table> {
   const { seed, rounds, actors, maxMs, progress } = options;
@@ -168,6 +169,7 @@ class Run {
         const { lost, doubled, views, unsettled } = this.#last;
         const found = [...broken, ...doubled, ...views, ...lost, ...unsettled];
         this.#problems.push(...found.slice(0, PROBLEMS_SHOWN_MAX));
+        this.#problems.push(...(await this.#inspected(found)));
         return;
       }
       await pause(LOOK_AGAIN_MS);
@@ -175,6 +177,17 @@ class Run {
     this.#views += this.#tree.members.length - 1;
     this.#verified += this.#tree.members.length;
     await Promise.all(this.#tree.workers.map((id) => this.#checkState(id)));
+  }
+
+  /** What the actors say of themselves that the problems name. */
+  async #inspected(problems: readonly string[]): Promise<string[]> {
+    const named = this.#tree.members.filter(({ id }) => problems.some((each) => each.includes(id)));
+    return await Promise.all(
+      named.slice(0, INSPECTED_MAX).map(async ({ id, name }) => {
+        const answer = await this.#server.call("GET", `/v1/actors/${id}`);
+        return `${name}: ${answer?.text ?? "does not answer"}`;
+      }),
+    );
   }
 
   async #read(): Promise<string[]> {
@@ -226,7 +239,7 @@ class Run {
 
 /** Whether the tree itself should have seen to it. */
 function isOurs(difference: string): boolean {
-  return !difference.endsWith(NO_ANSWER);
+  return !difference.includes(NO_ANSWER);
 }
 
 function isRestart({ action }: { action: string }): boolean {

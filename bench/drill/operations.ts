@@ -17,6 +17,8 @@ export interface Operation {
   /** Whether it is known what became of it, and as which event. */
   status: "open" | "done" | "refused" | "trapped";
   event: string | null;
+  /** What the last try came to, for a report. */
+  told: string;
 }
 
 /** Out of a hundred operations. */
@@ -75,6 +77,7 @@ export class Operations {
     const headers = { "idempotency-key": `drill-${n}` };
     const answer = await server.call("POST", `/v1/actors/${target}/${by}`, { body, headers });
     const status = statusOf(answer);
+    operation.told = answer === undefined ? "no answer" : `${answer.status} ${answer.text}`;
     if (status === "open") {
       this.#open.push(operation);
       if (server.isUp) await pause(AGAIN_MS);
@@ -106,6 +109,7 @@ export class Operations {
       as: index * STEP + 1,
       status: "open",
       event: null,
+      told: "nothing",
     };
     this.all.push(operation);
     return operation;

@@ -109,8 +109,14 @@ export async function bundleIsolates(): Promise<void> {
   ]);
 }
 
-/** The whole Worker as modules for workerd, the main one first. `registered`: files of plug-ins in it. */
-export async function bundleWorker(registered: readonly string[] = []): Promise<WorkerModule[]> {
+/**
+ * A whole Worker as modules for workerd, the main one first: by default the server's. `registered`: files of
+ * plug-ins in it.
+ */
+export async function bundleWorker(
+  registered: readonly string[] = [],
+  entry: "src/worker.ts" | "src/replay-worker.ts" = "src/worker.ts",
+): Promise<WorkerModule[]> {
   await bundleIsolates();
   const assets: WorkerModule[] = [];
   const keepAssets: Plugin = {
@@ -131,7 +137,7 @@ export async function bundleWorker(registered: readonly string[] = []): Promise<
       });
     },
   };
-  const main = await bundleText("src/worker.ts", {
+  const main = await bundleText(entry, {
     plugins: [registering(registered), keepAssets],
     loader: WIT_LOADER,
   });

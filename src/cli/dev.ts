@@ -7,13 +7,13 @@ import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
-import { parse } from "smol-toml";
 import { TheaterError } from "../lib/errors.ts";
 import { bundleWorker } from "./bundle.ts";
 import { lockFolder, type FolderLock } from "./dev-lock.ts";
 import { migrate } from "./dev-migrations.ts";
 import { pluginBindings, pluginWorkers, readPlugins } from "./dev-plugins.ts";
 import { childrenNamed } from "./dev-process.ts";
+import { readPlatform, type Platform } from "./platform.ts";
 
 export interface DevOptions {
   /** 0 = any free one. */
@@ -122,21 +122,6 @@ async function logKey(folder: string): Promise<string> {
   // wx: the first one stays, because geneses name it.
   await writeFile(file, secret, { mode: 0o600, flag: "wx" }).catch(() => undefined);
   return await readFile(file, "utf8");
-}
-
-interface Platform {
-  compatibilityDate: string;
-  compatibilityFlags: string[];
-}
-
-/** What wrangler.toml says, so that the Worker runs here as it does deployed. */
-async function readPlatform(): Promise<Platform> {
-  const config = parse(await readFile(join(ROOT, "wrangler.toml"), "utf8"));
-  const { compatibility_date: date, compatibility_flags: flags } = config;
-  if (typeof date !== "string" || !Array.isArray(flags)) {
-    throw new TheaterError("internal", "wrangler.toml lacks compatibility_date or its flags");
-  }
-  return { compatibilityDate: date, compatibilityFlags: flags.map(String) };
 }
 
 function common(

@@ -17,6 +17,7 @@ export interface ExportOptions {
   output?: string;
   from: number;
   to?: number;
+  /** Names for `?include=`, or `none`; by default all that a replay needs, for a chain from its beginning. */
   include?: string;
   /** A file for the signed checkpoint. */
   checkpoint?: string;
@@ -27,6 +28,10 @@ interface Exported {
   head: string;
   bytes: number;
 }
+
+/** What it takes to replay a chain, besides its events. */
+const ALL = "manifest,component,blocks";
+const NONE = "none";
 
 /** Lines leave in chunks of about this size. */
 const CHUNK_CHARS = 64 * 1024;
@@ -73,12 +78,12 @@ async function saveCheckpoint({ connection }: Context, id: string, path: string)
 async function writeCar(
   { connection }: Context,
   id: string,
-  { from, to, include }: ExportOptions,
+  { from, to, include = from === 0 ? ALL : NONE }: ExportOptions,
   sink: Sink,
 ): Promise<Exported> {
   const query = new URLSearchParams({ from: String(from) });
   if (to !== undefined) query.set("to", String(to));
-  if (include !== undefined) query.set("include", include);
+  if (include !== NONE) query.set("include", include);
   const { body } = await ask(connection, "GET", `${actorPath(id)}/chain?${query.toString()}`, {
     headers: { accept: "application/vnd.ipld.car" },
   });

@@ -1,71 +1,53 @@
-// `theater replay`: has the server run an actor's recorded turns again, part by part, and shows the first
-// difference with both sides.
+// `theater replay`: has an actor's recorded turns run again, part by part, by its server or, from an exported file,
+// here; and shows the first difference with both sides.
 
+import { isActorId } from "../chain/actor-id.ts";
+import { TheaterError } from "../lib/errors.ts";
 import { actorPath } from "./actors.ts";
-import { askJson, asList, asObject, type JsonObject } from "./client.ts";
-import { printable } from "./output.ts";
+import { askJson } from "./client.ts";
 import type { Context } from "./context.ts";
-import { DIFFERENCE, VERIFIED } from "./verify-report.ts";
+import { replayFile } from "./replay-file.ts";
+import { replayParts } from "./replay-parts.ts";
+import { describe } from "./replay-report.ts";
+import { kindOf } from "./verify.ts";
+import { DIFFERENCE, VERIFIED, type VerifyOptions } from "./verify-report.ts";
+
+export interface ReplayOptions extends Omit<VerifyOptions, "after"> {
+  /** A file that says how far an earlier run came. */
+  progress?: string;
+  /** A file: the component that runs instead of the recorded one. */
+  component?: string;
+}
 
 /** The exit code: 3 where a turn diverged or the chain is broken. */
-export async function replay({ connection, output }: Context, id: string): Promise<number> {
-  const turns: Record<string, number> = { agreed: 0, cut: 0, erased: 0 };
-  const erasedTurns: unknown[] = [];
-  let report: JsonObject = {};
-  for (let cursor: unknown = null; ;) {
-    const query = typeof cursor === "string" ? `?cursor=${encodeURIComponent(cursor)}` : "";
-    report = await askJson(connection, "POST", `${actorPath(id)}/chain/replay${query}`);
-    const part = asObject(report["turns"], "turns");
-    for (const name of Object.keys(turns)) turns[name] = (turns[name] ?? 0) + Number(part[name]);
-    erasedTurns.push(...asList(report["erasedTurns"], "erasedTurns"));
-    cursor = report["next"];
-    if (typeof cursor !== "string") break;
-    output.note(`${turns["agreed"]} turns agree so far`);
+export async function replay(
+  context: Context,
+  what: string,
+  options: ReplayOptions,
+): Promise<number> {
+  if (!isActorId(what)) {
+    if ((await kindOf(what)) === "car") return await replayFile(context, what, options);
+    const message = "Replay an exported .car: no other file has the component in it.";
+    throw new TheaterError("bad-request", message);
   }
-  const whole = { ...report, turns, erasedTurns };
-  output.show(whole, () => describe(whole));
+  const { head, checkpoint, component, progress } = options;
+  if ([head, checkpoint, component].some((given) => given !== undefined)) {
+    const message = "Give --head, --checkpoint and --component only with a file.";
+    throw new TheaterError("bad-request", message);
+  }
+  const { connection, output } = context;
+  const report = await replayParts(
+    output,
+    {
+      actor: what,
+      component: null,
+      async part(cursor) {
+        const query = cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`;
+        return await askJson(connection, "POST", `${actorPath(what)}/chain/replay${query}`);
+      },
+    },
+    progress,
+  );
+  output.show(report, () => describe(report));
   return report["verdict"] === "verified" ? VERIFIED : DIFFERENCE;
-}
-
-function describe(report: JsonObject): string {
-  const turns = asObject(report["turns"], "turns");
-  const counts = [
-    `${Number(turns["agreed"])} turns agree`,
-    ...(turns["cut"] === 0 ? [] : [`${Number(turns["cut"])} were cut off and agree up to there`]),
-    ...(turns["erased"] === 0
-      ? []
-      : [
-          `${Number(turns["erased"])} cannot be run again, what they need was erased: ${named(report)}`,
-        ]),
-  ].join(", ");
-  const { verdict, difference, chain } = report;
-  const head = `${printable(String(verdict))}: ${counts}`;
-  if (verdict === "broken") {
-    const { seq, problem } = asObject(asObject(chain, "chain")["firstBad"], "firstBad");
-    return `${head}\nthe chain is broken at event ${Number(seq)}: ${printable(String(problem))}`;
-  }
-  if (difference === null) return head;
-  const { seq, turn, likely, expected, found } = asObject(difference, "difference");
-  return [
-    head,
-    `turn ${Number(turn)} parts from its record at event ${Number(seq)} (${printable(String(likely))})`,
-    `  recorded  ${side(expected)}`,
-    `  now       ${side(found)}`,
-  ].join("\n");
-}
-
-/** The first of the turns that were erased. */
-function named(report: JsonObject): string {
-  const all = asList(report["erasedTurns"], "erasedTurns").map(Number);
-  const shown = all.slice(0, NAMED_MAX).join(", ");
-  return all.length > NAMED_MAX ? `${shown}, …` : shown;
-}
-
-const NAMED_MAX = 20;
-
-function side(given: unknown): string {
-  if (given === null) return "nothing further";
-  const { type, about, wit, fields } = asObject(given, "side");
-  const parts = [type, about, typeof wit === "string" ? `(${wit})` : "", JSON.stringify(fields)];
-  return printable(parts.filter((part) => part !== "").join(" "));
 }

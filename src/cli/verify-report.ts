@@ -35,12 +35,17 @@ export interface Verified {
   notes: readonly string[];
 }
 
+/** Whether nothing is broken and nothing withheld. */
+export function holds({ report, badContent }: Verified): boolean {
+  const { verdict, withheld, events } = report;
+  const isWhole = withheld.length === 0 && badContent.length === 0 && events > 0;
+  return verdict === "verified" && isWhole;
+}
+
 /** Prints the verdict and returns the exit code. */
 export function show({ output }: Context, verified: Verified): number {
   const { report, type, more, notes } = verified;
-  const { verdict, withheld, events } = report;
-  const isWhole = withheld.length === 0 && verified.badContent.length === 0 && events > 0;
-  const isGood = verdict === "verified" && isWhole;
+  const isGood = holds(verified);
   for (const note of notes) output.note(note);
   const advice = adviceOn(verified);
   if (isGood && advice !== undefined) output.note(advice);
@@ -52,13 +57,13 @@ export function show({ output }: Context, verified: Verified): number {
 }
 
 /** `to` is the last event that a pinned key signed for, null where there is none. */
-function signedJson({ signing, signed: { to, by } }: Verified): unknown {
+export function signedJson({ signing, signed: { to, by } }: Verified): unknown {
   if (signing === undefined) return null;
   const { origin, status } = signing;
   return { status, origin, to: by.length === 0 ? null : to - 1, by };
 }
 
-function adviceOn({ report, signing, signed }: Verified): string | undefined {
+export function adviceOn({ report, signing, signed }: Verified): string | undefined {
   if (signing === undefined || signed.by.length > 0) return undefined;
   const known = signing.remembered?.checkpoint.size ?? 0;
   if (known > report.events) {
@@ -82,7 +87,7 @@ export function namesOf(keys: readonly string[]): string {
   return printable(keys.map((key) => key.slice(0, key.indexOf("+"))).join(", "));
 }
 
-function describe({ report, type, signed: { to, by }, badContent }: Verified): string {
+export function describe({ report, type, signed: { to, by }, badContent }: Verified): string {
   const { firstBad, head, erased, withheld, events } = report;
   const good = head === null ? "nothing" : `${head.seq - events + 1}…${head.seq}`;
   const signed = by.length === 0 ? "" : `signed to ${to - 1} by ${namesOf(by)}, `;

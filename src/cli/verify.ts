@@ -39,7 +39,7 @@ const START_BYTES = 64;
  * By its name, which a changed byte does not change, or else by how it begins; each kind is known by two signs,
  * of which one may be damaged. Throws `bad-request` for a file that has none of them.
  */
-async function kindOf(path: string): Promise<"receipt" | "lines" | "car"> {
+export async function kindOf(path: string): Promise<"receipt" | "lines" | "car"> {
   if (path.endsWith(".car")) return "car";
   if (path.endsWith(".ndjson")) return "lines";
   if (path.endsWith(".receipt")) return "receipt";

@@ -106,13 +106,18 @@ export function defineActor(definition: BytesActor): ActorExports;
 export function defineActor<State>(definition: JsonActor<State>): ActorExports;
 export function defineActor(definition: BytesActor | JsonActor<unknown>): ActorExports {
   return definition.state === "bytes"
-    ? makeExports(definition, { decode: (bytes) => bytes, encode: bytesOf })
-    : makeExports(definition, { decode: parseState, encode: formatState });
+    ? makeExports(definition, BYTES)
+    : makeExports(definition, JSON_STATE);
 }
 
 interface Codec<State> {
   readonly decode: (bytes: Bytes) => State;
   readonly encode: (state: State) => Bytes;
+}
+
+/** For the other modules of the SDK: how a state is kept. */
+export function codecOf(state: "json" | "bytes" | undefined): Codec<unknown> {
+  return state === "bytes" ? (BYTES as Codec<unknown>) : JSON_STATE;
 }
 
 function makeExports<State>(
@@ -185,6 +190,9 @@ function makeSupervisorHandlers<State>(
     },
   };
 }
+
+const BYTES: Codec<Bytes> = { decode: (bytes) => bytes, encode: bytesOf };
+const JSON_STATE: Codec<unknown> = { decode: parseState, encode: formatState };
 
 function parseState(bytes: Bytes): unknown {
   if (bytes === null) return null;

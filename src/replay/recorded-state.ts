@@ -6,7 +6,7 @@ import { decodePayload } from "../chain/payload.ts";
 import type { Link } from "../chain/value.ts";
 
 /** The types of events that can say it. */
-const STATE_TYPES = [
+export const STATE_TYPES = [
   "actor.started",
   "turn.committed",
   "actor.migrated",

@@ -14,6 +14,7 @@ import { answer } from "./answers.ts";
 import { bear } from "./birth/birth.ts";
 import { Births } from "./birth/births.ts";
 import { starterOf } from "./birth/starter-of.ts";
+import { callOff } from "./birth/stillborn.ts";
 import { Cell } from "./record/cell.ts";
 import { Blocks, blocksPrefix } from "./record/content.ts";
 import { Directory } from "./directory.ts";
@@ -29,6 +30,7 @@ import {
 } from "./environment.ts";
 import { Life } from "./life.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
+import { forkPointOf } from "./past/fork-point.ts";
 import { branchOf } from "./summary.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
@@ -42,16 +44,24 @@ import type {
   ChainEntry,
   ChannelAnswer,
   ChannelInput,
+  ChildRestart,
   Consistency,
   Delivery,
   Erasure,
   ErasureInput,
   EventRef,
+  HttpInput,
+  HttpReply,
+  ForkPoint,
   LifecycleChange,
   Mark,
   MessageInput,
   Parentage,
+  PastState,
+  Reverted,
+  RevertInput,
   TilePlace,
+  TurnPlace,
 } from "./protocol.ts";
 
 /** Events of one `journal` answer; RPC carries 32 MiB, and a payload is 1 MiB at most. */
@@ -131,6 +141,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     return await answer(async () => await this.#alive().admission.request(message));
   }
 
+  async http(input: HttpInput): Promise<Answer<HttpReply>> {
+    return await answer(async () => await this.#alive().httpAdmission.take(input));
+  }
+
   async deliver(delivery: Delivery): Promise<Answer<null>> {
     return await answer(async () => {
       const { admission, channelAdmission } = this.#alive();
@@ -179,19 +193,27 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async obey(order: Order): Promise<Answer<Obeyed>> {
     return await answer(async () => {
-      const { family } = this.#alive();
+      const id = this.ctx.id.name ?? "";
+      if (this.#life === undefined) return callOff(this.ctx.storage, id, order);
+      const { family } = this.#life;
       if (family !== undefined) return await family.subordinate.obey(order);
       throw new TheaterError("forbidden", "This actor has no supervisor.");
     });
   }
 
-  async notice(notice: Notice): Promise<Answer<null>> {
+  async notice(notice: Notice): Promise<Answer<number>> {
     return await answer(async () => {
       const { family } = this.#alive();
       if (family === undefined) throw new TheaterError("not-found", "This actor has no children.");
       await family.keeper.take(notice);
-      return null;
+      return family.keeper.state.decisions;
     });
+  }
+
+  async restartChild(restart: ChildRestart): Promise<Answer<boolean>> {
+    return await answer(
+      async () => (await this.#alive().family?.commands.restart(restart)) ?? false,
+    );
   }
 
   async expects(child: string): Promise<Answer<boolean>> {
@@ -208,6 +230,27 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async state(): Promise<Answer<Uint8Array | null>> {
     return await answer(async () => this.#alive().cell.state);
+  }
+
+  async stateAt(at: number): Promise<Answer<PastState>> {
+    return await answer(async () => await this.#alive().past.stateAt(at));
+  }
+
+  async turn(turn: number): Promise<Answer<TurnPlace>> {
+    return await answer(async () => await this.#alive().past.turn(turn));
+  }
+
+  async revert(input: RevertInput): Promise<Answer<Reverted>> {
+    return await answer(async () => {
+      const life = this.#alive();
+      const reverted = await life.reverter.revert(input);
+      await life.upkeep.settle(false);
+      return reverted;
+    });
+  }
+
+  async forkPoint(at: number): Promise<Answer<ForkPoint>> {
+    return await answer(async () => await forkPointOf(this.#alive(), at));
   }
 
   async settle(recheck = false): Promise<Answer<Mark>> {

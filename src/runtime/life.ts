@@ -17,14 +17,19 @@ import { Idempotency } from "./mail/idempotency.ts";
 import { Journal } from "./record/journal.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
 import { Mailbox } from "./mail/mailbox.ts";
-import { moduleSetRef } from "./birth/module-sets.ts";
 import { Mail } from "./mail/mail.ts";
 import type { ActorSummary, EventRef, Parentage, Refusal } from "./protocol.ts";
+import { Past } from "./past/past.ts";
+import { Reverter } from "./past/reverter.ts";
 import { Runner } from "./turn/runner.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { servicesFor } from "./turn/services.ts";
+import { turnVersions } from "./upgrade/turn-version.ts";
+import { CurrentVersion } from "./upgrade/version.ts";
 import { Timers } from "./timers/timers.ts";
 import { Upkeep } from "./upkeep.ts";
+import { HttpAdmission } from "./web/http-admission.ts";
+import { SiteRows } from "./web/site-rows.ts";
 import { summaryOf } from "./summary.ts";
 
 /** The actor.started of a birth. */
@@ -34,11 +39,15 @@ export class Life {
   readonly id: string;
   readonly journal: Journal;
   readonly history: History;
+  readonly past: Past;
+  readonly reverter: Reverter;
   readonly cell: Cell;
   readonly admission: Admission;
   readonly channelAdmission: ChannelAdmission;
+  readonly httpAdmission: HttpAdmission;
   readonly control: Control;
   readonly genesis: Genesis;
+  readonly version: CurrentVersion;
   readonly upkeep: Upkeep;
   readonly #sql: SqlStorage;
   readonly #genesisBlock: Uint8Array;
@@ -50,6 +59,7 @@ export class Life {
   readonly #followers = new Followers();
   readonly #alarm: Alarm;
   readonly #timers: Timers;
+  readonly #site: SiteRows;
   /** Undefined for an actor that has no supervisor and can have no children. */
   readonly family: Family | undefined;
 
@@ -63,14 +73,18 @@ export class Life {
     this.cell = new Cell(sql);
     this.#alarm = this.#makeAlarm(storage);
     this.history = new History(sql, this.journal, around.archive);
+    const { journal, history } = this;
+    this.past = new Past({ sql, journal, history, blocks: around.blocks });
     const [entry] = this.journal.entries(0, 1);
     assert(entry?.payload.block != null, "a genesis payload is never erased");
     this.#genesisBlock = entry.payload.block;
     this.genesis = readGenesis(entry.payload.block);
+    this.version = new CurrentVersion(this);
     this.#mailbox = new Mailbox(sql);
     this.#idempotency = new Idempotency(sql);
     this.#mail = this.#makeMail(sql);
     this.#timers = this.#makeTimers(sql);
+    this.#site = new SiteRows(sql);
     this.family = this.#makeFamily();
     this.upkeep = new Upkeep({
       ...this.#records(),
@@ -78,6 +92,7 @@ export class Life {
       sql,
       outbox: this.#mail.outbox,
       genesis: this.genesis,
+      version: this.version,
       timerMs: () => this.#timerMs(),
       onFork: (error) => this.#onFork(error),
     });
@@ -89,9 +104,20 @@ export class Life {
       feeder: this.upkeep.feeder,
       runner: this.#runner,
     });
+    this.reverter = new Reverter({
+      ...this.#records(),
+      sql,
+      past: this.past,
+      genesis: this.genesis,
+      version: this.version,
+      blocks: around.blocks,
+      feeder: this.upkeep.feeder,
+      runner: this.#runner,
+    });
     const { admission, channelAdmission } = this.#makeAdmissions();
     this.admission = admission;
     this.channelAdmission = channelAdmission;
+    this.httpAdmission = this.#makeHttpAdmission();
     this.#open();
   }
 
@@ -106,6 +132,7 @@ export class Life {
     this.journal.onUndone = () => {
       this.#alarm.forget();
       this.#timers.forget();
+      this.#site.forget();
       this.#mail.forget();
       this.family?.forget();
     };
@@ -134,7 +161,9 @@ export class Life {
   #makeFamily(): Family | undefined {
     const { genesis } = this;
     if (!hasFamily(genesis)) return undefined;
-    const given = { ...this.#records(), sql: this.#sql, genesis };
+    const { deadlocks } = this.#mail;
+    const { version } = this;
+    const given = { ...this.#records(), sql: this.#sql, genesis, version, deadlocks };
     return new Family({ ...this.#around, ...given, runner: () => this.#runner });
   }
 
@@ -173,18 +202,28 @@ export class Life {
     return this.#mail.admissions({
       registry: this.#around.registry,
       content: this.#around.blocks,
-      limits: this.genesis.limits,
-      grants: this.genesis.permissions.held,
+      version: this.version,
       feeder: this.upkeep.feeder,
       endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
       comesBack: async () => (await this.family?.comesBack()) ?? false,
     });
   }
 
+  #makeHttpAdmission(): HttpAdmission {
+    return new HttpAdmission({
+      ...this.#records(),
+      content: this.#around.blocks,
+      version: this.version,
+      site: this.#site,
+      salt: this.genesis.salt,
+      admission: this.admission,
+      run: () => this.#runner.start(),
+      endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
+    });
+  }
+
   #makeRunner(): Runner {
     const around = this.#around;
-    const grants = this.genesis.permissions.held;
-    const registry = around.plugins.livingRegistry(around.registry, grants);
     const { variables, secrets: values } = around.settings;
     const secrets = new Secrets(values, this.genesis.salt);
     const { outbox, deferred, channels, peers, asking } = this.#mail;
@@ -195,13 +234,10 @@ export class Life {
       channels,
       timers: this.#timers,
       executor: around.executor,
-      registry,
       content: around.blocks,
-      modules: moduleSetRef(around.content, this.genesis.modules),
-      limits: this.genesis.limits,
-      grants,
-      pureGrants: registry.pureGrants(grants),
+      version: turnVersions(this.version, around),
       files: new FileTree(this.#sql),
+      site: this.#site,
       services: (turn, waiting) => {
         const { journal, history } = this;
         const mine = { journal, history, timers: this.#timers, peers, asking, family: this.family };
@@ -221,7 +257,9 @@ export class Life {
 
   /** Waits for init and says which event ended it, or throws what became of it. */
   async firstTurn(): Promise<EventRef> {
-    if (this.cell.get("begun") !== true) await this.#runner.run();
+    if (this.cell.get("begun") !== true) {
+      await this.#mail.deadlocks.obeying(() => this.#runner.run());
+    }
     const end = this.journal.endOfTurn(1);
     this.family?.open();
     const isInit = end !== undefined && this.journal.about(end)?.type === "turn.committed";
@@ -280,12 +318,21 @@ export class Life {
   }
 
   summary(): ActorSummary {
-    return summaryOf({ ...this.#records(), genesis: this.genesis, feeder: this.upkeep.feeder });
+    const { genesis, version } = this;
+    return summaryOf({ ...this.#records(), genesis, version, feeder: this.upkeep.feeder });
   }
 
   parentage(): Parentage {
     const { seq, digest } = this.journal.head;
-    return { genesis: this.#genesisBlock, head: { seq, digest }, status: this.cell.status };
+    const version = this.version.now.seq;
+    const upgrade =
+      version === 0 ? null : (this.journal.entries(version, 1)[0]?.payload.block ?? null);
+    return {
+      genesis: this.#genesisBlock,
+      upgrade,
+      head: { seq, digest },
+      status: this.cell.status,
+    };
   }
 
   /** The head once it is behind `after`, or whatever it is after `waitMs`. */

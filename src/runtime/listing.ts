@@ -1,11 +1,13 @@
-// The actor's line in the directory: written when its status is not what was last written there, or the
-// time of its next timer is another. What was written is kept, so that a wake-up costs no statement.
+// The actor's line in the directory: written when its status or its version is not what was last written
+// there, or the time of its next timer is another. What was written is kept, so that a wake-up costs no statement.
 //
 // The time is there to find actors whose alarm was lost, so it may be a little wrong: an interval of seconds
 // must not become a write to D1 every few seconds.
 
 import type { Directory } from "./directory.ts";
+import { siteGrant } from "../handlers/http-framework.ts";
 import type { Genesis } from "./birth/genesis.ts";
+import type { CurrentVersion } from "./upgrade/version.ts";
 import type { Cell } from "./record/cell.ts";
 import type { Journal } from "./record/journal.ts";
 
@@ -13,6 +15,7 @@ interface ListingParts {
   journal: Journal;
   cell: Cell;
   genesis: Genesis;
+  version: CurrentVersion;
   directory: Directory;
   /** When the earliest timer that may fire is due, ms since the epoch. */
   timerMs: () => number | undefined;
@@ -43,13 +46,14 @@ export class Listing {
 
   async write(): Promise<void> {
     if (!this.isPending) return;
-    const { journal, cell, genesis, directory, timerMs } = this.#parts;
-    const { name, component, manifest } = genesis;
+    const { journal, cell, genesis, version, directory, timerMs } = this.#parts;
+    const { component, manifest, permissions } = version.now;
+    const { publicName, public: isPublic } = siteGrant(permissions.held["http-framework"]);
     const { status } = cell;
     const dueMs = timerMs() ?? null;
     await directory.record({
       id: journal.actor,
-      name,
+      name: genesis.name,
       component,
       manifest,
       parent: cell.get("parent") ?? null,
@@ -58,6 +62,8 @@ export class Listing {
       headSeq: journal.head.seq,
       nextDueMs: dueMs,
       updatedMs: Date.now(),
+      site: publicName?.[0],
+      isPublic: isPublic === true,
     });
     // A crash before this, and the same line is written again.
     journal.transaction(() => cell.set("listed", { status, dueMs }));

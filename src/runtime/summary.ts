@@ -2,6 +2,7 @@
 
 import { digestText } from "../chain/cid.ts";
 import type { Genesis } from "./birth/genesis.ts";
+import type { CurrentVersion } from "./upgrade/version.ts";
 import type { Mailbox } from "./mail/mailbox.ts";
 import type { Family } from "./children/family.ts";
 import { UNSUPERVISED } from "../supervision/spec.ts";
@@ -12,22 +13,25 @@ import type { Journal } from "./record/journal.ts";
 
 interface SummaryParts {
   genesis: Genesis;
+  version: CurrentVersion;
   journal: Journal;
   cell: Cell;
   mailbox: Mailbox;
   feeder: Feeder;
 }
 
-export function summaryOf({ genesis, journal, cell, mailbox, feeder }: SummaryParts): ActorSummary {
-  const { name, component, manifest, permissions } = genesis;
+export function summaryOf(parts: SummaryParts): ActorSummary {
+  const { genesis, version, journal, cell, mailbox, feeder } = parts;
+  const { component, manifest, permissions } = version.now;
   return {
     id: journal.actor,
-    name,
+    name: genesis.name,
     component: digestText(component),
     manifest: digestText(manifest),
     status: cell.status,
     parent: cell.get("parent") ?? null,
     handlers: Object.keys(permissions.held),
+    origin: genesis.origin && { actor: genesis.origin.actor, seq: genesis.origin.seq },
     head: journal.headRef(),
     ledgerSeq: feeder.acknowledged,
     turns: journal.lastTurn(),

@@ -16,6 +16,8 @@ import type {
   ActorListing,
   ChainQuery,
   ComponentSummary,
+  Forked,
+  ForkInput,
   Started,
   StartInput,
   TreeNode,
@@ -40,10 +42,19 @@ import type {
   Erasure,
   ErasureInput,
   EventRef,
+  HttpInput,
+  HttpReply,
   LifecycleChange,
   MessageInput,
+  SiteRef,
+  PastState,
+  Reverted,
+  RevertInput,
   TilePlace,
+  TurnPlace,
 } from "./protocol.ts";
+import { Births } from "./birth/births.ts";
+import { Forker } from "./birth/forker.ts";
 import type { Starter } from "./birth/starter.ts";
 import { componentsOf, starterOf } from "./birth/starter-of.ts";
 import { treeOf } from "./tree.ts";
@@ -64,6 +75,7 @@ export class Theater implements Actors {
   readonly #directory: Directory;
   readonly #components: Components;
   readonly #starter: Starter;
+  readonly #forker: Forker;
   readonly #audit: AuditReader;
 
   constructor({ environment, content, executor, registry }: TheaterParts) {
@@ -77,6 +89,12 @@ export class Theater implements Actors {
     const given = { content, stores: this.#stores, executor, registry, plugins };
     this.#components = componentsOf(environment, given);
     this.#starter = starterOf(environment, given, this.#components);
+    this.#forker = new Forker({
+      starter: this.#starter,
+      births: new Births(environment.LEDGER),
+      content,
+      actor: (id) => this.#actor(id),
+    });
     this.#audit = new AuditReader(
       (shard) => shardOf(environment, shard).ledger,
       (id) => this.#actor(id),
@@ -151,6 +169,22 @@ export class Theater implements Actors {
     return reached(() => this.#actor(id).state());
   }
 
+  stateAt(id: string, at: number): Promise<Answer<PastState>> {
+    return reached(() => this.#actor(id).stateAt(at));
+  }
+
+  turn(id: string, turn: number): Promise<Answer<TurnPlace>> {
+    return reached(() => this.#actor(id).turn(turn));
+  }
+
+  fork(id: string, input: ForkInput): Promise<Answer<Forked>> {
+    return answer(async () => await this.#forker.fork(id, input));
+  }
+
+  revert(id: string, input: RevertInput): Promise<Answer<Reverted>> {
+    return reached(() => this.#actor(id).revert(input));
+  }
+
   send(id: string, message: MessageInput): Promise<Answer<{ event: EventRef }>> {
     return reached(() => this.#actor(id).send(message));
   }
@@ -160,6 +194,14 @@ export class Theater implements Actors {
     message: MessageInput,
   ): Promise<Answer<{ reply: Uint8Array; event: EventRef }>> {
     return reached(() => this.#actor(id).request(message));
+  }
+
+  http(id: string, input: HttpInput): Promise<Answer<HttpReply>> {
+    return reached(() => this.#actor(id).http(input));
+  }
+
+  site(named: string): Promise<Answer<SiteRef>> {
+    return answer(async () => await this.#directory.site(named));
   }
 
   lifecycle(

@@ -17,6 +17,7 @@ import { Notary } from "./record/notary.ts";
 import { Sealer } from "./record/sealer.ts";
 import { TreeKeeper } from "./record/tree-keeper.ts";
 import type { Surroundings } from "./surroundings.ts";
+import type { CurrentVersion } from "./upgrade/version.ts";
 
 interface UpkeepParts {
   around: Surroundings;
@@ -28,6 +29,7 @@ interface UpkeepParts {
   idempotency: Idempotency;
   outbox: Outbox;
   genesis: Genesis;
+  version: CurrentVersion;
   /** When the earliest timer that may fire is due, ms since the epoch. */
   timerMs: () => number | undefined;
   /** The ledger holds another history under this name. */
@@ -114,6 +116,11 @@ export class Upkeep {
       if (code === "chain-fork") throw thrown;
     }
     return { head, ledgerSeq: this.feeder.acknowledged, shard: this.#cell.get("shard") ?? 0 };
+  }
+
+  /** In a transaction after which the directory's line says something else. */
+  relist(): void {
+    this.#listing.redo();
   }
 
   /** The ledger lacks what it had (a restored database): it is filled again, and the chain says so. */

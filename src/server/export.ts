@@ -2,18 +2,14 @@
 // it is sent, from one page at a time, and breaks off rather than end early.
 
 import { writeChainCar } from "../chain/car.ts";
-import { cidText, parseCid } from "../chain/cid.ts";
-import { decodePayload, type RawBlock } from "../chain/payload.ts";
-import { Link } from "../chain/value.ts";
+import { parseCid } from "../chain/cid.ts";
 import { TheaterError } from "../lib/errors.ts";
-import type { Actors } from "../runtime/actors.ts";
 import type { ChainEntry } from "../runtime/protocol.ts";
 import { pagesFrom, type Range } from "./chain-pages.ts";
+import { ExportContent } from "./export-content.ts";
 import { CHAIN_PAGE_MAX } from "./limits.ts";
 import { valueOf } from "./problem.ts";
 import type { Call } from "./route.ts";
-
-export const INCLUDES = ["manifest", "component", "states"] as const;
 
 export async function exportCar(
   call: Call,
@@ -37,7 +33,15 @@ export async function exportCar(
   }
   const [last] = await one(call, to);
   const root = parseCid(last?.cid ?? head.cid);
-  const blocks = writeChainCar(root, events(call, { ...range, to }), content(call, include, to));
+  const content = new ExportContent(include);
+  if (include.length > 0 && range.from > 0) await noteEarlier(call, range.from, content);
+  const noted = async function* (): AsyncGenerator<ChainEntry> {
+    for await (const entry of events(call, { ...range, to })) {
+      content.note(entry);
+      yield entry;
+    }
+  };
+  const blocks = writeChainCar(root, noted(), content.blocks(call.param("id"), call.actors));
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -70,32 +74,8 @@ async function* events(call: Call, range: Range & { to: number }): AsyncGenerato
   for await (const page of pagesFrom({ actors, id, first, range, limit, pageMax })) yield* page;
 }
 
-/** The raw blocks behind the chain, each once. */
-async function* content(
-  call: Call,
-  include: readonly string[],
-  to: number,
-): AsyncGenerator<RawBlock> {
-  const sent = new Set<string>();
-  const { actors, param } = call;
-  const shared = (cid: string): ReturnType<Actors["content"]> => actors.content(cid);
-  const own = (cid: string): ReturnType<Actors["content"]> => actors.block(param("id"), cid);
-  const fetched = async function* (link: Link, read: typeof own): AsyncGenerator<RawBlock> {
-    const cid = cidText(link);
-    if (sent.has(cid)) return;
-    sent.add(cid);
-    yield { digest: link.digest, bytes: valueOf(await read(cid)) };
-  };
-  const [genesis] = await one(call, 0);
-  if (genesis?.payload != null) {
-    const { manifest, component } = decodePayload("actor.created", genesis.payload);
-    if (include.includes("manifest")) yield* fetched(manifest, shared);
-    if (include.includes("component")) yield* fetched(component, shared);
-  }
-  if (!include.includes("states")) return;
-  // Smaller states are in the payloads themselves.
-  for await (const { payload } of events(call, { from: 0, to, types: ["turn.committed"] })) {
-    const [state] = (payload && decodePayload("turn.committed", payload).state) ?? [];
-    if (state instanceof Link) yield* fetched(state, own);
-  }
+/** What events before the first exported one name: without the state before it, nothing can be run. */
+async function noteEarlier(call: Call, from: number, content: ExportContent): Promise<void> {
+  const range = { from: 0, to: from - 1, types: content.types };
+  for await (const entry of events(call, range)) content.note(entry);
 }

@@ -60,7 +60,8 @@ class Walk {
 
   take(trigger: Trigger): void {
     // A child that is born runs already, and nobody may forget it; the end waits for nothing.
-    if (trigger.on === "shutdown" || trigger.on === "add-child") return this.#decide(trigger);
+    if (trigger.on === "shutdown") return this.#end(trigger);
+    if (trigger.on === "add-child") return this.#decide(trigger);
     const { queue } = this.#supervisor;
     if (trigger.on === "exit") {
       const { child, incarnation } = trigger;
@@ -72,6 +73,13 @@ class Walk {
       throw new TheaterError("busy", message);
     }
     this.#enqueue(trigger);
+  }
+
+  /** A beginning that waits is called off with it. */
+  #end(trigger: Trigger): void {
+    const queue = this.#supervisor.queue.filter(({ on }) => on !== "boot");
+    this.#supervisor = { ...this.#supervisor, queue };
+    this.#decide(trigger);
   }
 
   observe(observation: Observation): void {
@@ -180,6 +188,11 @@ class Walk {
   #change(id: string, change: Partial<Child>): void {
     this.#supervisor = withChild(this.#supervisor, id, change);
   }
+}
+
+/** Whether it is going to begin once the plan that is under way is done. */
+export function isToBoot({ queue }: Supervisor): boolean {
+  return queue.some(({ on }) => on === "boot");
 }
 
 /** Those that may be refused. What is discarded is not: there are never more than there are children. */

@@ -6,6 +6,7 @@ import type { Answer } from "../../src/runtime/protocol.ts";
 import { fromBase64, fromUtf8, toUtf8 } from "../../src/lib/bytes.ts";
 import { must, Probe, theater, until, type Told } from "../runtime/stage.ts";
 import { startTools, tools } from "../runtime/tools.ts";
+import { httpActor, httpRequest, REQUEST_BYTES } from "./http-rows.ts";
 import { turn, type Scene } from "./scene.ts";
 import type { Column } from "./table.ts";
 
@@ -173,6 +174,21 @@ const handleTimer: ExportRow = {
     await onRecord(actor, "timer", ["now", fromUtf8('[["log","fired"]]')]),
 };
 
+/** One request has a turn of each: the middleware's, and then the route's. */
+function handleHttp(kind: "http" | "http-middleware"): ExportRow {
+  return {
+    works: async () => await committed(await httpActor(), kind),
+    "refused without grant": async () =>
+      `message: ${refusal(await theater.http((await withoutGrant()).id, httpRequest("/")))}`,
+    "bad input": async () =>
+      refusal(await theater.http((await httpActor()).id, httpRequest("/", REQUEST_BYTES + 1))),
+    recorded: async () => {
+      const request = { method: "POST", uri: "/x", body: [fromUtf8("x")] };
+      return await onRecord(await httpActor(), kind, [2, expect.objectContaining(request)]);
+    },
+  };
+}
+
 /** A child of the peer ends so, and the peer is told. */
 function handleChild(
   name: string,
@@ -227,6 +243,8 @@ export const EXPORT_ROWS: ReadonlyMap<string, ExportRow> = new Map([
   [`${CLIENT}#handle-channel-message`, handleChannelMessage],
   [`${CLIENT}#handle-channel-close`, handleChannelClose],
   ["theater:edge/timers-client#handle-timer", handleTimer],
+  ["theater:simple/http-handlers#handle-request", handleHttp("http")],
+  ["theater:simple/http-handlers#handle-middleware", handleHttp("http-middleware")],
   ...Object.entries(children).map(
     ([name, row]) => [`theater:simple/supervisor-handlers#${name}`, row] as const,
   ),

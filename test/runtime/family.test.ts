@@ -194,3 +194,149 @@ test("a supervisor that gives up ends the turn that it is in", async () => {
   expect(await boss.lines()).toContain("turn.failed cut/escalated 2");
   gate.open();
 });
+
+test("a supervisor that begins while a child is still being discarded begins once, whatever turns it has", async () => {
+  const boss = await supervise();
+  const a = await up(boss);
+  const [birth, end] = [new Gate(), new Gate()];
+  let discarded = "";
+  faults.peer = async ({ name }, go) => {
+    const [id = "", method = ""] = name.split(" ");
+    if (method === "obey" && id === discarded) await end.wait();
+    const answer = await go();
+    if (method !== "create") return answer;
+    discarded = id;
+    await birth.wait();
+    return answer;
+  };
+  const spawning = boss.ask([spawnCall(await childText(), null)]);
+  await birth.reached();
+  expect(await boss.change("terminate")).toBe("stopped");
+  await end.reached();
+  for (const phase of ["begins", "stops", "begins"]) {
+    expect(await boss.change(phase === "stops" ? "stop" : "restart")).toMatch(/running|stopped/);
+    for (let n = 0; n < 5 && phase === "begins"; n++) await boss.ask([["log", "a turn"]]);
+    const { queue } = (await supervisorOf(boss)) as { queue: { on: string }[] };
+    expect(queue.map(({ on }) => on)).toEqual(phase === "begins" ? ["boot"] : []);
+  }
+  const boots = await bootsOf(boss);
+  birth.open();
+  end.open();
+  await spawning;
+  await until(async () => await isRunning(a));
+  await until(async () => (await new Probe(discarded).summary()).status === "stopped");
+  expect(await bootsOf(boss)).toBe(boots + 1);
+});
+
+async function supervisorOf(boss: Probe): Promise<unknown> {
+  const [row] = await boss.sql("SELECT state FROM supervisor");
+  return JSON.parse(row?.["state"] as string);
+}
+
+const bootsOf = async (boss: Probe): Promise<number> =>
+  (await boss.events()).filter(({ fields }) => fields["action"] === "boot").length;
+
+/** Holds the births of children before they happen. */
+function holdBirths(): { gate: Gate; births: string[] } {
+  const held = { gate: new Gate(), births: [] as string[] };
+  faults.peer = async ({ name, args }, go) => {
+    const [id = "", method] = name.split(" ");
+    const [given] = args as [{ incarnation?: number }];
+    if (method !== "create" || given.incarnation === undefined) return await go();
+    held.births.push(id);
+    await held.gate.wait();
+    return await go();
+  };
+  return held;
+}
+
+const isBorn = async (id: string): Promise<boolean> => must(await new Probe(id).stub.isBorn());
+
+test("a birth that comes after the order to stop does not happen, however often it comes", async () => {
+  const boss = await supervise();
+  const a = await up(boss);
+  const { gate, births } = holdBirths();
+  const spawning = boss.ask([spawnCall(await childText(), null)]);
+  await gate.reached();
+  const [row] = await boss.sql("SELECT genesis FROM child WHERE born = 0");
+  expect(await boss.change("terminate")).toBe("stopped");
+  await until(async () => (await boss.sql("SELECT 1 FROM child")).length === 1);
+  clearFaults();
+  gate.open();
+  await spawning;
+  const [id = ""] = births;
+  const genesis = new Uint8Array(row?.["genesis"] as ArrayBuffer);
+  for (let n = 0; n < 2; n++) {
+    const again = await new Probe(id).stub.create({ genesis, initState: null, createdMs: 0 });
+    expect(again).toMatchObject({ ok: false, error: { code: "wrong-state" } });
+  }
+  expect(await isBorn(id)).toBe(false);
+  await boss.change("restart");
+  await until(async () => await isRunning(a));
+  expect(await boss.sql("SELECT name FROM child")).toEqual([{ name: "a" }]);
+});
+
+test("a child whose first start was called off is born by the next one, and not by the old one", async () => {
+  const { gate, births } = holdBirths();
+  const boss = await supervise();
+  await gate.reached();
+  const [row] = await boss.sql("SELECT genesis FROM child");
+  expect(await boss.change("stop")).toBe("stopped");
+  clearFaults();
+  gate.open();
+  const [id = ""] = births;
+  const genesis = new Uint8Array(row?.["genesis"] as ArrayBuffer);
+  const birth = { genesis, initState: null, createdMs: 0 };
+  const old = await new Probe(id).stub.create({ ...birth, incarnation: 1 });
+  expect(old).toMatchObject({ ok: false, error: { code: "wrong-state" } });
+  expect(await isBorn(id)).toBe(false);
+  expect(await boss.change("restart")).toBe("running");
+  const a = await up(boss);
+  expect(a.id).toBe(id);
+  expect((await a.ask([["turns"]])).gave).toEqual([0]);
+});
+
+test("nobody calls off a birth without the genesis that the object is named after", async () => {
+  const boss = await supervise();
+  const a = await up(boss);
+  const [row] = await boss.sql("SELECT genesis FROM child");
+  const genesis = new Uint8Array(row?.["genesis"] as ArrayBuffer);
+  const order = { operation: "1", incarnation: 9, what: "stop", from: "init", by: null } as const;
+  const nobody = new Probe("a".repeat(a.id.length));
+  for (const given of [
+    { parent: boss.id, genesis },
+    { parent: boss.id, genesis: null },
+  ]) {
+    const refused = await nobody.stub.obey({ ...order, ...given });
+    expect(refused).toMatchObject({ ok: false, error: { code: "not-found" } });
+  }
+  expect(await nobody.sql("SELECT name FROM sqlite_master WHERE name = 'stillborn'")).toEqual([]);
+});
+
+test("a child of an operator whose birth was cut off is born after all, or called off with its supervisor", async () => {
+  for (const meanwhile of ["goes on", "stops"]) {
+    const boss = await supervise();
+    await up(boss);
+    const { gate, births } = holdBirths();
+    const manifest = await childManifest();
+    const starting = theater
+      .start({ manifest, initState: null, parent: boss.id, principal: "tester" })
+      .catch(() => undefined);
+    await gate.reached();
+    if (meanwhile === "stops") await boss.inside((actor) => actor.change("stop", "tester", null));
+    await boss.crash();
+    clearFaults();
+    const [id = ""] = births;
+    const child = new Probe(id);
+    await boss.alarm().catch(() => false);
+    if (meanwhile === "goes on") {
+      await until(async () => (await isBorn(id)) && (await isRunning(child)));
+      await until(async () => (await boss.stub.branch().then(must)).children.length === 2);
+    } else {
+      await until(async () => (await boss.sql("SELECT 1 FROM child")).length === 1);
+    }
+    gate.open();
+    await starting;
+    expect(await isBorn(id)).toBe(meanwhile === "goes on");
+  }
+});

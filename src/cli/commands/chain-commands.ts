@@ -36,7 +36,10 @@ export function addChainCommands(program: Command): void {
     .option("-o, --output <file>", ".car, or .ndjson; - prints a CAR; by default <id>.car")
     .option("--from <seq>", "first position", wholeNumber, 0)
     .option("--to <seq>", "last position", wholeNumber)
-    .option("--include <what>", "add to a CAR: manifest,component,states")
+    .option(
+      "--include <what>",
+      "content in a CAR besides events: of manifest,component,states,blocks, or none; all that a replay needs by default",
+    )
     .option("--checkpoint <file>", "save the signed checkpoint too, for theater verify")
     .action(async (id: string, options: ExportOptions, command: Command) => {
       const { exportChain } = await import("../export.ts");

@@ -3,15 +3,21 @@
 import type { Command } from "commander";
 import { eventRef, wholeNumber } from "../arguments.ts";
 import { contextOf } from "../context.ts";
+import type { ReplayOptions } from "../replay.ts";
 import type { VerifyOptions } from "../verify-report.ts";
 
 export function addProofCommands(program: Command): void {
   program
-    .command("replay <id>")
+    .command("replay")
     .description("run the recorded turns again and compare: does the component do what it did?")
-    .action(async (id: string, _: object, command: Command) => {
+    .argument("<what>", "an actor's id, or an exported .car, which needs no server")
+    .option("--progress <file>", "keep there how far it is, and go on from there the next time")
+    .option("--head <seq:cid>", "the event that a file must end with", eventRef)
+    .option("--checkpoint <file>", "a signed checkpoint that a file must fit")
+    .option("--component <wasm>", "run a file's turns with this component instead")
+    .action(async (what: string, options: ReplayOptions, command: Command) => {
       const { replay } = await import("../replay.ts");
-      process.exitCode = await replay(contextOf(command), id);
+      process.exitCode = await replay(contextOf(command), what, options);
     });
   program
     .command("verify")

@@ -8,6 +8,7 @@ import { toHex } from "../../lib/bytes.ts";
 import { CHILD_TABLES } from "../children/child-rows.ts";
 import { hasFamily } from "../children/family.ts";
 import { readGenesis } from "./genesis.ts";
+import { checkNotCalledOff } from "./stillborn.ts";
 import { Cell } from "../record/cell.ts";
 import type { Blocks } from "../record/content.ts";
 import { Journal } from "../record/journal.ts";
@@ -16,7 +17,7 @@ import { FILE_TABLES } from "../files/file-tree.ts";
 import type { BirthInput } from "../protocol.ts";
 import { TABLES } from "../tables.ts";
 
-/** Throws what storage throws; nothing is stored then. */
+/** Throws what storage throws, and `wrong-state` where the birth was called off; nothing is stored then. */
 export async function bear(
   storage: DurableObjectStorage,
   id: string,
@@ -38,9 +39,10 @@ function write(
 ): void {
   const { id, genesis, params, createdMs, shard } = born;
   const about = readGenesis(genesis); // not as anyone says it
-  const { parent, permissions } = about;
+  const { parent, origin, permissions } = about;
   const journal = new Journal(storage, id);
   journal.transaction(() => {
+    checkNotCalledOff(storage.sql, born.incarnation);
     storage.sql.exec(TABLES);
     if (hasFamily(about)) storage.sql.exec(CHILD_TABLES);
     if ("filesystem" in permissions.held) storage.sql.exec(FILE_TABLES);
@@ -48,7 +50,8 @@ function write(
     const cell = new Cell(storage.sql);
     const [given, rest] = params as readonly [readonly [Uint8Array] | null, Value];
     const state = born.asIs ? (given ?? []) : null;
-    const started = { reason: "created", attempt: 1, by: null, state };
+    const reason = origin === null ? "created" : "forked";
+    const started = { reason, attempt: 1, by: null, state };
     journal.append({ type: "actor.started", about: "", turn: 0, fields: started });
     if (born.asIs) {
       cell.setState(given === null ? null : given[0]);

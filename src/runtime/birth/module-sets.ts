@@ -1,9 +1,10 @@
 // Module sets in the content store: an index that names each file by its digest. The index's own digest
 // names the whole set, and a genesis commits to it.
 
-import { fromHex, fromUtf8, toHex, toUtf8 } from "../../lib/bytes.ts";
+import { fromHex, toHex, toUtf8 } from "../../lib/bytes.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { ModuleSet, ModuleSetRef, TranspiledFile } from "../../executor/executor.ts";
+import { moduleIndex } from "../../executor/module-index.ts";
 import type { ContentStore } from "../../store/store.ts";
 
 /** Stores the files, then the index that names them. Returns the index's digest. */
@@ -16,9 +17,7 @@ export async function keepModuleSet(
   for (const { name, bytes } of files) {
     listed.push({ name, digest: toHex(await content.put(bytes)), bytes: bytes.length });
   }
-  const { component, transpiler, description } = set;
-  const index: ModuleSet = { component, transpiler, description, files: listed };
-  return await content.put(fromUtf8(JSON.stringify(index)));
+  return await content.put(moduleIndex({ ...set, files: listed }));
 }
 
 export async function readModuleSet(content: ContentStore, digest: Uint8Array): Promise<ModuleSet> {

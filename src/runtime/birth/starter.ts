@@ -3,18 +3,15 @@
 
 import { actorId } from "../../chain/actor-id.ts";
 import { digestText } from "../../chain/cid.ts";
-import type { Cause } from "../../chain/event-types.ts";
-import { sha256 } from "../../chain/hash.ts";
+import type { Cause, Origin } from "../../chain/event-types.ts";
 import type { Plugins } from "../../handlers/plugins.ts";
 import type { Registry } from "../../handlers/registry.ts";
 import { mayUseStore } from "../../handlers/store.ts";
 import { Link } from "../../chain/value.ts";
-import { concat, fromUtf8 } from "../../lib/bytes.ts";
+import { fromUtf8 } from "../../lib/bytes.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
-import { checkFit } from "../../manifest/fit.ts";
-import { readManifest, type Manifest } from "../../manifest/manifest.ts";
-import { permissionsAtBirth, type Permissions } from "../../manifest/permissions.ts";
-import { readTable, resolvedManifest, type ManifestSource } from "../../manifest/toml.ts";
+import type { Permissions } from "../../manifest/permissions.ts";
+import { readTable, type ManifestSource } from "../../manifest/toml.ts";
 import { variablesFor } from "../../manifest/variables.ts";
 import type { LabelledStores } from "../../store/labels.ts";
 import type { ContentStore } from "../../store/store.ts";
@@ -23,11 +20,11 @@ import { reached, settled } from "../answers.ts";
 import { hasFamily } from "../children/family.ts";
 import type { ActorRpc } from "../protocol.ts";
 import type { Log } from "../record/notary.ts";
-import type { Births } from "./births.ts";
-import { supervisionText, type BornSource } from "./born-supervision.ts";
-import type { Component } from "./components.ts";
+import { askedFor, type Births } from "./births.ts";
 import { composeGenesis, readGenesis } from "./genesis.ts";
+import { readUpgrade } from "../upgrade/version.ts";
 import { isReference, MANIFEST_BYTES_MAX, type References } from "./references.ts";
+import { resolveActor, type ResolvedActor } from "./resolve-actor.ts";
 
 export interface StarterParts {
   log: Log;
@@ -57,6 +54,8 @@ export interface ConceiveInput {
   initState: Uint8Array | null;
   variables?: Record<string, unknown>;
   parent: Parent | null;
+  /** Of a fork: where it leaves its origin, and what that may do there. */
+  fork?: { origin: Origin; permissions: Permissions };
 }
 
 /** An actor that could be born: the same as often as it is created from this. */
@@ -109,83 +108,37 @@ export class Starter {
   async conceive(input: ConceiveInput): Promise<Conceived> {
     const { parent } = input;
     const { references, stores } = this.#parts;
-    if (parent === null) return await this.#conceive(input, references);
+    if (parent === null) return withinLimits(await this.#conceive(input, references));
     const grant = parent.permissions.held["store"];
     const within = async (store: string): Promise<boolean> =>
       grant !== undefined && (await mayUseStore({ actor: parent.id, grant, stores }, store));
     checkSize(input.manifest);
-    const conceived = await this.#conceive(input, references.within(within));
-    const { initState, genesis } = conceived;
-    const { stateBytes } = readGenesis(genesis).limits;
-    if (initState === null || initState.length <= stateBytes) return conceived;
-    const message = `The initial state has ${initState.length} bytes; the state_bytes of its manifest are ${stateBytes}.`;
-    throw new TheaterError("too-large", message, { limit: stateBytes });
+    return withinLimits(await this.#conceive(input, references.within(within)));
   }
 
   async #conceive(input: ConceiveInput, references: References): Promise<Conceived> {
-    const { registry, plugins } = this.#parts;
     const given = input.manifest;
     const source =
       typeof given === "string" && isReference(given) ? await references.manifest(given) : given;
     const initState = input.initState ?? (await namedState(source, references));
     const variables = variablesFor(source, initState, input.variables ?? {});
-    const { manifest, table } = readManifest(source, registry, variables);
-    const asking = { ...manifest, handlers: await plugins.pin(manifest.handlers) };
-    const permissions = permissionsAtBirth(asking, input.parent, registry);
-    const component = await references.component(manifest.component);
-    const { description } = component.set;
-    checkFit(asking, description, plugins.registryFor(registry, asking.handlers));
-    const sources = await this.#sources(manifest.supervision, references);
-    const callbacks =
-      Object.hasOwn(permissions.held, "supervisor") &&
-      description.exports.some(({ name }) => name === "theater:simple/supervisor-handlers");
-    const genesis = await this.#compose({
-      manifest,
-      component,
-      source: fromUtf8(
-        resolvedManifest(table, {
-          component: digestText(component.digest),
-          children: new Map([...sources].map(([name, { manifest: digest }]) => [name, digest])),
-        }),
-      ),
-      permissions,
-      parent: input.parent,
-      supervision: supervisionText({ spec: manifest.supervision.spec, sources, callbacks }),
-    });
+    const { parent, fork } = input;
+    const origin = fork && { id: fork.origin.actor, permissions: fork.permissions };
+    const plan = { manifest: source, variables, parent, references, origin };
+    const resolved = await resolveActor(plan, this.#parts);
+    const genesis = await this.#compose(resolved, { parent, origin: fork?.origin ?? null });
     return {
       id: actorId(genesis),
-      name: manifest.name,
-      component: digestText(component.digest),
+      name: resolved.manifest.name,
+      component: digestText(resolved.component.digest),
       genesis,
       initState,
     };
   }
 
-  /** What the children of the manifest are made from, whatever becomes of the names by which it calls it. */
-  async #sources(
-    { sources }: Manifest["supervision"],
-    references: References,
-  ): Promise<Map<string, BornSource>> {
-    const { content } = this.#parts;
-    const pinned = new Map<string, string>();
-    const found = new Map<string, BornSource>();
-    for (const [name, { manifest, initState }] of sources) {
-      if (!pinned.has(manifest)) {
-        const text = await references.manifest(manifest);
-        readTable(text);
-        pinned.set(manifest, digestText(await content.put(fromUtf8(text))));
-      }
-      found.set(name, {
-        manifest: pinned.get(manifest) ?? "",
-        initState: initState === null ? null : await references.state(initState),
-      });
-    }
-    return found;
-  }
-
   /** As the parent's own object knows it: the genesis proves itself by the parent's id. */
   async #parent(id: string): Promise<Parent> {
-    const { genesis, head, status } = settled(
+    const { genesis, upgrade, head, status } = settled(
       await reached(() => this.#parts.actor(id).parentage()),
     );
     assert(actorId(genesis) === id, "an actor's id is made from its genesis");
@@ -197,22 +150,18 @@ export class Starter {
     const born = readGenesis(genesis);
     return {
       id,
-      permissions: born.permissions,
+      permissions: (upgrade === null ? born : readUpgrade(upgrade)).permissions,
       keepsChildren: hasFamily({ ...born, parent: null }),
       cause: { actor: id, seq: head.seq, event },
     };
   }
 
-  async #compose(born: {
-    manifest: Manifest;
-    component: Component;
-    source: Uint8Array;
-    permissions: Permissions;
-    parent: Parent | null;
-    supervision: string | null;
-  }): Promise<Uint8Array> {
+  async #compose(
+    resolved: ResolvedActor,
+    { parent, origin }: { parent: Parent | null; origin: Origin | null },
+  ): Promise<Uint8Array> {
     const { log, content } = this.#parts;
-    const { manifest, component, source, permissions, parent, supervision } = born;
+    const { manifest, component, source, permissions, supervision } = resolved;
     return composeGenesis({
       log: log.name,
       key: (await log.key())?.publicKey ?? null,
@@ -223,9 +172,19 @@ export class Starter {
       permissions,
       limits: manifest.limits,
       parent: parent?.cause ?? null,
+      origin,
       supervision,
     });
   }
+}
+
+/** Of a state that somebody else chose. Throws `too-large`. */
+function withinLimits(conceived: Conceived): Conceived {
+  const { initState, genesis } = conceived;
+  const { stateBytes } = readGenesis(genesis).limits;
+  if (initState === null || initState.length <= stateBytes) return conceived;
+  const message = `The initial state has ${initState.length} bytes; the state_bytes of its manifest are ${stateBytes}.`;
+  throw new TheaterError("too-large", message, { limit: stateBytes });
 }
 
 /** HTTP has a limit of its own; what a guest writes comes from anywhere. */
@@ -243,17 +202,4 @@ async function namedState(
 ): Promise<Uint8Array | null> {
   const named = readTable(source)["init_state"];
   return typeof named === "string" ? await references.state(named) : null;
-}
-
-/** Digest of what a birth was asked with; each part is told from its absence and from its neighbours. */
-function askedFor(parts: readonly (Uint8Array | string | null)[]): Uint8Array {
-  const none = Uint8Array.of(0);
-  return sha256(
-    concat(
-      parts.map((part) => {
-        if (part === null) return none;
-        return concat([Uint8Array.of(1), sha256(typeof part === "string" ? fromUtf8(part) : part)]);
-      }),
-    ),
-  );
 }

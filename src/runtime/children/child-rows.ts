@@ -50,7 +50,7 @@ export const CHILD_TABLES = `
   -- Written by Keeper. The supervisor as src/supervision knows it, as JSON, and when it wants to be looked at.
   CREATE TABLE supervisor (one INTEGER PRIMARY KEY CHECK (one = 1), state TEXT NOT NULL, wake INTEGER) STRICT;
   -- Written by Notices. Ends of this actor that its supervisor has not acknowledged.
-  CREATE TABLE notice (incarnation INTEGER PRIMARY KEY, notice TEXT NOT NULL) STRICT;
+  CREATE TABLE notice (n INTEGER PRIMARY KEY AUTOINCREMENT, incarnation INTEGER NOT NULL, notice TEXT NOT NULL) STRICT;
 `;
 
 export class ChildRows {
@@ -79,6 +79,12 @@ export class ChildRows {
   /** What a turn has spawned. */
   ofTurn(turn: number): ChildRow[] {
     return this.#read("SELECT * FROM child WHERE turn = ? AND call IS NOT NULL", turn);
+  }
+
+  /** Those of them whose birth is not known to have happened. */
+  unbornOfTurn(turn: number): ChildRow[] {
+    const query = "SELECT * FROM child WHERE turn = ? AND call IS NOT NULL AND born = 0";
+    return this.#read(query, turn);
   }
 
   add(row: Omit<ChildRow, "born" | "exited">): void {

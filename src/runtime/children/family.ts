@@ -4,9 +4,9 @@
 import type { Failure, Payloads } from "../../chain/event-types.ts";
 import { decodePayload } from "../../chain/payload.ts";
 import { Link, type Value } from "../../chain/value.ts";
-import { err, failed, ok, returned, type HandlerAnswer } from "../../handlers/handler.ts";
+import { returned, type HandlerAnswer } from "../../handlers/handler.ts";
 import { fromUtf8 } from "../../lib/bytes.ts";
-import { ensureTheaterError } from "../../lib/errors.ts";
+import { isToBoot } from "../../supervision/advance.ts";
 import { findChild } from "../../supervision/children.ts";
 import { isUp } from "../../supervision/lifecycle.ts";
 import type { EndKind } from "../../supervision/plan.ts";
@@ -15,6 +15,8 @@ import { reached } from "../answers.ts";
 import type { Genesis } from "../birth/genesis.ts";
 import type { Starter } from "../birth/starter.ts";
 import { failActor } from "../lifecycle.ts";
+import type { Deadlocks } from "../mail/deadlocks.ts";
+import type { Idempotency } from "../mail/idempotency.ts";
 import type { Mailbox } from "../mail/mailbox.ts";
 import type { ActorRpc, BranchChild, BirthInput, EventRef } from "../protocol.ts";
 import type { Cell } from "../record/cell.ts";
@@ -22,7 +24,9 @@ import type { Blocks } from "../record/content.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Runner } from "../turn/runner.ts";
+import type { CurrentVersion } from "../upgrade/version.ts";
 import { ChildRows, type ChildRow } from "./child-rows.ts";
+import { Commands } from "./commands.ts";
 import { Keeper } from "./keeper.ts";
 import { Notices } from "./notices.ts";
 import type { Notice } from "./orders.ts";
@@ -43,14 +47,14 @@ interface FamilyParts {
   cell: Cell;
   mailbox: Mailbox;
   genesis: Genesis;
+  version: CurrentVersion;
   starter: Starter;
   blocks: Blocks;
+  deadlocks: Deadlocks;
+  idempotency: Idempotency;
   peer: (id: string) => ActorRpc;
   runner: () => Runner;
 }
-
-/** How long a guest waits for its child to be down, or to run again. */
-const COMMAND_MS_MAX = 60_000;
 
 export class Family {
   readonly #parts: FamilyParts;
@@ -59,21 +63,23 @@ export class Family {
   readonly #spawner: Spawner;
   readonly #admitted: { seq: number; isInit: boolean }[] = [];
   readonly keeper: Keeper;
+  readonly commands: Commands;
   readonly subordinate: Subordinate;
 
   constructor(parts: FamilyParts) {
     this.#parts = parts;
-    const { sql, journal, cell, genesis, peer, runner } = parts;
+    const { sql, journal, cell, genesis, peer } = parts;
     const { spec } = genesis.supervision;
     const parent = genesis.parent?.actor ?? null;
     this.#rows = new ChildRows(sql);
-    this.#notices = new Notices({ sql, parent, peer });
+    this.#notices = new Notices({ ...parts, parent });
     this.keeper = new Keeper({
       sql,
       journal,
       rows: this.#rows,
       spec,
       peer,
+      deadlocks: parts.deadlocks,
       mayRun: () => cell.status === "running" || cell.status === "paused",
       openTurn: () => cell.get("openTurn")?.turn,
       keep: async (value, write) => {
@@ -90,13 +96,17 @@ export class Family {
       rows: this.#rows,
       keeper: this.keeper,
       spec,
-      permissions: genesis.permissions,
+      permissions: () => parts.version.now.permissions,
+    });
+    this.commands = new Commands({
+      ...parts,
+      rows: this.#rows,
+      keeper: this.keeper,
+      keepsChildren: hasFamily({ ...genesis, parent: null }),
     });
     this.subordinate = new Subordinate({
-      journal,
-      cell,
+      ...parts,
       notices: this.#notices,
-      runner,
       keeper: () => this.keeper,
       raise: () => this.open(),
       initMessage: () => this.#initMessage(),
@@ -107,7 +117,7 @@ export class Family {
   }
 
   get isPending(): boolean {
-    return this.#notices.isPending || this.keeper.isPending;
+    return this.#notices.isPending || this.keeper.isPending || this.#spawner.isPending;
   }
 
   /** When the policy wants to be asked again, ms since the epoch. */
@@ -133,6 +143,7 @@ export class Family {
 
   tick(): void {
     this.keeper.tick();
+    this.#spawner.finish();
     void this.#notices.tell();
   }
 
@@ -161,13 +172,14 @@ export class Family {
 
   /** In a transaction: the actor is down by its own doing, and its children go down too. */
   #leaveAlone(reason: string): void {
-    if (this.keeper.state.phase !== "up") return;
+    const { state } = this.keeper;
+    if (state.phase !== "up" && !isToBoot(state)) return;
     this.keeper.decide({ on: "shutdown", kind: "shutdown", reason });
   }
 
   /** In the transaction that records that an operator stopped the actor. */
-  onStopped(): void {
-    this.subordinate.leave("stopped", "stopped from outside", null);
+  onStopped(change: string, principal: string): void {
+    this.subordinate.leave("stopped", `${change} by ${principal}`, null, principal);
   }
 
   spawn(spawn: Spawn): Promise<HandlerAnswer> {
@@ -192,38 +204,6 @@ export class Family {
       const actor = this.#rows.byName(spec.id)?.actor ?? null;
       return { name: spec.id, actor, status: state, incarnation, starts, lastExit };
     });
-  }
-
-  /** Stops or restarts a child, and waits until that is done. */
-  async command(
-    what: "stop-child" | "restart-child",
-    id: string,
-    callId: string,
-  ): Promise<HandlerAnswer> {
-    const { cell } = this.#parts;
-    const isRepeated = cell.get("command") === callId; // then the child may be forgotten by now
-    const row = this.#rows.byActor(id);
-    if (row === undefined) return isRepeated && what === "stop-child" ? ok(null) : notAChild(id);
-    const child = row.name;
-    if (!isRepeated) {
-      const trigger = what === "stop-child" ? { on: what, child } : { on: what, child, from: null };
-      try {
-        const decisions = this.keeper.command(trigger, () => cell.set("command", callId));
-        const refusal = decisions.find(({ verdict }) => verdict === "refused");
-        if (refusal !== undefined) return err(`refused: ${refusal.reason}`);
-      } catch (thrown) {
-        const { code, message } = ensureTheaterError(thrown);
-        if (code !== "busy") throw thrown;
-        return err(`${code}: ${message}`);
-      }
-    }
-    if (!(await this.keeper.isQuiet(COMMAND_MS_MAX, child))) {
-      return failed("outcome-unknown: the child takes its time");
-    }
-    const after = findChild(this.keeper.state, child);
-    const isRunning = after?.state === "running";
-    if (what === "restart-child" && !isRunning) return err("start-failed: see the child's chain");
-    return ok(null);
   }
 
   /** Whether a child that is down is going to be started, as far as its supervisor knows by now. */
@@ -253,11 +233,11 @@ export class Family {
 
   /** A child of the manifest, composed once. */
   async #conceive(name: string): Promise<ChildRow> {
-    const { genesis, journal, starter } = this.#parts;
+    const { genesis, version, journal, starter } = this.#parts;
     const source = genesis.supervision.sources.get(name);
     const { seq, digest } = journal.head;
     const cause = { actor: journal.actor, seq, event: new Link("dag-cbor", digest) };
-    const parent = { id: journal.actor, permissions: genesis.permissions, cause };
+    const parent = { id: journal.actor, permissions: version.now.permissions, cause };
     const child = await starter.conceive({
       manifest: source?.manifest ?? "",
       initState: source?.initState ?? null,
@@ -338,8 +318,6 @@ export class Family {
     return { ...fields, seed: crypto.getRandomValues(new Uint8Array(32)) };
   }
 }
-
-export const notAChild = (id: string): HandlerAnswer => err(`not-a-child: ${id}`);
 
 /** Behind actor.created and actor.started. */
 const FIRST_MESSAGE = 2;

@@ -7,12 +7,13 @@
 import { cidText } from "../../chain/cid.ts";
 import { Link, type Value } from "../../chain/value.ts";
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
-import { advance, inFlight, type Input } from "../../supervision/advance.ts";
-import { NEW_SUPERVISOR, type Supervisor } from "../../supervision/children.ts";
+import { advance, inFlight, isToBoot, type Input } from "../../supervision/advance.ts";
+import { findChild, NEW_SUPERVISOR, type Supervisor } from "../../supervision/children.ts";
 import type { Action } from "../../supervision/execute.ts";
 import type { EndKind, Step } from "../../supervision/plan.ts";
 import type { SupervisorSpec } from "../../supervision/spec.ts";
 import type { Decision, Trigger } from "../../supervision/trigger.ts";
+import type { Deadlocks } from "../mail/deadlocks.ts";
 import type { ActorRpc } from "../protocol.ts";
 import type { Journal } from "../record/journal.ts";
 import type { ChildRow, ChildRows } from "./child-rows.ts";
@@ -25,6 +26,7 @@ interface KeeperParts {
   rows: ChildRows;
   spec: SupervisorSpec;
   peer: (id: string) => ActorRpc;
+  deadlocks: Deadlocks;
   /** Whether the actor may have children running: it runs itself, or is paused. */
   mayRun: () => boolean;
   /** The turn that is running and has acted, if there is one. */
@@ -90,7 +92,8 @@ export class Keeper {
   /** Begins with the children of the manifest and those that an earlier life had. In no transaction. */
   ensureUp(): void {
     const { phase } = this.state;
-    if (phase === "up" || phase === "ending") return;
+    // One that waits behind the end of a discarded child is enough: every turn asks.
+    if (phase === "up" || phase === "ending" || isToBoot(this.state)) return;
     if (this.#orders > 0 || !this.#parts.mayRun()) return;
     this.#inTransaction({ trigger: { on: "boot" } });
   }
@@ -106,7 +109,8 @@ export class Keeper {
   ): Promise<T> {
     this.#orders++;
     try {
-      if (this.state.phase === "up") this.command({ on: "shutdown", kind, reason });
+      const { phase } = this.state;
+      if (phase === "up" || isToBoot(this.state)) this.command({ on: "shutdown", kind, reason });
       while (this.state.phase === "ending") await this.#change(ANSWER_MS_MAX);
       return await then();
     } finally {
@@ -143,7 +147,7 @@ export class Keeper {
     if (row === undefined) {
       throw new TheaterError("not-found", "This actor has no such child.", { child: notice.child });
     }
-    if (notice.incarnation <= row.exited) return;
+    if (notice.incarnation <= row.exited) return this.#hold(row, notice);
     journal.transaction(() => {
       const { incarnation, kind, detail, head } = notice;
       // It has ended before the answer to its birth was heard here.
@@ -155,6 +159,14 @@ export class Keeper {
       this.#parts.tellGuest(row, notice);
     });
     this.#settle();
+  }
+
+  /** One that had ended already was stopped since: then it is not to be started again. */
+  #hold({ name, exited }: ChildRow, { incarnation, kind, by }: Notice): void {
+    const child = findChild(this.state, name);
+    const isToStart = child !== undefined && child.alive === null && child.state !== "stopped";
+    if (kind !== "stopped" || incarnation !== exited || !isToStart) return;
+    this.command({ on: "stop-child", child: name, by });
   }
 
   /** In a transaction: a spawned child was born, and is on the list unless the supervisor is ending. */
@@ -298,14 +310,15 @@ export class Keeper {
 
   /** Gives one order. Without an answer nothing is noted: the alarm has it given again. */
   async #perform(action: Exclude<Action, { do: "end" }>): Promise<void> {
-    const { rows, journal } = this.#parts;
+    const { rows, journal, deadlocks, peer } = this.#parts;
     const { child, incarnation } = action;
     try {
       const row = rows.byName(child) ?? (await this.#conceived(action));
-      const obeyed = await give({ action, row, peer: this.#parts.peer, parent: journal.actor });
+      const given = { action, row, peer, parent: journal.actor };
+      const obeyed = await deadlocks.ordering(row.actor, () => give(given));
       const note = (): void =>
         journal.transaction(() => {
-          rows.noteBorn(child); // it has answered
+          if (obeyed.saw !== "unborn") rows.noteBorn(child); // it has answered
           if (obeyed.saw === "stopped") this.#noteStopped(row, incarnation, obeyed);
           this.#step({ observation: observed({ child, incarnation }, obeyed) });
         });

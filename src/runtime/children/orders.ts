@@ -19,9 +19,16 @@ export interface Order {
   what: "start" | "stop" | "kill";
   /** For a start. */
   from: StartFrom;
+  /** The operator who asked for it, where one did. */
+  by: string | null;
+  /** Its genesis block, as long as the supervisor does not know that the child was born. */
+  genesis: Uint8Array | null;
 }
 
-export type Obeyed = { head: HeadMark } & (
+/** `unborn`: nobody was born there, and no birth up to this incarnation will happen any more. */
+export type Obeyed = { saw: "unborn" } | Answered;
+
+export type Answered = { head: HeadMark } & (
   | { saw: "started" }
   /** `notice`: it was down before anybody ordered it, and its supervisor has not been told yet. */
   | { saw: "stopped"; notice: Notice | null }
@@ -35,6 +42,8 @@ export interface Notice {
   kind: ExitKind;
   /** A code or a few words. */
   detail: string;
+  /** The operator who ended it, where one did. */
+  by: string | null;
   /** What the child gave to `shutdown`. */
   data: Uint8Array | null;
   head: HeadMark;

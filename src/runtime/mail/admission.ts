@@ -17,14 +17,13 @@ import type { Journal } from "../record/journal.ts";
 import { HANDLE_REQUEST, HANDLE_SEND } from "../../handlers/exports.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Deadlocks } from "./deadlocks.ts";
-import type { Grants } from "../../manifest/handler-tables.ts";
-import type { Limits } from "../../manifest/limits.ts";
 import type { Delivery, EventRef, MessageInput } from "../protocol.ts";
 import { newMessage } from "./new-message.ts";
 import { hasReply } from "./turn-mail.ts";
 import { refusalOf, settledEnd, type Committed } from "./turn-outcome.ts";
 import type { Message } from "../turn/turn-parts.ts";
 import type { TurnEnd } from "../turn/turn.ts";
+import type { CurrentVersion } from "../upgrade/version.ts";
 
 export interface AdmissionParts {
   journal: Journal;
@@ -32,10 +31,9 @@ export interface AdmissionParts {
   mailbox: Mailbox;
   idempotency: Idempotency;
   content: Blocks;
-  limits: Limits;
+  version: CurrentVersion;
   deferred: Deferred;
   deadlocks: Deadlocks;
-  grants: Grants;
   registry: Registry;
   feeder: Feeder;
   run: () => void;
@@ -55,7 +53,7 @@ export class Admission {
 
   /** Appends the message and returns where it stands; its turn comes later. */
   async send(input: MessageInput): Promise<EventRef> {
-    return await this.#whileDown(() => this.#send(input));
+    return await this.whileDown(() => this.#send(input));
   }
 
   async #send(input: MessageInput): Promise<EventRef> {
@@ -80,7 +78,7 @@ export class Admission {
 
   /** A send of another actor. The last one taken, once more, is acknowledged again. */
   async deliver(delivery: Delivery): Promise<void> {
-    await this.#whileDown(() => this.#deliver(delivery));
+    await this.whileDown(() => this.#deliver(delivery));
   }
 
   async #deliver({ from, n, cause, body }: Delivery): Promise<void> {
@@ -118,14 +116,14 @@ export class Admission {
 
   /** Waits for the message's turn and returns the guest's answer, or throws what became of it. */
   async request(input: MessageInput): Promise<Reply> {
-    return await this.#whileDown(() => this.#requestHeld(input));
+    return await this.whileDown(() => this.#requestHeld(input));
   }
 
   /**
    * A child that is down until its supervisor starts it again takes nothing, but only for now: a send that was
    * committed elsewhere is kept for it, and other callers are told to come again.
    */
-  async #whileDown<T>(work: () => Promise<T>): Promise<T> {
+  async whileDown<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (thrown) {
@@ -229,15 +227,16 @@ export class Admission {
 
   /** How many messages of its own the actor takes now. */
   get room(): number {
-    const { cell, limits, mailbox, feeder } = this.#parts;
+    const { cell, version, mailbox, feeder } = this.#parts;
     if (cell.status !== "running" || feeder.backlog >= BACKLOG_MAX) return 0;
-    return Math.max(0, limits.mailbox - mailbox.length);
+    return Math.max(0, version.now.limits.mailbox - mailbox.length);
   }
 
   /** Throws `missing-handler`, `wrong-state`, `too-large`, `busy` or `unavailable`. */
-  check(about: string, body: Uint8Array): void {
-    const { cell, limits, grants, registry, mailbox, feeder } = this.#parts;
-    registry.checkDriven(about, grants);
+  check(about: string, body: Uint8Array, bytesMax?: number): void {
+    const { cell, version, registry, mailbox, feeder } = this.#parts;
+    const { limits, permissions } = version.now;
+    registry.checkDriven(about, permissions.held);
     const status = cell.get("status");
     if (status !== undefined && !isUp(status)) {
       const reason = cell.get("reason");
@@ -247,9 +246,10 @@ export class Admission {
         { status },
       );
     }
-    if (body.length > limits.messageBytes) {
-      const message = `The message has ${body.length} bytes; this actor takes ${limits.messageBytes} at most.`;
-      throw new TheaterError("too-large", message, { limit: limits.messageBytes });
+    const limit = bytesMax ?? limits.messageBytes;
+    if (body.length > limit) {
+      const message = `The message has ${body.length} bytes; this actor takes ${limit} at most.`;
+      throw new TheaterError("too-large", message, { limit });
     }
     if (mailbox.length >= limits.mailbox) {
       throw new TheaterError("busy", `${mailbox.length} messages wait already: send again later.`);

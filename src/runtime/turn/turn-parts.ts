@@ -4,6 +4,7 @@ import type { Cause, Failure, MessageKind } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
 import type { Executor, ModuleSetRef } from "../../executor/executor.ts";
 import type { Files } from "../../handlers/filesystem.ts";
+import type { Site, SiteTable } from "../../handlers/http-site.ts";
 import type { HandlerAnswer, Services } from "../../handlers/handler.ts";
 import type { Registry } from "../../handlers/registry.ts";
 import type { RecordedCalls } from "../../replay/recorded-turn.ts";
@@ -15,6 +16,7 @@ import type { Change, FileTree } from "../files/file-tree.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Limits } from "../../manifest/limits.ts";
 import type { PendingTimers, TimerChange } from "../timers/pending-timers.ts";
+import type { SiteRows } from "../web/site-rows.ts";
 
 export interface Message {
   id: string;
@@ -36,19 +38,24 @@ export interface Message {
   key: MessageKey | null;
 }
 
-/** What a turn needs of its actor. */
-export interface TurnParts {
-  journal: Journal;
-  cell: Cell;
-  executor: Executor;
+/** What a turn runs on, from its beginning to its end. */
+export interface TurnVersion {
   registry: Registry;
   modules: ModuleSetRef;
-  content: Blocks;
   limits: Limits;
   grants: Readonly<Record<string, Value>>;
   /** Those of them that the isolate needs. */
   pureGrants: Readonly<Record<string, Value>>;
+}
+
+/** What a turn needs of its actor. */
+export interface TurnParts extends TurnVersion {
+  journal: Journal;
+  cell: Cell;
+  executor: Executor;
+  content: Blocks;
   files: FileTree;
+  site: SiteRows;
   mail: TurnMail;
   /** `waiting`: the actors whose turns wait for this one, besides its own. */
   services(turn: TurnActs, waiting: readonly string[]): Services;
@@ -63,6 +70,8 @@ export interface TurnActs {
   readonly timers: PendingTimers;
   readonly mail: TurnMail;
   readonly files: Files;
+  /** What the actor serves over HTTP, as this turn sees it. */
+  readonly site: Site;
   /** Of the effect that is under way. */
   readonly intent: Intent;
   /** When the turn will be cut, ms since the epoch. */
@@ -110,6 +119,8 @@ export interface TurnRecord {
   /** What becomes of the actor's files, by path; empty unless committed. */
   files: ReadonlyMap<string, Change>;
   timers: readonly TimerChange[];
+  /** What the actor serves over HTTP from now on; null: as before. */
+  site: SiteTable | null;
   /** Why the turn failed; null where it did not. */
   failure: { kind: Failure; code: string } | null;
   /** The argument of `runtime.shutdown` if the guest called it, an option; null: it did not. */

@@ -1,0 +1,105 @@
+// A replay from its beginning to its end, one part after the other. What a part says is true of what lies between two
+// places, so that a run that was interrupted goes on at the last place, with what it had counted.
+
+import { readFile, rm } from "node:fs/promises";
+import { TheaterError } from "../lib/errors.ts";
+import { asList, asObject, type JsonObject } from "./client.ts";
+import type { ProcessRef } from "./dev-process.ts";
+import type { Output } from "./output.ts";
+import { writeWhole } from "./whole-file.ts";
+
+/** What is replayed, and by whom. */
+export interface Replayed {
+  actor: string;
+  /** What runs instead of the recorded component, by its digest. */
+  component: string | null;
+  /** Runs from a place on and gives the report; null begins at the genesis. */
+  readonly part: (cursor: string | null) => Promise<JsonObject>;
+  /** The process that runs it, if it could outlive this one. */
+  workerd?: ProcessRef | undefined;
+}
+
+/** What is kept between two parts. */
+export interface Progress {
+  actor: string;
+  component: string | null;
+  cursor: string | null;
+  turns: Record<string, number>;
+  erasedTurns: unknown[];
+  workerd: ProcessRef | null;
+}
+
+/** As many as one part names. */
+const ERASED_LISTED_MAX = 1_000;
+
+/** The report of the whole. `path`: where the progress is kept; the file is gone when the end is reached. */
+export async function replayParts(
+  output: Output,
+  { actor, component, part, workerd }: Replayed,
+  path?: string,
+): Promise<JsonObject> {
+  const begun: Progress = {
+    actor,
+    component,
+    cursor: null,
+    turns: {},
+    erasedTurns: [],
+    workerd: null,
+  };
+  const before = path === undefined ? undefined : await readProgress(path);
+  if (before !== undefined) requireSame(before, begun, path ?? "");
+  const progress = { ...begun, ...before, workerd: workerd ?? null };
+  if (before !== undefined) output.note(`goes on behind ${progress.turns["agreed"] ?? 0} turns`);
+  for (;;) {
+    if (path !== undefined) await writeWhole(path, `${JSON.stringify(progress)}\n`);
+    const report = await part(progress.cursor);
+    addTo(progress, report);
+    const { turns, erasedTurns } = progress;
+    const { next } = report;
+    if (typeof next !== "string") {
+      if (path !== undefined) await rm(path, { force: true });
+      return { ...report, turns, erasedTurns };
+    }
+    progress.cursor = next;
+    output.note(`${turns["agreed"] ?? 0} turns agree so far`);
+  }
+}
+
+function addTo(progress: Progress, report: JsonObject): void {
+  for (const [name, count] of Object.entries(asObject(report["turns"], "turns"))) {
+    progress.turns[name] = (progress.turns[name] ?? 0) + Number(count);
+  }
+  const more = asList(report["erasedTurns"], "erasedTurns");
+  progress.erasedTurns = [...progress.erasedTurns, ...more].slice(0, ERASED_LISTED_MAX);
+}
+
+/** Undefined where none is kept. Throws `bad-request` for a file that is something else. */
+export async function readProgress(path: string): Promise<Progress | undefined> {
+  const text = await readFile(path, "utf8").catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code === "ENOENT") return undefined;
+    throw thrown;
+  });
+  if (text === undefined) return undefined;
+  try {
+    const read = JSON.parse(text) as Partial<Progress>;
+    const { actor, turns, erasedTurns } = read;
+    if (typeof actor === "string" && typeof turns === "object" && Array.isArray(erasedTurns)) {
+      return read as Progress;
+    }
+  } catch {
+    // Said below.
+  }
+  throw new TheaterError(
+    "bad-request",
+    `Name another file with --progress: ${path} holds something else.`,
+  );
+}
+
+function requireSame(before: Progress, now: Progress, path: string): void {
+  if (before.actor === now.actor && before.component === now.component) return;
+  const message = `Name another file with --progress, or delete ${path}: it is about another replay.`;
+  throw new TheaterError("wrong-state", message, {
+    actor: before.actor,
+    component: before.component,
+  });
+}

@@ -1,0 +1,47 @@
+// The verdict of a replay, for people.
+
+import { asList, asObject, type JsonObject } from "./client.ts";
+import { printable } from "./output.ts";
+
+export function describe(report: JsonObject): string {
+  const turns = asObject(report["turns"], "turns");
+  const counts = [
+    `${Number(turns["agreed"])} turns agree`,
+    ...(turns["cut"] === 0 ? [] : [`${Number(turns["cut"])} were cut off and agree up to there`]),
+    ...(turns["erased"] === 0
+      ? []
+      : [
+          `${Number(turns["erased"])} cannot be run again, what they need was erased: ${named(report)}`,
+        ]),
+  ].join(", ");
+  const { verdict, difference, chain } = report;
+  const head = `${printable(String(verdict))}: ${counts}`;
+  if (verdict === "broken") {
+    const { seq, problem } = asObject(asObject(chain, "chain")["firstBad"], "firstBad");
+    return `${head}\nthe chain is broken at event ${Number(seq)}: ${printable(String(problem))}`;
+  }
+  if (difference === null) return head;
+  const { seq, turn, likely, expected, found } = asObject(difference, "difference");
+  return [
+    head,
+    `turn ${Number(turn)} parts from its record at event ${Number(seq)} (${printable(String(likely))})`,
+    `  recorded  ${side(expected)}`,
+    `  now       ${side(found)}`,
+  ].join("\n");
+}
+
+/** The first of the turns that were erased. */
+function named(report: JsonObject): string {
+  const all = asList(report["erasedTurns"], "erasedTurns").map(Number);
+  const shown = all.slice(0, NAMED_MAX).join(", ");
+  return all.length > NAMED_MAX ? `${shown}, …` : shown;
+}
+
+const NAMED_MAX = 20;
+
+function side(given: unknown): string {
+  if (given === null) return "nothing further";
+  const { type, about, wit, fields } = asObject(given, "side");
+  const parts = [type, about, typeof wit === "string" ? `(${wit})` : "", JSON.stringify(fields)];
+  return printable(parts.filter((part) => part !== "").join(" "));
+}

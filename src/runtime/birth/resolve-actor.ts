@@ -1,0 +1,96 @@
+// From a manifest to what an actor of it would be: its references followed, its grants worked out, its
+// component checked against them. For a birth and for an upgrade alike; nobody exists by it.
+
+import { digestText } from "../../chain/cid.ts";
+import type { Plugins } from "../../handlers/plugins.ts";
+import type { Registry } from "../../handlers/registry.ts";
+import { fromUtf8 } from "../../lib/bytes.ts";
+import { checkFit } from "../../manifest/fit.ts";
+import { readManifest, type Manifest } from "../../manifest/manifest.ts";
+import {
+  permissionsAtBirth,
+  permissionsOfFork,
+  type Permissions,
+} from "../../manifest/permissions.ts";
+import { readTable, resolvedManifest, type ManifestSource } from "../../manifest/toml.ts";
+import type { ContentStore } from "../../store/store.ts";
+import { supervisionText, type BornSource } from "./born-supervision.ts";
+import type { Component } from "./components.ts";
+import type { References } from "./references.ts";
+
+interface ResolveParts {
+  content: ContentStore;
+  registry: Registry;
+  plugins: Plugins;
+}
+
+export interface ActorPlan {
+  manifest: ManifestSource;
+  /** What `{{…}}` in it names. */
+  variables: Record<string, unknown>;
+  /** Null: nobody but its manifest limits it. */
+  parent: { id: string; permissions: Permissions } | null;
+  references: References;
+  /** Of a fork: its origin, beyond whose permissions it gets nothing. */
+  origin?: { id: string; permissions: Permissions } | undefined;
+}
+
+export interface ResolvedActor {
+  manifest: Manifest;
+  component: Component;
+  /** The manifest as a chain commits to it: TOML that names content only. */
+  source: Uint8Array;
+  permissions: Permissions;
+  /** See `supervisionText`. */
+  supervision: string | null;
+}
+
+/** Throws what is wrong with the manifest, the component or the two together. */
+export async function resolveActor(plan: ActorPlan, parts: ResolveParts): Promise<ResolvedActor> {
+  const { registry, plugins } = parts;
+  const { references } = plan;
+  const { manifest, table } = readManifest(plan.manifest, registry, plan.variables);
+  const asking = { ...manifest, handlers: await plugins.pin(manifest.handlers) };
+  const permissions =
+    plan.origin === undefined
+      ? permissionsAtBirth(asking, plan.parent, registry)
+      : permissionsOfFork(asking, plan.origin, registry);
+  const component = await references.component(manifest.component);
+  const { description } = component.set;
+  checkFit(asking, description, plugins.registryFor(registry, asking.handlers));
+  const sources = await resolveSources(manifest.supervision, references, parts.content);
+  const callbacks =
+    Object.hasOwn(permissions.held, "supervisor") &&
+    description.exports.some(({ name }) => name === "theater:simple/supervisor-handlers");
+  const children = new Map([...sources].map(([name, child]) => [name, child.manifest]));
+  const digest = digestText(component.digest);
+  return {
+    manifest,
+    component,
+    source: fromUtf8(resolvedManifest(table, { component: digest, children })),
+    permissions,
+    supervision: supervisionText({ spec: manifest.supervision.spec, sources, callbacks }),
+  };
+}
+
+/** What the children of the manifest are made from, whatever becomes of the names by which it calls it. */
+async function resolveSources(
+  { sources }: Manifest["supervision"],
+  references: References,
+  content: ContentStore,
+): Promise<Map<string, BornSource>> {
+  const pinned = new Map<string, string>();
+  const found = new Map<string, BornSource>();
+  for (const [name, { manifest, initState }] of sources) {
+    if (!pinned.has(manifest)) {
+      const text = await references.manifest(manifest);
+      readTable(text);
+      pinned.set(manifest, digestText(await content.put(fromUtf8(text))));
+    }
+    found.set(name, {
+      manifest: pinned.get(manifest) ?? "",
+      initState: initState === null ? null : await references.state(initState),
+    });
+  }
+  return found;
+}
