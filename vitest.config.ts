@@ -80,7 +80,7 @@ export default defineConfig({
                 ...settings,
                 EXCHANGE_MESSAGES: process.env["EXCHANGE_MESSAGES"] ?? "200",
                 EXCHANGE_SEED: process.env["EXCHANGE_SEED"] ?? "1",
-                REPLAY_PROGRAMS: process.env["REPLAY_PROGRAMS"] ?? "3",
+                REPLAY_PROGRAMS: process.env["REPLAY_PROGRAMS"] ?? "2",
                 REPLAY_SEED: process.env["REPLAY_SEED"] ?? "1",
               },
               serviceBindings: {

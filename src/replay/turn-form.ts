@@ -16,6 +16,15 @@ interface Open {
 
 /** Messages that wait in memory: their turn brings them into the chain. */
 const IN_TURN: ReadonlySet<string> = new Set(["request", "channel-open"]);
+/** Those that were acknowledged, or are the actor's own: they are on disk before. */
+const BEFORE_TURN: ReadonlySet<string> = new Set([
+  "send",
+  "channel",
+  "channel-close",
+  "timer",
+  "child-notice",
+  "lifecycle",
+]);
 /** What a cut turn may end with while an effect of it is open. */
 const CUTS: ReadonlySet<string> = new Set(["cut", "host", "lost"]);
 
@@ -38,7 +47,7 @@ export class TurnForm {
   next(event: RecordedEvent): string | undefined {
     const { type, turn, seq, about } = event;
     const isOfTurn = type.startsWith("host.") || isEnd(type);
-    if (type === "message.received" && (turn === 0) === IN_TURN.has(about)) {
+    if (type === "message.received" && (turn === 0 ? IN_TURN : BEFORE_TURN).has(about)) {
       const place = turn === 0 ? "begins its turn" : "comes before its turn";
       return `A message of kind ${about} ${place}.`;
     }

@@ -10,7 +10,7 @@ import { toGuest } from "../conformance/guest-values.ts";
 import { sha256 } from "../../src/chain/hash.ts";
 import { fromUtf8, toHex } from "../../src/lib/bytes.ts";
 import { bindings, must, Probe, theater, type Program } from "./stage.ts";
-import { childManifest } from "./tools.ts";
+import { childManifest, TYPES } from "./tools.ts";
 
 type Step = Program[number];
 
@@ -153,21 +153,6 @@ function replaced(bytes: Uint8Array, word: string, other: string): Uint8Array {
   return changed;
 }
 
-const TYPES = [
-  "runtime",
-  "message-server",
-  "store",
-  "random",
-  "environment",
-  "filesystem",
-  "http-client",
-  "process",
-  "timing",
-  "timers",
-  "supervisor",
-  "words",
-];
-
 /** An actor with every handler, and of some less than its programs ask for. */
 export async function startProgrammed(
   more: {
@@ -195,7 +180,7 @@ export async function startProgrammed(
       version: "1",
       component,
       limits: { state_bytes: 100_000 },
-      handler: TYPES.map((type) => ({ type, ...grants[type] })),
+      handler: [...TYPES, "words"].map((type) => ({ type, ...grants[type] })),
       ...manifest,
     },
     initState: fromUtf8(JSON.stringify({ vars })),
