@@ -31,6 +31,10 @@ const tools = join(import.meta.dirname, "build/tools-actor.wasm");
 const probe = join(import.meta.dirname, "build/runtime-probe.wasm");
 const programs = join(import.meta.dirname, "build/program-actor.wasm");
 
+/** "…/plain" or "…/migrating". */
+const upgrading = (url: string): string =>
+  join(import.meta.dirname, `build/upgrade-${new URL(url).pathname.slice(1)}.wasm`);
+
 /** What an operator sets for actors; test/runtime/environment.test.ts asks for it. */
 const settings = {
   ACTOR_ENV_REGION: "eu",
@@ -88,6 +92,8 @@ export default defineConfig({
                 EXCHANGE: async () => new Response(await readFile(exchange)),
                 TOOLS: async () => new Response(await readFile(tools)),
                 PROGRAMS: async () => new Response(await readFile(programs)),
+                UPGRADE: async ({ url }: { url: string }) =>
+                  new Response(await readFile(upgrading(url))),
                 CONFORMANCE: answerPage,
                 COMPONENT_WITH_PLUGINS: async () => new Response(await readFile(pluginActor)),
                 PLUGIN_MISCHIEF: { name: "mischief", entrypoint: "Mischief" },
@@ -113,6 +119,7 @@ export default defineConfig({
             "test/runtime/build-exchange-actor.ts",
             "test/runtime/build-plugin-actor.ts",
             "test/runtime/build-program-actor.ts",
+            "test/runtime/build-upgrade-actor.ts",
             "test/runtime/origin-server.ts",
             "test/conformance/components.ts",
             "test/conformance/page.ts",

@@ -9,6 +9,7 @@ import type { ComponentDescription } from "../executor/wit-type.ts";
 import { assert, TheaterError } from "../lib/errors.ts";
 import { Aftermath } from "./aftermath.ts";
 import { changesComponent, inForceFrom, type InForce, type Override } from "./in-force.ts";
+import { migrationDifference } from "./migration-check.ts";
 import type { Place } from "./place.ts";
 import { stateSaid } from "./recorded-state.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
@@ -98,6 +99,7 @@ export class ChainReplay {
       return false;
     }
     if (changesComponent(event)) await this.#noteComponent(event);
+    if (event.type === "actor.migrated" && !(await this.#migratesAgain(event))) return false;
     if (event.turn === 0) await this.#noteState(event);
     const turn = await this.#reader.next(event);
     if (turn !== undefined) {
@@ -126,6 +128,14 @@ export class ChainReplay {
     const told = await replayTurn(this.#turnParts, this.inForce, this.#diverged, this.#state);
     if (told.verdict !== "diverged" || this.difference === undefined) return false;
     return JSON.stringify(readable(told.difference)) === JSON.stringify(readable(this.difference));
+  }
+
+  /** Whether the component makes of the state before what is on record. */
+  async #migratesAgain(event: RecordedEvent): Promise<boolean> {
+    const { executor } = this.#parts;
+    const difference = await migrationDifference(executor, this.inForce, event, this.#state);
+    this.difference = difference;
+    return difference === undefined;
   }
 
   async #noteComponent(event: RecordedEvent): Promise<void> {

@@ -22,17 +22,30 @@ export interface ReplayOptions extends Pick<
   cursor: string | null;
   /** How long to run turns, ms; then it ends between two. */
   runMs: number;
+  /** Gives in place of an event what whatever runs instead would have recorded, as far as that is known. */
+  translate?: ((event: RecordedEvent) => Promise<RecordedEvent>) | undefined;
 }
 
-export async function replay({
+export async function replay(options: ReplayOptions): Promise<ReplayReport> {
+  return (await replayPart(options)).report;
+}
+
+/** As `replay`, with the cursor of the place where it ended; null: nothing was looked at. */
+export async function replayPart({
   source,
   cursor,
   runMs,
+  translate = async (event) => event,
   ...options
-}: ReplayOptions): Promise<ReplayReport> {
+}: ReplayOptions): Promise<{ report: ReplayReport; at: string | null }> {
   const earlier = async (seq: number): Promise<RecordedEvent | undefined> => {
     const entry = await source.entry(seq);
+<<<<<<< HEAD
     return entry && decoded(entry);
+=======
+    const event = entry && readEvent(new ChainVerifier(), entry);
+    return event && (await translate(event));
+>>>>>>> main
   };
   const run = new ChainReplay({ ...options, source, earlier });
   const place = cursor === null ? null : readCursor(cursor);
@@ -46,17 +59,27 @@ export async function replay({
   pages: for await (const page of source.pages(run.place.seq, head.seq)) {
     for (const entry of page) {
       const event = readEvent(verifier, entry);
+<<<<<<< HEAD
       stopped = event === undefined || !(await run.next(event));
       if (stopped) break pages;
+=======
+      if (event === undefined || !(await run.next(await translate(event)))) break pages;
+>>>>>>> main
       if (run.place.seq !== entry.seq + 1) continue;
       parent = entry.cid;
       stopped = Date.now() >= deadline && entry.seq < head.seq;
       if (stopped) break pages;
     }
   }
+<<<<<<< HEAD
   // Also where a turn is open at the head, and where the source ends before it: there is nothing to go on with.
   const isOver = !stopped;
   return { actor: source.actor, ...(await report(run, { verifier, head, parent, isOver })) };
+=======
+  const told = await report(run, { verifier, source, parent });
+  const at = parent === null ? null : cursorOf(run.place, parent);
+  return { report: { actor: source.actor, ...told }, at };
+>>>>>>> main
 }
 
 /** Checks an event with its predecessors; undefined for one that cannot be read. */
