@@ -40,12 +40,8 @@ export async function replayPart({
 }: ReplayOptions): Promise<{ report: ReplayReport; at: string | null }> {
   const earlier = async (seq: number): Promise<RecordedEvent | undefined> => {
     const entry = await source.entry(seq);
-<<<<<<< HEAD
-    return entry && decoded(entry);
-=======
-    const event = entry && readEvent(new ChainVerifier(), entry);
+    const event = entry && decoded(entry);
     return event && (await translate(event));
->>>>>>> main
   };
   const run = new ChainReplay({ ...options, source, earlier });
   const place = cursor === null ? null : readCursor(cursor);
@@ -59,27 +55,18 @@ export async function replayPart({
   pages: for await (const page of source.pages(run.place.seq, head.seq)) {
     for (const entry of page) {
       const event = readEvent(verifier, entry);
-<<<<<<< HEAD
-      stopped = event === undefined || !(await run.next(event));
+      stopped = event === undefined || !(await run.next(await translate(event)));
       if (stopped) break pages;
-=======
-      if (event === undefined || !(await run.next(await translate(event)))) break pages;
->>>>>>> main
       if (run.place.seq !== entry.seq + 1) continue;
       parent = entry.cid;
       stopped = Date.now() >= deadline && entry.seq < head.seq;
       if (stopped) break pages;
     }
   }
-<<<<<<< HEAD
   // Also where a turn is open at the head, and where the source ends before it: there is nothing to go on with.
-  const isOver = !stopped;
-  return { actor: source.actor, ...(await report(run, { verifier, head, parent, isOver })) };
-=======
-  const told = await report(run, { verifier, source, parent });
+  const told = await report(run, { verifier, head, parent, isOver: !stopped });
   const at = parent === null ? null : cursorOf(run.place, parent);
   return { report: { actor: source.actor, ...told }, at };
->>>>>>> main
 }
 
 /** Checks an event with its predecessors; undefined for one that cannot be read. */
