@@ -12,6 +12,9 @@ export const HANDLE_CHANNEL_OPEN = `${CLIENT}#handle-channel-open`;
 export const HANDLE_CHANNEL_MESSAGE = `${CLIENT}#handle-channel-message`;
 export const HANDLE_CHANNEL_CLOSE = `${CLIENT}#handle-channel-close`;
 
+/** Called by an upgrade, not by a message. */
+export const MIGRATE = "theater:edge/upgrade#migrate";
+
 const HTTP = "theater:simple/http-handlers";
 
 export const HANDLE_HTTP = `${HTTP}#handle-request`;

@@ -30,6 +30,7 @@ export type ErrorCode =
   | "not-found" // no such route, actor, component or content
   | "erased" // what was asked for was in a payload that was erased
   | "wrong-state" // the actor is stopped, failed, or otherwise not in a state that allows this
+  | "rehearsal-differs" // an upgrade would have made the past another one; accept that, or mend it
   | "busy" // a queue is full; try again later
   | "unavailable" // surely not admitted; try again after Retry-After
   | "outcome-unknown" // the connection to the actor broke: it may or may not have happened

@@ -6,8 +6,9 @@ import { Link } from "../chain/value.ts";
 import type { ComponentDescription } from "../executor/wit-type.ts";
 import { assert, TheaterError } from "../lib/errors.ts";
 import { changesComponent, inForceFrom, type InForce, type Override } from "./in-force.ts";
+import { migrationDifference } from "./migration-check.ts";
 import type { Place } from "./place.ts";
-import { stateSaid } from "./recorded-state.ts";
+import { stateSaid } from "../chain/recorded-state.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
 import { replayTurn, type ReplayParts } from "./replay-turn.ts";
 import type { ReplaySource } from "./source.ts";
@@ -82,6 +83,7 @@ export class ChainReplay {
   async next(event: RecordedEvent): Promise<boolean> {
     if (this.difference !== undefined) return false;
     if (changesComponent(event)) await this.#noteComponent(event);
+    if (event.type === "actor.migrated" && !(await this.#migratesAgain(event))) return false;
     if (event.turn === 0) await this.#noteState(event);
     const turn = await this.#reader.next(event);
     if (turn !== undefined) {
@@ -108,6 +110,14 @@ export class ChainReplay {
     const told = await replayTurn(this.#turnParts, this.inForce, this.#diverged, this.#state);
     if (told.verdict !== "diverged" || this.difference === undefined) return false;
     return JSON.stringify(readable(told.difference)) === JSON.stringify(readable(this.difference));
+  }
+
+  /** Whether the component makes of the state before what is on record. */
+  async #migratesAgain(event: RecordedEvent): Promise<boolean> {
+    const { executor } = this.#parts;
+    const difference = await migrationDifference(executor, this.inForce, event, this.#state);
+    this.difference = difference;
+    return difference === undefined;
   }
 
   async #noteComponent(event: RecordedEvent): Promise<void> {

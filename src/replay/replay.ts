@@ -22,17 +22,26 @@ export interface ReplayOptions extends Pick<
   cursor: string | null;
   /** How long to run turns, ms; then it ends between two. */
   runMs: number;
+  /** Gives in place of an event what whatever runs instead would have recorded, as far as that is known. */
+  translate?: ((event: RecordedEvent) => Promise<RecordedEvent>) | undefined;
 }
 
-export async function replay({
+export async function replay(options: ReplayOptions): Promise<ReplayReport> {
+  return (await replayPart(options)).report;
+}
+
+/** As `replay`, with the cursor of the place where it ended; null: nothing was looked at. */
+export async function replayPart({
   source,
   cursor,
   runMs,
+  translate = async (event) => event,
   ...options
-}: ReplayOptions): Promise<ReplayReport> {
+}: ReplayOptions): Promise<{ report: ReplayReport; at: string | null }> {
   const earlier = async (seq: number): Promise<RecordedEvent | undefined> => {
     const entry = await source.entry(seq);
-    return entry && readEvent(new ChainVerifier(), entry);
+    const event = entry && readEvent(new ChainVerifier(), entry);
+    return event && (await translate(event));
   };
   const run = new ChainReplay({ ...options, source, earlier });
   const place = cursor === null ? null : readCursor(cursor);
@@ -44,13 +53,15 @@ export async function replay({
   pages: for await (const page of source.pages(run.place.seq, source.head.seq)) {
     for (const entry of page) {
       const event = readEvent(verifier, entry);
-      if (event === undefined || !(await run.next(event))) break pages;
+      if (event === undefined || !(await run.next(await translate(event)))) break pages;
       if (run.place.seq !== entry.seq + 1) continue;
       parent = entry.cid;
       if (Date.now() >= deadline) break pages;
     }
   }
-  return { actor: source.actor, ...(await report(run, { verifier, source, parent })) };
+  const told = await report(run, { verifier, source, parent });
+  const at = parent === null ? null : cursorOf(run.place, parent);
+  return { report: { actor: source.actor, ...told }, at };
 }
 
 /** Checks an event with its predecessors; undefined for one that cannot be read. */

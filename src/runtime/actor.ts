@@ -32,6 +32,14 @@ import { Life } from "./life.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
 import { forkPointOf } from "./past/fork-point.ts";
 import { branchOf } from "./summary.ts";
+import type { MessageKey } from "./mail/idempotency.ts";
+import type {
+  RehearsalMark,
+  UpgradeAnswer,
+  UpgradeInput,
+  UpgradeView,
+} from "./upgrade/upgrade-input.ts";
+import { rehearsalStart, upgradeView } from "./upgrade/view.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type {
@@ -238,6 +246,30 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async turn(turn: number): Promise<Answer<TurnPlace>> {
     return await answer(async () => await this.#alive().past.turn(turn));
+  }
+
+  async upgradeView(key: MessageKey | null, rollback: boolean): Promise<Answer<UpgradeView>> {
+    return await answer(async () => await upgradeView(this.#alive(), key, rollback));
+  }
+
+  async rehearsalStart(from: number): Promise<Answer<Pick<RehearsalMark, "from" | "at">>> {
+    return await answer(async () => await rehearsalStart(this.#alive(), from));
+  }
+
+  async noteRehearsal(mark: RehearsalMark): Promise<Answer<null>> {
+    return await answer(async () => {
+      this.#alive().upgrading.note(mark);
+      return null;
+    });
+  }
+
+  async upgrade(input: UpgradeInput): Promise<Answer<UpgradeAnswer>> {
+    return await answer(async () => {
+      const life = this.#alive();
+      const upgraded = await life.upgrading.upgrade(input);
+      await life.upkeep.settle(false);
+      return upgraded;
+    });
   }
 
   async revert(input: RevertInput): Promise<Answer<Reverted>> {

@@ -23,6 +23,7 @@ import type {
 } from "./protocol.ts";
 import type { ReplayReport } from "../replay/report.ts";
 import type { Report } from "../chain/verify.ts";
+import type { UpgradeReport, UpgradeRequest } from "./upgrade/upgrades.ts";
 
 export interface StartInput {
   /** TOML text, or the same as a JSON object. */
@@ -128,6 +129,9 @@ export interface Actors {
     /** Idempotency-Key: a repetition changes nothing and gets the same answer. */
     key: string | null,
   ): Promise<Answer<{ status: string; event: EventRef }>>;
+
+  /** Rehearses another version and puts it in force; part by part, where the history is long. */
+  upgrade(id: string, asked: UpgradeRequest): Promise<Answer<UpgradeReport>>;
 
   head(id: string): Promise<Answer<EventRef>>;
   /** Pages oldest first; includes everything acknowledged at the time of the call. `next` = seq to go on from. */

@@ -25,6 +25,7 @@ import { Runner } from "./turn/runner.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { servicesFor } from "./turn/services.ts";
 import { turnVersions } from "./upgrade/turn-version.ts";
+import { Upgrading } from "./upgrade/upgrading.ts";
 import { CurrentVersion } from "./upgrade/version.ts";
 import { Timers } from "./timers/timers.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -41,6 +42,7 @@ export class Life {
   readonly history: History;
   readonly past: Past;
   readonly reverter: Reverter;
+  readonly upgrading: Upgrading;
   readonly cell: Cell;
   readonly admission: Admission;
   readonly channelAdmission: ChannelAdmission;
@@ -103,6 +105,16 @@ export class Life {
       family: this.family,
       feeder: this.upkeep.feeder,
       runner: this.#runner,
+    });
+    this.upgrading = new Upgrading({
+      ...around,
+      ...this.#records(),
+      sql,
+      past: this.past,
+      version: this.version,
+      feeder: this.upkeep.feeder,
+      runner: this.#runner,
+      relist: () => this.upkeep.relist(),
     });
     this.reverter = new Reverter({
       ...this.#records(),

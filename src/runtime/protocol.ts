@@ -5,6 +5,13 @@
 import type { Segment } from "../chain/archive.ts";
 import type { LedgerEntry } from "../chain/ledger.ts";
 import type { Change, Status } from "../supervision/lifecycle.ts";
+import type { MessageKey } from "./mail/idempotency.ts";
+import type {
+  RehearsalMark,
+  UpgradeAnswer,
+  UpgradeInput,
+  UpgradeView,
+} from "./upgrade/upgrade-input.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type { ErrorCode } from "../lib/errors.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
@@ -336,6 +343,12 @@ export interface ActorRpc {
   stateAt(at: number): Promise<Answer<PastState>>;
   turn(turn: number): Promise<Answer<TurnPlace>>;
   revert(input: RevertInput): Promise<Answer<Reverted>>;
+  /** What an upgrade is prepared from. `key`: where it is known, that upgrade has been made. */
+  upgradeView(key: MessageKey | null, rollback: boolean): Promise<Answer<UpgradeView>>;
+  /** Where a rehearsal from event `from` on begins: between two turns. */
+  rehearsalStart(from: number): Promise<Answer<Pick<RehearsalMark, "from" | "at">>>;
+  noteRehearsal(mark: RehearsalMark): Promise<Answer<null>>;
+  upgrade(input: UpgradeInput): Promise<Answer<UpgradeAnswer>>;
   /**
    * Throws `not-found` behind the head, `wrong-state` inside a turn or before the actor had begun, `erased` where the
    * state of then is gone.

@@ -56,8 +56,9 @@ import type {
 import { Births } from "./birth/births.ts";
 import { Forker } from "./birth/forker.ts";
 import type { Starter } from "./birth/starter.ts";
-import { componentsOf, starterOf } from "./birth/starter-of.ts";
+import { componentsOf, referencesOf, starterOf } from "./birth/starter-of.ts";
 import { treeOf } from "./tree.ts";
+import { Upgrades, type UpgradeReport, type UpgradeRequest } from "./upgrade/upgrades.ts";
 
 export interface TheaterParts {
   environment: Environment;
@@ -77,6 +78,7 @@ export class Theater implements Actors {
   readonly #starter: Starter;
   readonly #forker: Forker;
   readonly #audit: AuditReader;
+  readonly #upgrades: Upgrades;
 
   constructor({ environment, content, executor, registry }: TheaterParts) {
     this.#registry = registry;
@@ -99,6 +101,13 @@ export class Theater implements Actors {
       (shard) => shardOf(environment, shard).ledger,
       (id) => this.#actor(id),
     );
+    this.#upgrades = new Upgrades({
+      ...given,
+      audit: this.#audit,
+      references: referencesOf(environment, given, this.#components),
+      actor: (id) => this.#actor(id),
+      blocksOf: (id) => new R2Store(environment.CONTENT, blocksPrefix(id)),
+    });
   }
 
   upload(bytes: Uint8Array): Promise<Answer<ComponentSummary>> {
@@ -211,6 +220,10 @@ export class Theater implements Actors {
     key: string | null,
   ): Promise<Answer<{ status: string; event: EventRef }>> {
     return reached(() => this.#actor(id).change(change, principal, key));
+  }
+
+  upgrade(id: string, asked: UpgradeRequest): Promise<Answer<UpgradeReport>> {
+    return answer(async () => await this.#upgrades.upgrade(id, asked));
   }
 
   head(id: string): Promise<Answer<EventRef>> {

@@ -87,7 +87,7 @@ const start: Route = {
   },
 };
 
-function checkedManifest<M extends string | Record<string, unknown>>(manifest: M): M {
+export function checkedManifest<M extends string | Record<string, unknown>>(manifest: M): M {
   const text = typeof manifest === "string" ? manifest : JSON.stringify(manifest);
   if (fromUtf8(text).length <= MANIFEST_BYTES_MAX) return manifest;
   throw tooLarge({ name: "manifest", bytesMax: MANIFEST_BYTES_MAX });

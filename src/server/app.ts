@@ -21,6 +21,7 @@ import { health } from "./schemas.ts";
 import { siteAddress } from "./site-address.ts";
 import { serveSite } from "./sites.ts";
 import { storeRoutes } from "./stores.ts";
+import { upgradeRoutes } from "./upgrades.ts";
 
 export interface ServerBindings {
   /** Hex of sha256 of a bearer token; several are separated by commas. */
@@ -146,6 +147,7 @@ export const routes: readonly Route[] = [
   ...componentRoutes,
   ...actorRoutes,
   ...pastRoutes,
+  ...upgradeRoutes,
   ...messageRoutes,
   ...chainRoutes,
   ...erasureRoutes,

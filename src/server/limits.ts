@@ -32,6 +32,9 @@ export const ABOUT_CHARS_MAX = 128;
 export const REASON_CHARS_MAX = 500;
 /** Positions of 16 digits and a reason, at worst every character escaped. */
 export const ERASE_BODY_BYTES_MAX = 32 * 1024;
+/** A manifest, at worst every character escaped, with variables, a reason and the rest. */
+export const UPGRADE_BODY_BYTES_MAX = 4 * MANIFEST_BYTES_MAX;
+export const REFERENCE_CHARS_MAX = 512;
 /** A number and a reason, at worst every character escaped. */
 export const REVERT_BODY_BYTES_MAX = 8 * 1024;
 export const FORK_BODY_BYTES_MAX = 1024;

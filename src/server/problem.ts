@@ -36,6 +36,7 @@ export const PROBLEM_KINDS: Readonly<Record<ErrorCode, ProblemKind>> = {
   "not-found": { status: 404, title: "Not found" },
   erased: { status: 410, title: "It was erased" },
   "wrong-state": { status: 409, title: "The actor's status does not allow this" },
+  "rehearsal-differs": { status: 409, title: "The component would have done something else" },
   busy: { status: 429, title: "A queue is full", retryAfterSeconds: 1 },
   unavailable: { status: 503, title: "Surely not admitted", retryAfterSeconds: 1 },
   "outcome-unknown": { status: 502, title: "It may or may not have happened" },

@@ -15,6 +15,7 @@ import type {
   TurnPlace,
 } from "../runtime/protocol.ts";
 import { MANIFEST_BYTES_MAX, REASON_CHARS_MAX } from "./limits.ts";
+import type { UpgradeReport } from "../runtime/upgrade/upgrades.ts";
 import { PROBLEM_KINDS } from "./problem.ts";
 
 const cid = z.string().describe("CIDv1 in base32.");
@@ -206,14 +207,16 @@ const replaySide = z
   })
   .nullable();
 
+const turnCounts = z.object({
+  agreed: count,
+  cut: count.describe("Ended by something outside the guest; they agreed up to there."),
+  erased: count.describe("Not run: something they need was erased."),
+});
+
 export const replayReport = z.object({
   actor: z.string(),
   verdict: z.enum(["verified", "diverged", "broken"]),
-  turns: z.object({
-    agreed: count,
-    cut: count.describe("Ended by something outside the guest; they agreed up to there."),
-    erased: count.describe("Not run: something they need was erased."),
-  }),
+  turns: turnCounts,
   erasedTurns: z.array(count).describe("Which turns those were; at most 1,000 are named."),
   difference: z
     .object({
@@ -256,6 +259,24 @@ export const reverted = z.object({
   toSeq: count.describe("The event after which the actor had the state that it has again."),
   stateBytes: count.nullable(),
 }) satisfies z.ZodType<Reverted>;
+
+export const upgradeReport = z.object({
+  actor: actorId,
+  component: digest,
+  status: z.enum(["upgraded", "rehearsing"]),
+  event: eventRef.nullable().describe("The `actor.upgraded`; null while it is rehearsed."),
+  rehearsal: z.object({
+    from: count.describe("The first event that was compared."),
+    to: z.int().min(-1).describe("The last one; less than `from` before the first."),
+    turns: turnCounts,
+    verdict: z.enum(["agreed", "diverged"]),
+  }),
+  accepted: z
+    .object({ by: z.string(), reason: z.string(), seq: count })
+    .nullable()
+    .describe("Who wanted the version although it differs, why, and from which event on."),
+  head: count.describe("The newest event: what is behind `to` has still to be compared."),
+}) satisfies z.ZodType<UpgradeReport>;
 
 export const stored = z.object({ cid, digest });
 export const labelBody = z.strictObject({

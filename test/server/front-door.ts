@@ -80,6 +80,7 @@ const EXAMPLES: readonly [ending: string, body: object][] = [
   ["/actors", { manifest: "" }],
   ["/payload", { reason: "asked" }],
   ["/erase", { seqs: [1], reason: "asked" }],
+  ["/upgrade", { component: DIGEST }],
   ["/revert", { turns: 1, reason: "asked" }],
   ["/fork", { at: 3 }],
 ];

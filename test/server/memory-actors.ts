@@ -150,6 +150,21 @@ export class MemoryActors implements Actors {
     });
   revert: Actors["revert"] = (...args) =>
     this.#answer("revert", args, { event: refAt(5), toSeq: 3, stateBytes: 5 });
+  upgrade: Actors["upgrade"] = (...args) =>
+    this.#answer("upgrade", args, {
+      actor: ID,
+      component: DIGEST,
+      status: "upgraded" as const,
+      event: refAt(5),
+      rehearsal: {
+        from: 0,
+        to: 4,
+        turns: { agreed: 1, cut: 0, erased: 0 },
+        verdict: "agreed" as const,
+      },
+      accepted: null,
+      head: 4,
+    });
 
   send: Actors["send"] = (...args) => this.#answer("send", args, { event: refAt(2) });
   request: Actors["request"] = (...args) =>

@@ -32,6 +32,7 @@ const STATUS: Record<ErrorCode, number> = {
   "not-found": 404,
   erased: 410,
   "wrong-state": 409,
+  "rehearsal-differs": 409,
   busy: 429,
   unavailable: 503,
   "outcome-unknown": 502,

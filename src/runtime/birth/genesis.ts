@@ -1,7 +1,7 @@
 // The genesis of an actor: composed once by whoever gives birth, read back at every wake-up. The actor's
 // id is derived from its bytes, so nothing in it can ever be another.
 
-import type { Cause, Origin, Payloads } from "../../chain/event-types.ts";
+import type { Cause, Origin, Payloads, Runtime } from "../../chain/event-types.ts";
 import { decodePayload, encodePayload } from "../../chain/payload.ts";
 import { Link } from "../../chain/value.ts";
 import { TRANSPILER } from "../../executor/transpile.ts";
@@ -31,6 +31,11 @@ export interface GenesisInput {
   supervision: string | null;
 }
 
+/** What this deployment makes of a component. */
+export function runtimeNow(): Runtime {
+  return { host: HOST_VERSION, transpiler: TRANSPILER, wit: WIT_VERSION };
+}
+
 /** The block of the `actor.created` payload. The random salt makes two births of one manifest two actors. */
 export function composeGenesis(input: GenesisInput): Uint8Array {
   const { log, key, name, manifest, component, modules, permissions, limits } = input;
@@ -41,7 +46,7 @@ export function composeGenesis(input: GenesisInput): Uint8Array {
     manifest: new Link("raw", manifest),
     component: new Link("raw", component),
     modules: new Link("raw", modules),
-    runtime: { host: HOST_VERSION, transpiler: TRANSPILER, wit: WIT_VERSION },
+    runtime: runtimeNow(),
     grants: { held: permissions.held, inheritable: permissions.inheritable },
     limits: { ...limits },
     shard: 0,

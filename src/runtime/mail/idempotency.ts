@@ -21,7 +21,7 @@ const KEYS_MAX = 10_000;
 /** In place of the digest of a body that was erased. */
 const ERASED = "";
 
-export type Route = "send" | "request" | "http" | "revert" | LifecycleChange;
+export type Route = "send" | "request" | "http" | "revert" | "upgrade" | LifecycleChange;
 
 /** Who asks without a token. The keys of all of them are counted apart, so that they take nobody else's room. */
 export const PUBLIC = "public";
