@@ -12,6 +12,7 @@ import type {
   Answer,
   ChainEntry,
   EventRef,
+  HttpReply,
   Refusal,
 } from "../../src/runtime/protocol.ts";
 
@@ -74,6 +75,13 @@ export class MemoryActors implements Actors {
   /** Events in one page at most, whatever the caller asks for. */
   pageEvents = 1000;
   reply = fromUtf8("pong");
+  /** What an actor's own routes answer, and whether they answer everybody. */
+  response: Pick<HttpReply, "status" | "headers" | "isChunked"> = {
+    status: 200,
+    headers: [],
+    isChunked: false,
+  };
+  isPublic = false;
   stateBytes: Uint8Array | null = fromUtf8("state");
   /** What the call with this number (from 1; every call by default) answers instead. */
   refusal: { refusal: Refusal; atCall?: number } | undefined;
@@ -109,14 +117,9 @@ export class MemoryActors implements Actors {
   start: Actors["start"] = (...args) =>
     this.#answer("start", args, { id: ID, name: "tiny", component: DIGEST, head: refAt(1) });
   http: Actors["http"] = (...args) =>
-    this.#answer("http", args, {
-      status: 200,
-      headers: [],
-      body: this.reply,
-      isChunked: false,
-      event: refAt(2),
-    });
-  site: Actors["site"] = (...args) => this.#answer("site", args, { id: ID, isPublic: false });
+    this.#answer("http", args, { ...this.response, body: this.reply, event: refAt(2) });
+  site: Actors["site"] = (...args) =>
+    this.#answer("site", args, { id: ID, isPublic: this.isPublic });
   list: Actors["list"] = (...args) => {
     const { id, name, parent, createdMs } = actor;
     const listing = { id, name, component: DIGEST, status: "running", parent, createdMs };
