@@ -11,7 +11,7 @@ import { Aftermath } from "./aftermath.ts";
 import { changesComponent, inForceFrom, type InForce, type Override } from "./in-force.ts";
 import { migrationDifference } from "./migration-check.ts";
 import type { Place } from "./place.ts";
-import { stateSaid } from "./recorded-state.ts";
+import { stateSaid } from "../chain/recorded-state.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
 import { replayTurn, type ReplayParts } from "./replay-turn.ts";
 import type { ReplaySource } from "./source.ts";
