@@ -95,8 +95,8 @@ async function resolveSources(
         pinned.set(source.manifest, manifest);
       }
       const same = JSON.stringify([source.manifest, source.initState]);
-      if (!checked.has(same))
-        await checkChild({ manifest: manifest.text, initState, parent }, parts);
+      const child = { manifest: manifest.text, initState, parent };
+      if (!checked.has(same)) await checkChild(child, parts);
       checked.add(same);
       found.set(name, { manifest: manifest.digest, initState });
     } catch (thrown) {
