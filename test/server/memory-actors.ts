@@ -5,6 +5,7 @@ import { cidText } from "../../src/chain/cid.ts";
 import { sha256 } from "../../src/chain/hash.ts";
 import { Link } from "../../src/chain/value.ts";
 import { fromUtf8 } from "../../src/lib/bytes.ts";
+import type { ReplayReport } from "../../src/replay/report.ts";
 import type { Actors, ChainQuery, ComponentSummary, TreeNode } from "../../src/runtime/actors.ts";
 import type {
   ActorSummary,
@@ -174,8 +175,10 @@ export class MemoryActors implements Actors {
 
   head: Actors["head"] = (...args) => this.#answer("head", args, refAt(this.events - 1));
   chain: Actors["chain"] = (id, query) => this.#answer("chain", [id, query], this.#page(query));
-  replay: Actors["replay"] = (...args) =>
-    this.#answer("replay", args, {
+  rehearse: Actors["rehearse"] = (...args) => this.#answer("rehearse", args, this.#replayed());
+  replay: Actors["replay"] = (...args) => this.#answer("replay", args, this.#replayed());
+  #replayed(): ReplayReport {
+    return {
       actor: ID,
       verdict: "verified" as const,
       turns: { agreed: 1, cut: 0, erased: 0 },
@@ -191,7 +194,8 @@ export class MemoryActors implements Actors {
         firstBad: null,
       },
       next: null,
-    });
+    };
+  }
 
   verify: Actors["verify"] = (...args) =>
     this.#answer("verify", args, {
