@@ -30,6 +30,7 @@ export function addProofCommands(program: Command): void {
     )
     .option("--after <seq:cid>", "a file that begins behind this event", eventRef)
     .option("--checkpoint <file>", "a signed checkpoint that the file must fit")
+    .option("--with-origin [file...]", "of a fork: check too that it comes from where it says")
     .addHelpText("after", VERIFY_HELP)
     .action(async (what: string, options: VerifyOptions, command: Command) => {
       const { verify } = await import("../verify.ts");
