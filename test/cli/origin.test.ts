@@ -8,7 +8,7 @@ import { writeChainCar } from "../../src/chain/car.ts";
 import { parseCid } from "../../src/chain/cid.ts";
 import type { Origin } from "../../src/chain/event-types.ts";
 import { toLine } from "../../src/chain/ndjson.ts";
-import { stateSaid } from "../../src/chain/recorded-state.ts";
+import type { stateSaid } from "../../src/chain/recorded-state.ts";
 import { Frontier, leafHash } from "../../src/chain/tree.ts";
 import { Link } from "../../src/chain/value.ts";
 import { checkOrigins } from "../../src/cli/verify-origin.ts";
