@@ -64,6 +64,10 @@ export function addProofCommands(program: Command): void {
       const { receipt } = await import("../receipt.ts");
       await receipt(contextOf(command), id, seq, options.output);
     });
+  addTrustCommand(program);
+}
+
+function addTrustCommand(program: Command): void {
   program
     .command("trust")
     .description("say whose signatures count; without such keys, verify checks hashes only")
