@@ -10,7 +10,7 @@ import type { LedgerEntry } from "../../chain/ledger.ts";
 import { decodePayload } from "../../chain/payload.ts";
 import { Link } from "../../chain/value.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
-import { STATE_TYPES, stateSaid } from "../../replay/recorded-state.ts";
+import { STATE_TYPES, stateSaid } from "../../chain/recorded-state.ts";
 import { isEnd } from "../../replay/turns.ts";
 import type { Blocks } from "../record/content.ts";
 import type { History } from "../record/history.ts";

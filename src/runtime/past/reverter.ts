@@ -12,7 +12,7 @@ import type { LedgerEntry } from "../../chain/ledger.ts";
 import { decodePayload } from "../../chain/payload.ts";
 import { equalBytes, fromUtf8 } from "../../lib/bytes.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
-import { STATE_TYPES, stateSaid } from "../../replay/recorded-state.ts";
+import { STATE_TYPES, stateSaid } from "../../chain/recorded-state.ts";
 import type { Genesis } from "../birth/genesis.ts";
 import { messageKey, type Idempotency, type MessageKey } from "../mail/idempotency.ts";
 import { REVERT_TURNS_MAX, type Reverted, type RevertInput } from "../protocol.ts";

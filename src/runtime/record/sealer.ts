@@ -10,7 +10,7 @@ import type { Archive, Segment } from "../../chain/archive.ts";
 import type { D1Segments } from "../../chain/d1-segments.ts";
 import { sizeOf, READ_ROWS_MAX, type LedgerEntry } from "../../chain/ledger.ts";
 import { assert } from "../../lib/errors.ts";
-import { stateSaid } from "../../replay/recorded-state.ts";
+import { stateSaid } from "../../chain/recorded-state.ts";
 import type { Cell } from "./cell.ts";
 import type { History } from "./history.ts";
 import type { Journal } from "./journal.ts";

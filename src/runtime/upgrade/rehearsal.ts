@@ -11,7 +11,7 @@ import { equalBytes } from "../../lib/bytes.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { InForce } from "../../replay/in-force.ts";
 import { hasMigrate, migrate } from "../../replay/migration.ts";
-import { stateSaid } from "../../replay/recorded-state.ts";
+import { stateSaid } from "../../chain/recorded-state.ts";
 import type { RecordedEvent } from "../../replay/recorded-turn.ts";
 import type { ReplayOptions } from "../../replay/replay.ts";
 import type { ReplaySource } from "../../replay/source.ts";
