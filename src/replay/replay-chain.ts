@@ -1,10 +1,13 @@
 // Replays a chain as its events come in: each turn runs again from the recorded state before it. Where all
 // turns agree, the whole history does, because each begins where the one before ended.
 
+import { isEventType } from "../chain/event-types.ts";
 import { toJson, type Json } from "../chain/ndjson.ts";
+import { decodePayload } from "../chain/payload.ts";
 import { Link } from "../chain/value.ts";
 import type { ComponentDescription } from "../executor/wit-type.ts";
 import { assert, TheaterError } from "../lib/errors.ts";
+import { Aftermath } from "./aftermath.ts";
 import { changesComponent, inForceFrom, type InForce, type Override } from "./in-force.ts";
 import { migrationDifference } from "./migration-check.ts";
 import type { Place } from "./place.ts";
@@ -12,8 +15,9 @@ import { stateSaid } from "../chain/recorded-state.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
 import { replayTurn, type ReplayParts } from "./replay-turn.ts";
 import type { ReplaySource } from "./source.ts";
+import { TurnForm } from "./turn-form.ts";
 import { TurnReader, type EarlierEvent, type TurnEvents } from "./turns.ts";
-import type { Difference } from "./verdict.ts";
+import type { Did, Difference } from "./verdict.ts";
 import { viewAgain } from "./view-again.ts";
 
 export interface ChainReplayParts extends Pick<ReplayParts, "executor" | "functions"> {
@@ -22,6 +26,8 @@ export interface ChainReplayParts extends Pick<ReplayParts, "executor" | "functi
   earlier: EarlierEvent;
   /** What runs instead of what is on record. */
   override?: Override | undefined;
+  /** Told of each turn as soon as it has agreed. */
+  onAgreed?: ((turn: TurnEvents, did: Did) => void) | undefined;
 }
 
 /** Turns that a report names one by one; it counts all. */
@@ -31,6 +37,8 @@ export class ChainReplay {
   readonly #parts: ChainReplayParts;
   readonly #turnParts: ReplayParts;
   readonly #reader: TurnReader;
+  #form = new TurnForm(true);
+  #aftermath: Aftermath;
   /** Undefined where what recorded it was erased. */
   #state: Uint8Array | null | undefined = null;
   /** What runs the next turn; undefined before the genesis. */
@@ -49,6 +57,7 @@ export class ChainReplay {
     this.#turnParts = { actor, read, executor, functions, chainAgain };
     this.#parts = parts;
     this.#reader = new TurnReader(parts.earlier);
+    this.#aftermath = new Aftermath(parts.earlier, true);
   }
 
   get place(): Place {
@@ -77,11 +86,18 @@ export class ChainReplay {
     }
     if (stateSeq !== null) await this.#noteState(await this.#parts.earlier(stateSeq));
     this.#place = { seq, stateSeq, componentSeq };
+    this.#form = new TurnForm(false);
+    this.#aftermath = new Aftermath(this.#parts.earlier, false);
   }
 
   /** Takes the next event, oldest first. False once the guest has done something else. */
   async next(event: RecordedEvent): Promise<boolean> {
     if (this.difference !== undefined) return false;
+    const rule = this.#form.next(event) ?? (await this.#aftermath.next(event));
+    if (rule !== undefined) {
+      this.difference = brokenRule(event, rule);
+      return false;
+    }
     if (changesComponent(event)) await this.#noteComponent(event);
     if (event.type === "actor.migrated" && !(await this.#migratesAgain(event))) return false;
     if (event.turn === 0) await this.#noteState(event);
@@ -94,6 +110,8 @@ export class ChainReplay {
         return false;
       }
       this.counts[told.verdict]++;
+      this.#aftermath.ended(turn, told.verdict === "agreed");
+      if (told.verdict === "agreed") this.#parts.onAgreed?.(turn, told.did);
       const isListed = this.erasedTurns.length < ERASED_LISTED_MAX;
       if (told.verdict === "erased" && isListed) this.erasedTurns.push(turn.turn);
       if (event.type === "turn.committed") await this.#noteState(event);
@@ -145,6 +163,13 @@ export class ChainReplay {
     this.#state = state instanceof Link ? await this.#parts.source.read(state) : state;
     this.#place = { ...this.#place, stateSeq: event.seq };
   }
+}
+
+function brokenRule({ seq, turn, type, about, payload }: RecordedEvent, rule: string): Difference {
+  const broken = { seq, turn, found: null, rule };
+  if (payload === null || !isEventType(type)) return { ...broken, expected: null };
+  const { salt: _, ...fields } = decodePayload(type, payload);
+  return { ...broken, expected: { type, about, fields } };
 }
 
 function readable({ seq, expected, found }: Difference): Json {

@@ -16,14 +16,19 @@ export interface ReplayHostParts {
   description: ComponentDescription;
   read: LinkReader;
   /** The host's side of an import: of it, only what looks at recorded answers. */
-  functions: (about: string) => Pick<HostFunction, "sends" | "recall"> | undefined;
+  functions: (about: string) => Pick<HostFunction, "sends" | "recall" | "effect"> | undefined;
   chainAgain: Services["chainAgain"];
+  turn: number;
 }
 
 export class ReplayHost implements TurnHost {
   readonly #parts: ReplayHostParts;
   readonly #transcript: Transcript;
+  /** Those that are on record and were made again. */
+  readonly calls: FoundCall[] = [];
   readonly sends: Sent[] = [];
+  /** Calls that came to the host. */
+  #came = 0;
   /** Where the guest did something else. */
   divergence: Divergence | undefined;
   /** The first call behind the last recorded one. */
@@ -40,8 +45,9 @@ export class ReplayHost implements TurnHost {
     answered: readonly HostCall[],
   ): Promise<HostAnswer> {
     if (!this.took(answered)) return OVER;
-    const recorded = this.#compare(() => this.#transcript.take({ about, args }));
+    const recorded = this.#compare(() => this.#take({ about, args }));
     if (recorded === undefined) this.further ??= { about, args };
+    else this.calls.push({ about, args });
     // An effect whose answer nobody has: there the turn was cut.
     if (recorded?.answer == null || this.divergence !== undefined) return OVER;
     return await this.#answer(recorded, args, recorded.answer);
@@ -53,8 +59,27 @@ export class ReplayHost implements TurnHost {
       const isKnown = this.#compare(() => this.#transcript.takeAnswered(call));
       if (isKnown === false) this.further ??= call;
       if (isKnown !== true) return false;
+      this.calls.push(call);
     }
     return true;
+  }
+
+  /** The recorded call, which must be this one, and recorded as the runtime records its kind. */
+  #take(found: FoundCall): RecordedCall | undefined {
+    const recorded = this.#transcript.take(found);
+    if (recorded === undefined) return undefined;
+    const { actor, turn, functions } = this.#parts;
+    const key = `${actor}/${turn}/${++this.#came}`;
+    if (recorded.key !== null && recorded.key !== key) {
+      throw new Divergence(recorded, found, `The effect went out under the key ${key}.`);
+    }
+    const effect = functions(found.about)?.effect;
+    const isFixed = typeof effect === "string";
+    if (isFixed && (effect === "local") !== (recorded.key === null)) {
+      const what = effect === "local" ? "nothing" : "something";
+      throw new Divergence(recorded, found, `The function does ${what} outside the actor.`);
+    }
+    return recorded;
   }
 
   /** At the guest's end: what is on record and was not done again counts as a divergence. */

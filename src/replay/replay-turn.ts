@@ -16,7 +16,7 @@ import { isSame, type Divergence, type FoundCall } from "./transcript.ts";
 import { isEnd, type TurnEvents } from "./turns.ts";
 import type { Difference, Side, TurnVerdict } from "./verdict.ts";
 
-export interface ReplayParts extends Omit<ReplayHostParts, "description"> {
+export interface ReplayParts extends Omit<ReplayHostParts, "description" | "turn"> {
   executor: Executor;
 }
 
@@ -37,8 +37,8 @@ export async function replayTurn(
   const isErased = [message, end, ...calls].some((event) => event?.payload == null);
   if (isErased || state === undefined || message === undefined) return { verdict: "erased" };
   const recorded = recordedCalls([...calls, end]);
-  const host = new ReplayHost({ ...parts, ...inForce }, recorded.calls);
   const { turn } = events;
+  const host = new ReplayHost({ ...parts, ...inForce, turn }, recorded.calls);
   const outcome = await run(parts, inForce, host, { message, turn, time: recorded.time, state });
   return judge(inForce, { events, host, outcome, state });
 }
@@ -96,7 +96,9 @@ function judge(inForce: InForce, replayed: Replayed): TurnVerdict {
   }
   const found = endSide(inForce, replayed, outcome);
   const isAgreed = found.type === expected.type && isSame(expected.fields, found.fields);
-  if (isAgreed) return { verdict: "agreed" };
+  if (isAgreed) {
+    return { verdict: "agreed", did: { calls: host.calls, sends: host.sends, end: found } };
+  }
   return diverged(events, { seq: end.seq, expected, found });
 }
 
@@ -104,14 +106,19 @@ function diverged({ turn }: TurnEvents, difference: Omit<Difference, "turn">): T
   return { verdict: "diverged", difference: { ...difference, turn } };
 }
 
-function atCall({ seq, expected, found }: Divergence): Omit<Difference, "turn"> {
-  const { about, args, answer } = expected;
-  const type = answer === null || answer.time !== null ? "host.intended" : "host.called";
+function atCall({ seq, expected, found, rule }: Divergence): Omit<Difference, "turn"> {
+  const { about, args, answer, key } = expected;
+  const type = key === null ? "host.called" : "host.intended";
   const fields = {
     args,
+    ...(rule === undefined ? {} : { key }),
     ...(answer === null ? {} : { outcome: answer.outcome, result: answer.result }),
   };
-  return { seq, expected: { type, about, fields }, found: found === null ? null : callSide(found) };
+  const sides = {
+    expected: { type, about, fields },
+    found: found === null ? null : callSide(found),
+  };
+  return { seq, ...sides, ...(rule === undefined ? {} : { rule }) };
 }
 
 function callSide({ about, args, outcome, result }: FoundCall): Side {

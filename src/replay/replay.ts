@@ -15,7 +15,7 @@ import type { ReplaySource, SourceEntry } from "./source.ts";
 
 export interface ReplayOptions extends Pick<
   ChainReplayParts,
-  "executor" | "functions" | "override"
+  "executor" | "functions" | "override" | "onAgreed"
 > {
   source: ReplaySource;
   /** `next` of an earlier report; null begins at the genesis. */
@@ -40,7 +40,7 @@ export async function replayPart({
 }: ReplayOptions): Promise<{ report: ReplayReport; at: string | null }> {
   const earlier = async (seq: number): Promise<RecordedEvent | undefined> => {
     const entry = await source.entry(seq);
-    const event = entry && readEvent(new ChainVerifier(), entry);
+    const event = entry && decoded(entry);
     return event && (await translate(event));
   };
   const run = new ChainReplay({ ...options, source, earlier });
@@ -50,16 +50,21 @@ export async function replayPart({
   const verifier = new ChainVerifier({ actor: source.actor, ...from });
   const deadline = Date.now() + runMs;
   let parent = place && parentCid(place);
-  pages: for await (const page of source.pages(run.place.seq, source.head.seq)) {
+  const { head } = source;
+  let stopped = false;
+  pages: for await (const page of source.pages(run.place.seq, head.seq)) {
     for (const entry of page) {
       const event = readEvent(verifier, entry);
-      if (event === undefined || !(await run.next(await translate(event)))) break pages;
+      stopped = event === undefined || !(await run.next(await translate(event)));
+      if (stopped) break pages;
       if (run.place.seq !== entry.seq + 1) continue;
       parent = entry.cid;
-      if (Date.now() >= deadline) break pages;
+      stopped = Date.now() >= deadline && entry.seq < head.seq;
+      if (stopped) break pages;
     }
   }
-  const told = await report(run, { verifier, source, parent });
+  // Also where a turn is open at the head, and where the source ends before it: there is nothing to go on with.
+  const told = await report(run, { verifier, head, parent, isOver: !stopped });
   const at = parent === null ? null : cursorOf(run.place, parent);
   return { report: { actor: source.actor, ...told }, at };
 }
@@ -67,6 +72,11 @@ export async function replayPart({
 /** Checks an event with its predecessors; undefined for one that cannot be read. */
 function readEvent(verifier: ChainVerifier, entry: SourceEntry): RecordedEvent | undefined {
   verifier.next(entry);
+  // What a bad event holds may be anything.
+  return verifier.isBroken ? undefined : decoded(entry);
+}
+
+function decoded(entry: SourceEntry): RecordedEvent | undefined {
   try {
     const { seq, turn, type, about, time } = decodeEvent(entry.block);
     return { seq, turn, type, about, time, payload: entry.payload };
@@ -80,12 +90,17 @@ async function report(
   run: ChainReplay,
   {
     verifier,
-    source: { head },
+    head,
     parent,
-  }: { verifier: ChainVerifier; source: ReplaySource; parent: string | null },
+    isOver,
+  }: {
+    verifier: ChainVerifier;
+    head: ReplaySource["head"];
+    parent: string | null;
+    isOver: boolean;
+  },
 ): Promise<Omit<ReplayReport, "actor">> {
   const { difference, counts, place } = run;
-  const isOver = place.seq > head.seq;
   const chain = verifier.finish(isOver ? head : undefined);
   const isBroken = chain.firstBad !== null;
   const goesOn = !isOver && !isBroken && difference === undefined && parent !== null;
