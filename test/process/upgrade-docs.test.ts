@@ -57,10 +57,10 @@ async function install(spec: string): Promise<void> {
 }
 
 /** `npx theater …` as it is in this repository. */
-function commandOf(words: readonly string[]): string[] {
-  if (words[0] !== "npx")
-    return words[0] === "node" ? [process.execPath, ...words.slice(1)] : [...words];
-  return [process.execPath, join(ROOT, "src/cli/main.ts"), ...words.slice(2)];
+function commandOf([command = "", ...args]: readonly string[]): string[] {
+  if (command === "node") return [process.execPath, ...args];
+  if (command !== "npx") return [command, ...args];
+  return [process.execPath, join(ROOT, "src/cli/main.ts"), ...args.slice(1)];
 }
 
 test("every command of the upgrade's session prints what docs/upgrade.md says", async () => {
