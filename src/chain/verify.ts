@@ -116,6 +116,11 @@ export class ChainVerifier {
     this.#actor = expect.actor ?? null;
   }
 
+  /** Whether a bad event was found: what comes behind it is not looked at. */
+  get isBroken(): boolean {
+    return this.#firstBad !== null;
+  }
+
   /** Takes the next entry, oldest first. Never throws on bad bytes. */
   next(entry: Entry): void {
     if (this.#firstBad !== null) return;

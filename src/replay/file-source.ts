@@ -8,6 +8,7 @@ import type { Link } from "../chain/value.ts";
 import type { Executor } from "../executor/executor.ts";
 import { equalBytes } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
+import { NotHeld } from "./source.ts";
 import type { LoadedModules, ReplaySource, SourceEntry } from "./source.ts";
 import { transpiledHere } from "./transpiled-here.ts";
 
@@ -46,7 +47,7 @@ export function fileSource(
     modules,
     others(other) {
       const message = `The file holds the chain of ${actor} only, and a turn was shown that of ${other}.`;
-      throw new TheaterError("unsupported", message, { actor: other });
+      throw new NotHeld("unsupported", message, { actor: other });
     },
   };
 }

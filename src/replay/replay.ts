@@ -36,21 +36,43 @@ export async function replay({
   };
   const run = new ChainReplay({ ...options, source, earlier });
   const place = cursor === null ? null : readCursor(cursor);
-  if (place !== null) await run.begin(place);
+  if (place !== null) await run.begin({ ...place, parent: parentCid(place) });
   const from = place === null ? {} : { from: place };
   const verifier = new ChainVerifier({ actor: source.actor, ...from });
   const deadline = Date.now() + runMs;
-  let parent = place && parentCid(place);
-  pages: for await (const page of source.pages(run.place.seq, source.head.seq)) {
-    for (const entry of page) {
-      const event = readEvent(verifier, entry);
-      if (event === undefined || !(await run.next(event))) break pages;
-      if (run.place.seq !== entry.seq + 1) continue;
-      parent = entry.cid;
-      if (Date.now() >= deadline) break pages;
+  const isEnded = await feed(run, verifier, { source, deadline });
+  return { actor: source.actor, ...(await report(run, verifier, { source, isEnded })) };
+}
+
+/** Runs turns until the source or the time is over, or something is wrong. True where the source has no more. */
+async function feed(
+  run: ChainReplay,
+  verifier: ChainVerifier,
+  { source, deadline }: { source: ReplaySource; deadline: number },
+): Promise<boolean> {
+  try {
+    for await (const page of source.pages(run.place.seq, source.head.seq)) {
+      for (const entry of page) {
+        const event = readEvent(verifier, entry);
+        if (event === undefined) {
+          await run.finish();
+          return false;
+        }
+        if (!(await run.next(event, entry.cid))) return false;
+        const isBetween = run.between === entry.seq + 1;
+        // A turn that holds a bad event is run to its end, because its difference shows what was changed.
+        if (!isBetween || (!verifier.isBroken && Date.now() < deadline)) continue;
+        await run.finish();
+        return false;
+      }
     }
+    await run.finish();
+    return true;
+  } catch (thrown) {
+    // Bytes that nobody vouches for may be anything: what they lead to is no failure of its own.
+    if (thrown instanceof TheaterError && verifier.isBroken) return false;
+    throw thrown;
   }
-  return { actor: source.actor, ...(await report(run, { verifier, source, parent })) };
 }
 
 /** Checks an event with its predecessors; undefined for one that cannot be read. */
@@ -67,17 +89,15 @@ function readEvent(verifier: ChainVerifier, entry: SourceEntry): RecordedEvent |
 
 async function report(
   run: ChainReplay,
-  {
-    verifier,
-    source: { head },
-    parent,
-  }: { verifier: ChainVerifier; source: ReplaySource; parent: string | null },
+  verifier: ChainVerifier,
+  { source: { head }, isEnded }: { source: ReplaySource; isEnded: boolean },
 ): Promise<Omit<ReplayReport, "actor">> {
-  const { difference, counts, place } = run;
-  const isOver = place.seq > head.seq;
+  const { difference, counts, place, divergedEnd = Infinity } = run;
+  const isOver = isEnded || place.seq > head.seq;
   const chain = verifier.finish(isOver ? head : undefined);
-  const isBroken = chain.firstBad !== null;
-  const goesOn = !isOver && !isBroken && difference === undefined && parent !== null;
+  // Turns are run some events behind the verifier: what it found behind a divergence has no part in it.
+  const isBroken = chain.firstBad !== null && chain.firstBad.seq <= divergedEnd;
+  const goesOn = !isOver && !isBroken && difference === undefined;
   return {
     verdict: isBroken ? "broken" : difference === undefined ? "verified" : "diverged",
     turns: counts,
@@ -87,10 +107,10 @@ async function report(
         ? null
         : reportDifference(
             difference,
-            run.description,
+            run.inForce.description,
             isBroken ? "tampered-record" : await likelyReason(run, difference),
           ),
     chain,
-    next: goesOn ? cursorOf(place, parent) : null,
+    next: goesOn ? cursorOf(place) : null,
   };
 }

@@ -3,6 +3,7 @@
 
 import type { ModuleSetRef } from "../executor/executor.ts";
 import type { LinkReader } from "../executor/wit-links.ts";
+import { TheaterError } from "../lib/errors.ts";
 import type { ComponentDescription } from "../executor/wit-type.ts";
 
 /** One event as it is listed. */
@@ -28,11 +29,14 @@ export interface ReplaySource {
   /** What runs a component. Throws where the source does not have it. */
   modules(named: NamedModules): Promise<LoadedModules>;
   /**
-   * A run of another actor's chain, as this one was shown it, oldest first. Throws `unsupported` where the source
-   * holds no chain but its own.
+   * A run of another actor's chain, as this one was shown it, oldest first. Throws `NotHeld` where the source holds
+   * no chain but its own.
    */
   others(actor: string, from: number, to: number): AsyncIterable<readonly SourceEntry[]>;
 }
+
+/** The source cannot have it: whoever replays goes on without. */
+export class NotHeld extends TheaterError {}
 
 /** As `actor.created` and `actor.upgraded` name it, by bare sha2-256 digests. */
 export interface NamedModules {

@@ -5,11 +5,15 @@ import type { Value } from "../chain/value.ts";
 /**
  * agreed: the guest did again exactly what is on record.
  * cut: the turn was ended by something that is in no guest: a clock, an operator, a crash. Up to there it
- * agreed. erased: what it takes to run it was erased, so it was not run.
+ * agreed. erased: what it takes to run it was erased, so it was not run. foreign: it was shown what is in another
+ * chain, and the source has only its own, so it was not run.
  */
 export type TurnVerdict =
-  | { verdict: "agreed" | "cut" | "erased" }
+  | { verdict: "agreed" | "cut" | Unrun }
   | { verdict: "diverged"; difference: Difference };
+
+/** Why a turn could not be run. */
+export type Unrun = "erased" | "foreign";
 
 /** One side of a difference. Values as in the payload: `theater:simple/…#fn` has them by its WIT types. */
 export interface Side {

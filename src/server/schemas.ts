@@ -194,6 +194,7 @@ export const replayReport = z.object({
     agreed: count,
     cut: count.describe("Ended by something outside the guest; they agreed up to there."),
     erased: count.describe("Not run: something they need was erased."),
+    foreign: count.describe("Not run: they were shown another chain, which is not at hand."),
   }),
   erasedTurns: z.array(count).describe("Which turns those were; at most 1,000 are named."),
   difference: z
