@@ -64,7 +64,7 @@ async function* pagesOf(
   let event: CarBlock | undefined;
   const take = (payload: Uint8Array | null): void => {
     if (event !== undefined && seq >= from) {
-      page.push({ seq, cid: cidText(event.link), block: event.bytes, payload });
+      page.push({ seq, cid: event.link, block: event.bytes, payload });
       bytes += event.bytes.length + (payload?.length ?? 0);
     }
     if (event !== undefined) seq++;

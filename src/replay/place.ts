@@ -13,10 +13,12 @@ interface Place {
 }
 
 /** `parent`: the CID of the event before; null before the genesis. */
-export type Reached = Place & { parent: string | null };
+export type Reached = Place & { parent: string | Link | null };
 
 export function cursorOf({ seq, stateSeq, componentSeq, parent }: Reached): string | null {
-  return parent && [seq, parent, stateSeq ?? "-", componentSeq].join(".");
+  if (parent === null) return null;
+  const cid = parent instanceof Link ? cidText(parent) : parent;
+  return [seq, cid, stateSeq ?? "-", componentSeq].join(".");
 }
 
 /** What `cursorOf` made, with the bare digest of the event before. */
@@ -28,9 +30,4 @@ export function readCursor(cursor: string): Place & { parent: Uint8Array } {
     stateSeq: state === "-" ? null : Number(state),
     componentSeq: Number(component),
   };
-}
-
-/** As a listing gives it. */
-export function parentCid({ parent }: { parent: Uint8Array }): string {
-  return cidText(new Link("dag-cbor", parent));
 }

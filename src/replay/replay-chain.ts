@@ -91,7 +91,7 @@ export class ChainReplay {
   }
 
   /** Takes the next event, oldest first, with its CID. False once the guest has done something else. */
-  async next(event: RecordedEvent, cid: string): Promise<boolean> {
+  async next(event: RecordedEvent, cid: string | Link): Promise<boolean> {
     if (this.difference !== undefined) return false;
     if (changesComponent(event)) {
       if (!(await this.finish())) return false;

@@ -5,9 +5,10 @@
 // between the two places.
 
 import { decodeEvent } from "../chain/event.ts";
+import { Link } from "../chain/value.ts";
 import { ChainVerifier } from "../chain/verify.ts";
 import { TheaterError } from "../lib/errors.ts";
-import { cursorOf, parentCid, readCursor } from "./place.ts";
+import { cursorOf, readCursor } from "./place.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
 import { ChainReplay, type ChainReplayParts } from "./replay-chain.ts";
 import { likelyReason, reportDifference, type ReplayReport } from "./report.ts";
@@ -36,7 +37,7 @@ export async function replay({
   };
   const run = new ChainReplay({ ...options, source, earlier });
   const place = cursor === null ? null : readCursor(cursor);
-  if (place !== null) await run.begin({ ...place, parent: parentCid(place) });
+  if (place !== null) await run.begin({ ...place, parent: new Link("dag-cbor", place.parent) });
   const from = place === null ? {} : { from: place };
   const verifier = new ChainVerifier({ actor: source.actor, ...from });
   const deadline = Date.now() + runMs;

@@ -1,6 +1,7 @@
 // Where a replay has a chain from: a server's ledger or an exported file. Rule: a source only reads, and
 // nothing that it gives is believed. Whoever replays checks every event against its neighbours.
 
+import type { Link } from "../chain/value.ts";
 import type { ModuleSetRef } from "../executor/executor.ts";
 import type { LinkReader } from "../executor/wit-links.ts";
 import { TheaterError } from "../lib/errors.ts";
@@ -9,8 +10,8 @@ import type { ComponentDescription } from "../executor/wit-type.ts";
 /** One event as it is listed. */
 export interface SourceEntry {
   readonly seq: number;
-  /** CID of the event. */
-  readonly cid: string;
+  /** Of the event: as text, or bare, which is cheaper to compare. */
+  readonly cid: string | Link;
   readonly block: Uint8Array;
   /** Null where erased or withheld. */
   readonly payload: Uint8Array | null;

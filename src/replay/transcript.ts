@@ -89,8 +89,8 @@ function isEqual(recorded: Value, found: Value): boolean {
   }
   if (recorded === null || found === null) return false;
   if (typeof recorded !== "object" || typeof found !== "object") return false;
-  if (recorded instanceof Link || found instanceof Uint8Array || found instanceof Link)
-    return false;
+  if (recorded instanceof Link || found instanceof Link) return false;
+  if (found instanceof Uint8Array) return false;
   if (Array.isArray(recorded) !== Array.isArray(found)) return false;
   const [ours, theirs] = [recorded, found] as Readonly<Record<string, Value>>[];
   const keys = Object.keys(ours ?? {});

@@ -2,7 +2,7 @@
 
 import { parseCid } from "../chain/cid.ts";
 import { decodeEvent } from "../chain/event.ts";
-import type { Value } from "../chain/value.ts";
+import { Link, type Value } from "../chain/value.ts";
 import type { ChainView } from "../handlers/handler.ts";
 import type { ReplaySource, SourceEntry } from "./source.ts";
 
@@ -19,7 +19,7 @@ export async function viewAgain(source: ReplaySource, recorded: Value): Promise<
 function shown({ cid, block, payload }: SourceEntry): ChainView["events"][number] {
   const { parent, type, time } = decodeEvent(block);
   return {
-    digest: parseCid(cid).digest,
+    digest: (cid instanceof Link ? cid : parseCid(cid)).digest,
     parent: parent?.digest ?? null,
     type,
     payload: payload ?? new Uint8Array(0),
