@@ -30,6 +30,10 @@ const exchange = join(import.meta.dirname, "build/exchange-actor.wasm");
 const tools = join(import.meta.dirname, "build/tools-actor.wasm");
 const probe = join(import.meta.dirname, "build/runtime-probe.wasm");
 
+/** "…/plain" or "…/migrating". */
+const upgrading = (url: string): string =>
+  join(import.meta.dirname, `build/upgrade-${new URL(url).pathname.slice(1)}.wasm`);
+
 /** What an operator sets for actors; test/runtime/environment.test.ts asks for it. */
 const settings = {
   ACTOR_ENV_REGION: "eu",
@@ -84,6 +88,8 @@ export default defineConfig({
                 PROBE: async () => new Response(await readFile(probe)),
                 EXCHANGE: async () => new Response(await readFile(exchange)),
                 TOOLS: async () => new Response(await readFile(tools)),
+                UPGRADE: async ({ url }: { url: string }) =>
+                  new Response(await readFile(upgrading(url))),
                 CONFORMANCE: answerPage,
                 COMPONENT_WITH_PLUGINS: async () => new Response(await readFile(pluginActor)),
                 PLUGIN_MISCHIEF: { name: "mischief", entrypoint: "Mischief" },
@@ -108,6 +114,7 @@ export default defineConfig({
             "test/runtime/build-tools.ts",
             "test/runtime/build-exchange-actor.ts",
             "test/runtime/build-plugin-actor.ts",
+            "test/runtime/build-upgrade-actor.ts",
             "test/runtime/origin-server.ts",
             "test/conformance/components.ts",
             "test/conformance/page.ts",

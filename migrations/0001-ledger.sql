@@ -143,9 +143,12 @@ CREATE TABLE actor (
   created_ms INTEGER NOT NULL,
   head_seq INTEGER NOT NULL,
   next_due_ms INTEGER, -- its earliest timer, roughly: a cron trigger wakes actors that are long overdue
-  updated_ms INTEGER NOT NULL
+  updated_ms INTEGER NOT NULL,
+  site TEXT, -- the name under which /a/<name>/ leads to it
+  is_public INTEGER NOT NULL DEFAULT 0 -- whether its HTTP routes answer everybody
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX actor_by_site ON actor (site, created_ms, id) WHERE site IS NOT NULL;
 CREATE INDEX actor_by_creation ON actor (created_ms, id);
 CREATE INDEX actor_by_status ON actor (status, created_ms, id);
 CREATE INDEX actor_by_parent ON actor (parent, created_ms, id) WHERE parent IS NOT NULL;

@@ -42,6 +42,7 @@ export const MESSAGE_KINDS = [
   "channel-open",
   "channel-close",
   "http",
+  "http-middleware",
   "websocket",
   "timer",
   "child-notice",

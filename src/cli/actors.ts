@@ -1,7 +1,7 @@
 // Looking at actors and changing their status.
 
-import { ask, askJson, asList, asObject, type JsonObject } from "./client.ts";
-import { fields, printable, showBytes, table, timeText } from "./output.ts";
+import { askJson, asList, asObject, type JsonObject } from "./client.ts";
+import { fields, printable, table, timeText } from "./output.ts";
 import type { Context } from "./context.ts";
 
 /** A listing goes on page by page; a fleet beyond this is for programs that use HTTP. */
@@ -50,16 +50,6 @@ export async function inspect({ connection, output }: Context, id: string): Prom
       ]),
     ),
   );
-}
-
-export async function state({ connection, output }: Context, id: string): Promise<void> {
-  const response = await ask(connection, "GET", `${actorPath(id)}/state`);
-  if (response.status === 204) {
-    output.note("the actor has no state");
-    if (output.isJson) output.show({ state: null }, () => "");
-    return;
-  }
-  showBytes(output, "state", new Uint8Array(await response.arrayBuffer()), {});
 }
 
 export async function change(

@@ -14,7 +14,10 @@ const ENTRIES = ["actor.ts", "actor.js"] as const;
 const INTERFACE = /^[a-z][a-z0-9-]*(:[a-z][a-z0-9-]*)+\/[a-z][a-z0-9-]*(@[\w.+-]+)?$/;
 
 /** Modules of the guest that stand in for a global, with the handler that each one needs. */
-const RECORDED: readonly { module: string; handler: string; use: RegExp }[] = [
+const RECORDED: readonly { module: string; handler?: string; use: RegExp }[] = [
+  // What async functions are made of; its doc says why. Before all else: modules keep what they find.
+  { module: "promises", use: /\bPromise\b/ },
+  { module: "web/bodies", handler: "http-framework", use: /\bResponse\b/ },
   { module: "recorded-clock", handler: "timing", use: /\b(?:Date|performance)\b/ },
   { module: "recorded-random", handler: "random", use: /\bMath\b/ },
   { module: "recorded-console", handler: "runtime", use: /\bconsole\b/ },
@@ -29,7 +32,8 @@ export async function bundleActor(dir: string, handlers: readonly string[]): Pro
   const entry = await findEntry(dir);
   const author = await bundle(dir, `export * from "./${entry}";`);
   const recorded = RECORDED.filter(
-    ({ handler, use }) => handlers.includes(handler) && use.test(author.code),
+    ({ handler, use }) =>
+      (handler === undefined || handlers.includes(handler)) && use.test(author.code),
   );
   const modules = ["globals", ...recorded.map(({ module }) => module)];
   const prelude = modules.map((module) => `import "theater/guest/${module}";`).join("\n");
@@ -61,6 +65,7 @@ async function bundle(dir: string, entry: string): Promise<Bundle> {
       outfile: "bundle.js",
       format: "esm",
       target: "es2023", // what QuickJS knows
+      supported: { "async-await": false, "async-generator": false, "for-await": false },
       platform: "neutral",
       mainFields: ["module", "main"],
       conditions: ["import", "default"],
@@ -79,7 +84,7 @@ const resolveTheater: Plugin = {
   name: "theater",
   setup(hooks) {
     hooks.onResolve({ filter: /^theater\/guest(\/|$)/ }, ({ path }) => ({
-      path: join(GUEST, `${path.split("/")[2] ?? "actor"}.ts`),
+      path: join(GUEST, `${path.split("/").slice(2).join("/") || "actor"}.ts`),
     }));
     // Without side effects: an import whose names nobody uses must not reach the component.
     hooks.onResolve({ filter: INTERFACE }, ({ path }) =>

@@ -31,6 +31,9 @@ const GRANTS: Readonly<Record<string, { imports: readonly string[]; exports: rea
     timers: { imports: ["theater:edge/timers"], exports: ["theater:edge/timers-client"] },
   };
 
+/** What a component may export whatever its manifest grants. */
+const UPGRADE = "theater:edge/upgrade";
+
 /** Interfaces without functions; importing them needs no grant. */
 const TYPES_ONLY: readonly string[] = ["types", "http-types", "websocket-types"];
 
@@ -54,7 +57,7 @@ export function composeWorld(surface: BundleSurface, handlers: readonly string[]
     surface.imports.filter((name) => !plugins.includes(name)),
     handlers,
   );
-  const driven = ["actor", ...handlers.flatMap((type) => GRANTS[type]?.exports ?? [])];
+  const driven = ["actor", UPGRADE, ...handlers.flatMap((type) => GRANTS[type]?.exports ?? [])];
   const exported = new Set(surface.exports);
   if (!exported.has("actor")) {
     throw new TheaterError(

@@ -1,14 +1,13 @@
 // One event as one line for people. It is decoded here, from the bytes that are hashed, and not taken from
 // the server's own rendering.
 
-import { cidText } from "../chain/cid.ts";
 import { decodeEvent } from "../chain/event.ts";
 import type { Line } from "../chain/ndjson.ts";
 import { decodePayload } from "../chain/payload.ts";
-import { Link, type Value } from "../chain/value.ts";
-import { toHex, toUtf8 } from "../lib/bytes.ts";
+import type { Value } from "../chain/value.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { printable, shortCid, tableLines, timeText } from "./output.ts";
+import { cut, valueText } from "./value-text.ts";
 
 const COLUMNS = [
   { title: "seq", align: "right", width: 5 },
@@ -25,9 +24,6 @@ const WIDTHS = COLUMNS.map(({ width }) => width);
 const SUMMARY_CHARS_MAX = 72;
 /** Of one value in it, so that the first does not hide the others. */
 const VALUE_CHARS_MAX = 28;
-const TEXT_BYTES_MAX = 64;
-const HEX_BYTES_MAX = 12;
-const DEPTH_MAX = 4;
 
 export function eventColumns(): string {
   return tableLines(COLUMNS, [], WIDTHS).join("");
@@ -64,43 +60,11 @@ const HIDDEN: ReadonlySet<string> = new Set(["salt", "seed", "kind", "id"]);
 function summaryOf({ reason, ...payload }: { readonly [field: string]: Value }): string {
   const parts = Object.entries(payload)
     .filter(([name, value]) => !HIDDEN.has(name) && !isEmpty(value))
-    .map(([name, value]) => `${name}=${cut(preview(value, DEPTH_MAX), VALUE_CHARS_MAX)}`);
+    .map(([name, value]) => `${name}=${cut(valueText(value), VALUE_CHARS_MAX)}`);
   const why = typeof reason === "string" && reason !== "" ? [printable(reason)] : [];
   return cut([...why, ...parts].join(" "), SUMMARY_CHARS_MAX);
 }
 
-function preview(value: Value, depth: number): string {
-  if (value === null || typeof value !== "object") {
-    return printable(typeof value === "string" ? JSON.stringify(value) : String(value));
-  }
-  if (value instanceof Uint8Array) return previewBytes(value);
-  if (value instanceof Link) return `→${shortCid(cidText(value))}`;
-  if (depth === 0) return "…";
-  if (Array.isArray(value)) {
-    return `[${value.map((item: Value) => preview(item, depth - 1)).join(", ")}]`;
-  }
-  const fields = Object.entries(value).map(
-    ([name, field]) => `${printable(name)}: ${preview(field, depth - 1)}`,
-  );
-  return `{${fields.join(", ")}}`;
-}
-
 function isEmpty(value: Value): boolean {
   return value === null || (Array.isArray(value) && value.length === 0);
-}
-
-/** Text as text; other bytes in hex while they are few. */
-function previewBytes(bytes: Uint8Array): string {
-  try {
-    // A cut in the middle of a character shows as the length only.
-    const text = toUtf8(bytes.subarray(0, TEXT_BYTES_MAX));
-    if (!/\p{Cc}/u.test(text.replaceAll(/[\n\t]/g, ""))) return printable(JSON.stringify(text));
-  } catch {
-    // Not UTF-8.
-  }
-  return bytes.length <= HEX_BYTES_MAX ? `0x${toHex(bytes)}` : `<${bytes.length} bytes>`;
-}
-
-function cut(text: string, charsMax: number): string {
-  return text.length <= charsMax ? text : `${text.slice(0, charsMax - 1)}…`;
 }

@@ -4,6 +4,7 @@ import { decodeEvent } from "../chain/event.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { linesOfServer, type SourceLine } from "./chain-source.ts";
 import { eventColumns, eventRow } from "./event-rows.ts";
+import { fetchTurn, turnJson, turnText } from "./turn-view.ts";
 import { follow as followChain } from "./follow.ts";
 import type { Context } from "./context.ts";
 
@@ -15,10 +16,12 @@ export interface EventsOptions {
   since?: string;
   until?: string;
   follow?: true;
+  turn?: number;
 }
 
 export async function events(context: Context, id: string, options: EventsOptions): Promise<void> {
   const { connection, output } = context;
+  if (options.turn !== undefined) return await oneTurn(context, id, options);
   const { from, to, type: types = [], follow = false, about, since, until } = options;
   const filters = Object.entries({ about, since, until }).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, value] as const],
@@ -41,6 +44,18 @@ export async function events(context: Context, id: string, options: EventsOption
     }
   }
   print.end();
+}
+
+async function oneTurn(
+  { connection, output }: Context,
+  id: string,
+  { turn = 1, from, to, type, about, since, until, follow }: EventsOptions,
+): Promise<void> {
+  if (from > 0 || [to, type, about, since, until, follow].some((given) => given !== undefined)) {
+    throw new TheaterError("bad-request", "Give --turn alone: it shows all of that turn.");
+  }
+  const view = await fetchTurn(connection, id, turn);
+  output.show(turnJson(view), () => turnText(view));
 }
 
 /** What cannot be read is shown, whatever was asked for. */

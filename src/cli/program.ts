@@ -7,6 +7,7 @@ import { addChainCommands } from "./commands/chain-commands.ts";
 import { addLocalCommands } from "./commands/local-commands.ts";
 import { addLookCommands } from "./commands/look-commands.ts";
 import { addMessageCommands } from "./commands/message-commands.ts";
+import { addPastCommands } from "./commands/past-commands.ts";
 import { addProofCommands } from "./commands/proof-commands.ts";
 import { addStoreCommands } from "./commands/store-commands.ts";
 
@@ -28,6 +29,7 @@ export function makeProgram(): Command {
   addLocalCommands(program);
   addActorCommands(program);
   addLookCommands(program);
+  addPastCommands(program);
   addMessageCommands(program);
   addChainCommands(program);
   addProofCommands(program);

@@ -40,6 +40,11 @@ export interface JsonActor<State> {
   readonly onChannelClose?: (state: State, channelId: string) => State;
   /** A timer has fired; the message is its body. Returns the next state. */
   readonly onTimer?: (state: State, name: string, message: Message) => State;
+  /**
+   * Called by an upgrade to this component, with the state as the component before left it. Returns the state
+   * in this component's form; a state that has it already is returned as it is. Calls nothing of the host.
+   */
+  readonly migrate?: (state: unknown) => State;
   /** A child failed. Whether it starts again is not asked here: the manifest says it. Returns the next state. */
   readonly onChildError?: (state: State, childId: string, error: ChildError) => State;
   /** A child ended itself, with what it gave to `shutdown`. Returns the next state. */
@@ -62,8 +67,9 @@ export interface ChannelDecision {
 }
 
 /** An actor whose state is bytes of its own making, or null for none. */
-export interface BytesActor extends Omit<JsonActor<Uint8Array | null>, "state"> {
+export interface BytesActor extends Omit<JsonActor<Uint8Array | null>, "state" | "migrate"> {
   readonly state: "bytes";
+  readonly migrate?: (state: Uint8Array | null) => Uint8Array | null;
 }
 
 type Bytes = Uint8Array | null;
@@ -83,6 +89,9 @@ export interface ActorExports {
     handleChannelMessage(state: Bytes, params: readonly [string, Uint8Array]): [Bytes];
     handleChannelClose(state: Bytes, params: readonly [string]): [Bytes];
   };
+  readonly upgrade: {
+    migrate(state: Bytes): Bytes;
+  };
   readonly timersClient: {
     handleTimer(state: Bytes, params: readonly [string, Uint8Array]): [Bytes];
   };
@@ -99,15 +108,16 @@ export interface ActorExports {
 /**
  * Makes the exports of an actor:
  * `export const { actor, messageServerClient } = defineActor({ … })`, without `messageServerClient`
- * where the manifest does not grant `message-server`, with `timersClient` where it grants `timers`, and with
- * `supervisorHandlers` where it grants `supervisor` and the actor wants to hear of its children.
+ * where the manifest does not grant `message-server`, with `timersClient` where it grants `timers`, with
+ * `supervisorHandlers` where it grants `supervisor` and the actor wants to hear of its children, and with
+ * `upgrade` where it has `migrate`.
  */
 export function defineActor(definition: BytesActor): ActorExports;
 export function defineActor<State>(definition: JsonActor<State>): ActorExports;
 export function defineActor(definition: BytesActor | JsonActor<unknown>): ActorExports {
   return definition.state === "bytes"
-    ? makeExports(definition, { decode: (bytes) => bytes, encode: bytesOf })
-    : makeExports(definition, { decode: parseState, encode: formatState });
+    ? makeExports(definition, BYTES)
+    : makeExports(definition, JSON_STATE);
 }
 
 interface Codec<State> {
@@ -115,11 +125,18 @@ interface Codec<State> {
   readonly encode: (state: State) => Bytes;
 }
 
+/** For the other modules of the SDK: how a state is kept. */
+export function codecOf(state: "json" | "bytes" | undefined): Codec<unknown> {
+  return state === "bytes" ? (BYTES as Codec<unknown>) : JSON_STATE;
+}
+
 function makeExports<State>(
-  definition: Omit<JsonActor<State>, "state">,
+  definition: Omit<JsonActor<State>, "state" | "migrate"> & {
+    readonly migrate?: (state: State) => State;
+  },
   { decode, encode }: Codec<State>,
 ): ActorExports {
-  const { init, onSend, onRequest, onTimer } = definition;
+  const { init, onSend, onRequest, onTimer, migrate } = definition;
   const { onChannelOpen, onChannelMessage, onChannelClose } = definition;
   return {
     actor: {
@@ -153,6 +170,9 @@ function makeExports<State>(
         return [encode(onChannelClose(decode(state), channel))];
       },
     },
+    upgrade: {
+      migrate: (state) => (migrate === undefined ? state : encode(migrate(decode(state)))),
+    },
     timersClient: {
       handleTimer(state, [name, body]) {
         if (onTimer === undefined) throw new Error("this actor takes no timers");
@@ -165,7 +185,11 @@ function makeExports<State>(
 
 /** What is not listened to leaves the state as it is: a child's end must not become an error of its parent. */
 function makeSupervisorHandlers<State>(
-  { onChildError, onChildExit, onChildExternalStop }: Omit<JsonActor<State>, "state">,
+  {
+    onChildError,
+    onChildExit,
+    onChildExternalStop,
+  }: Pick<JsonActor<State>, "onChildError" | "onChildExit" | "onChildExternalStop">,
   { decode, encode }: Codec<State>,
 ): ActorExports["supervisorHandlers"] {
   return {
@@ -185,6 +209,9 @@ function makeSupervisorHandlers<State>(
     },
   };
 }
+
+const BYTES: Codec<Bytes> = { decode: (bytes) => bytes, encode: bytesOf };
+const JSON_STATE: Codec<unknown> = { decode: parseState, encode: formatState };
 
 function parseState(bytes: Bytes): unknown {
   if (bytes === null) return null;

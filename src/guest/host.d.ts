@@ -132,6 +132,45 @@ declare module "theater:simple/http-client" {
   export function sendHttp(request: HttpRequest): HttpResponse;
 }
 
+declare module "theater:simple/http-framework" {
+  interface ServerConfig {
+    readonly port: number | null;
+    readonly host: string | null;
+    readonly tlsConfig: { readonly certPath: string; readonly keyPath: string } | null;
+  }
+  interface ServerInfo {
+    readonly id: number;
+    readonly port: number;
+    readonly host: string;
+    readonly running: boolean;
+    readonly routesCount: number;
+    readonly middlewareCount: number;
+    readonly websocketEnabled: boolean;
+  }
+  export function createServer(config: ServerConfig): number;
+  export function getServerInfo(serverId: number): ServerInfo;
+  export function startServer(serverId: number): number;
+  export function stopServer(serverId: number): void;
+  export function destroyServer(serverId: number): void;
+  export function registerHandler(handlerName: string): number;
+  export function addRoute(
+    serverId: number,
+    path: string,
+    method: string,
+    handlerId: number,
+  ): number;
+  export function removeRoute(routeId: number): void;
+  export function addMiddleware(serverId: number, path: string, handlerId: number): number;
+  export function removeMiddleware(middlewareId: number): void;
+  export function enableWebsocket(
+    serverId: number,
+    path: string,
+    connectHandler: number | null,
+    messageHandler: number,
+    disconnectHandler: number | null,
+  ): void;
+}
+
 declare module "theater:simple/process" {
   export function osSpawn(config: object): number;
   export function osWriteStdin(pid: number, data: Uint8Array): number;

@@ -12,6 +12,14 @@ export const HANDLE_CHANNEL_OPEN = `${CLIENT}#handle-channel-open`;
 export const HANDLE_CHANNEL_MESSAGE = `${CLIENT}#handle-channel-message`;
 export const HANDLE_CHANNEL_CLOSE = `${CLIENT}#handle-channel-close`;
 
+/** Called by an upgrade, not by a message. */
+export const MIGRATE = "theater:edge/upgrade#migrate";
+
+const HTTP = "theater:simple/http-handlers";
+
+export const HANDLE_HTTP = `${HTTP}#handle-request`;
+export const HANDLE_MIDDLEWARE = `${HTTP}#handle-middleware`;
+
 const HANDLE_TIMER = "theater:edge/timers-client#handle-timer";
 
 const EXPORTS: Readonly<Partial<Record<MessageKind, string>>> = {
@@ -22,6 +30,8 @@ const EXPORTS: Readonly<Partial<Record<MessageKind, string>>> = {
   channel: HANDLE_CHANNEL_MESSAGE,
   "channel-open": HANDLE_CHANNEL_OPEN,
   "channel-close": HANDLE_CHANNEL_CLOSE,
+  http: HANDLE_HTTP,
+  "http-middleware": HANDLE_MIDDLEWARE,
 };
 
 const SUPERVISOR = "theater:simple/supervisor-handlers";

@@ -9,6 +9,7 @@ import type { HostCall } from "../executor/executor.ts";
 import type { PureFunctions } from "../executor/recorder.ts";
 import type { LabelledStores } from "../store/labels.ts";
 import type { Files } from "./filesystem.ts";
+import type { Site } from "./http-site.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Sent } from "./sent.ts";
 
@@ -70,6 +71,8 @@ export interface Services {
   fetch(url: string, init: OutgoingInit, signal: AbortSignal): Promise<Response>;
   /** The actor's own; what is changed becomes real with the commit. */
   readonly files: Files;
+  /** What the actor serves over HTTP; what is changed becomes real with the commit. */
+  readonly site: Site;
   /** Leaves with the commit. */
   send(to: string, body: Uint8Array): Promise<HandlerAnswer>;
   channels: {

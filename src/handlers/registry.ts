@@ -11,6 +11,7 @@ import { environment } from "./environment.ts";
 import { filesystem } from "./filesystem.ts";
 import { effectOf, type Handler, type HostFunction } from "./handler.ts";
 import { httpClient } from "./http-client.ts";
+import { httpFramework } from "./http-framework.ts";
 import { messageServer } from "./message-server.ts";
 import { plugin } from "./plugin.ts";
 import { grantName } from "./plugin-grant.ts";
@@ -34,6 +35,7 @@ export const HANDLERS: readonly Handler[] = [
   environment,
   filesystem,
   httpClient,
+  httpFramework,
   process,
   timers,
   supervisor,

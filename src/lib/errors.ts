@@ -17,6 +17,8 @@ export type ErrorCode =
   | "not-an-actor" // the component exports nothing that Theater could call
   | "transpile-failed" // jco refused the component, or its output is not of the expected form
   | "unsupported" // asked for something that this version does not do
+  | "headers-too-large" // a request has too many headers, or too long ones
+  | "uri-too-long" // a request's path and query are too long
   | "too-large" // a body, message, state or component is above its named limit
   | "key-reused" // an Idempotency-Key came back with another body
   // Access.
@@ -26,7 +28,9 @@ export type ErrorCode =
   | "not-configured" // the server has no token configured and so answers nobody
   // State of the world.
   | "not-found" // no such route, actor, component or content
+  | "erased" // what was asked for was in a payload that was erased
   | "wrong-state" // the actor is stopped, failed, or otherwise not in a state that allows this
+  | "rehearsal-differs" // an upgrade would have made the past another one; accept that, or mend it
   | "busy" // a queue is full; try again later
   | "unavailable" // surely not admitted; try again after Retry-After
   | "outcome-unknown" // the connection to the actor broke: it may or may not have happened
@@ -37,6 +41,7 @@ export type ErrorCode =
   | "guest-trap" // the guest trapped
   | "limit-exceeded" // the guest went over a limit
   | "host-failure" // the host failed while it served the guest
+  | "bad-response" // the guest answered an HTTP request with what no response can be
   | "plugin-failed" // a plug-in in another Worker did not answer, or not in the form that it must
   // Evidence.
   | "chain-broken" // an event does not fit its predecessor, its hash, or its payload

@@ -16,10 +16,17 @@ export interface Permissions {
   inheritable: Grants;
 }
 
+/** Whom it may not exceed: its parent, by default, or the origin of a fork. */
+interface Above {
+  id: string;
+  permissions: Permissions;
+  role?: string;
+}
+
 /** `parent` is null for an actor that an operator starts as a root: nobody but its manifest limits it. */
 export function permissionsAtBirth(
   asked: { handlers: Grants; policies: Policies },
-  parent: { id: string; permissions: Permissions } | null,
+  parent: Above | null,
   registry: Registry,
 ): Permissions {
   const held: Record<string, Value> = {};
@@ -29,22 +36,40 @@ export function permissionsAtBirth(
   return { held, inheritable: inheritable(held, asked.policies, registry) };
 }
 
+/**
+ * A fork asks for what a manifest says, like any start, and gets of it what its origin had: no fork is a way to more.
+ */
+export function permissionsOfFork(
+  asked: { handlers: Grants; policies: Policies },
+  origin: { id: string; permissions: Permissions },
+  registry: Registry,
+): Permissions {
+  const { held: had, inheritable: passedOn } = origin.permissions;
+  const above = { ...origin, role: "origin", permissions: { held: had, inheritable: had } };
+  const { held, inheritable: passed } = permissionsAtBirth(asked, above, registry);
+  const narrowed = Object.entries(passed).flatMap(([type, grant]) => {
+    const limit = own(passedOn, type);
+    return limit === undefined ? [] : [[type, narrowing(registry)(type, limit, grant)] as const];
+  });
+  return { held, inheritable: Object.fromEntries(narrowed) };
+}
+
 /** Throws `not-granted`. */
 function fromParent(
   type: string,
   asked: Value,
-  { id, permissions }: { id: string; permissions: Permissions },
+  { id, permissions, role = "parent" }: Above,
   registry: Registry,
 ): Value {
   const narrow = narrowing(registry);
   const [held, passed] = [own(permissions.held, type), own(permissions.inheritable, type)];
   if (held === undefined) {
-    const message = `Remove [[handler]] type = "${type}": the parent ${id} does not hold it itself.`;
+    const message = `Remove [[handler]] type = "${type}": the ${role} ${id} does not hold it itself.`;
     throw new TheaterError("not-granted", message, { handler: type, parent: id, by: "grant" });
   }
   if (passed === undefined) {
     const message =
-      `Remove [[handler]] type = "${type}": [permission_policy.${tableName(type)}] of the parent ${id} ` +
+      `Remove [[handler]] type = "${type}": [permission_policy.${tableName(type)}] of the ${role} ${id} ` +
       `does not let its children have it.`;
     throw new TheaterError("not-granted", message, { handler: type, parent: id, by: "policy" });
   }
@@ -53,8 +78,8 @@ function fromParent(
   if (key === undefined) return met;
   const byPolicy = firstLost(asked, narrow(type, held, asked)) === undefined;
   const [allowed, where] = byPolicy
-    ? [passed, `[permission_policy.${tableName(type)}] of the parent ${id} leaves`]
-    : [held, `the parent ${id} holds`];
+    ? [passed, `[permission_policy.${tableName(type)}] of the ${role} ${id} leaves`]
+    : [held, `the ${role} ${id} holds`];
   const message =
     `Ask for less in ${key} of [[handler]] type = "${type}": nothing of ${shown(asked, key)} is within ` +
     `what ${where}, ${shown(allowed, key)}.`;

@@ -6,6 +6,7 @@ import { roughBytes } from "../executor/recorder.ts";
 import type { ScriptedOutput } from "../executor/script.ts";
 import { assert } from "../lib/errors.ts";
 import type { FunctionsOf } from "./followed.ts";
+import type { Reached } from "./place.ts";
 import { judge, type ReadyTurn } from "./replay-turn.ts";
 import type { TurnVerdict, Unrun } from "./verdict.ts";
 
@@ -22,6 +23,8 @@ interface BatchParts {
 /** A turn to be run, or why it cannot be. All of one batch run the same modules. */
 interface Waiting {
   readonly turn: number;
+  /** Where the turn begins. */
+  readonly before: Reached;
   readonly ready: ReadyTurn | Unrun;
 }
 

@@ -8,8 +8,9 @@ import type { Executor } from "../executor/executor.ts";
 import { assert, TheaterError } from "../lib/errors.ts";
 import { Batch } from "./batch.ts";
 import { changesComponent, inForceFrom, type InForce, type Override } from "./in-force.ts";
+import { migrationDifference } from "./migration-check.ts";
 import type { Reached } from "./place.ts";
-import { stateSaid } from "./recorded-state.ts";
+import { stateSaid } from "../chain/recorded-state.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
 import { readyTurn, type ReadyTurn, type ReplayParts } from "./replay-turn.ts";
 import type { ReplaySource } from "./source.ts";
@@ -58,7 +59,7 @@ export class ChainReplay {
     this.#reader = new TurnReader(parts.earlier);
   }
 
-  /** Behind the last turn that was run. */
+  /** Behind the last turn that was run and did not diverge. */
   get place(): Reached {
     return this.#place;
   }
@@ -97,11 +98,12 @@ export class ChainReplay {
       if (!(await this.finish())) return false;
       await this.#noteComponent(event);
     }
+    if (event.type === "actor.migrated" && !(await this.#migratesAgain(event))) return false;
     if (event.turn === 0) await this.#noteState(event);
     const events = await this.#reader.next(event);
     if (events !== undefined) {
       const ready = await readyTurn(this.#turnParts, this.inForce, events, this.#state);
-      this.#batch.add({ turn: events.turn, ready });
+      this.#batch.add({ turn: events.turn, before: this.#between, ready });
       if (event.type === "turn.committed") await this.#noteState(event);
     }
     // Between turns nothing is pending but messages, and those are found again by their seq.
@@ -114,9 +116,10 @@ export class ChainReplay {
 
   /** Runs the turns that wait to be run. False where one of them diverged. */
   async finish(): Promise<boolean> {
-    for await (const { turn, ready, told } of this.#batch.run()) {
+    for await (const { turn, before, ready, told } of this.#batch.run()) {
       if (told.verdict === "diverged") {
         this.difference = told.difference;
+        this.#place = before;
         if (typeof ready !== "string") this.#diverged = ready;
         return false;
       }
@@ -134,6 +137,15 @@ export class ChainReplay {
     const told = await this.#batch.again(this.#diverged);
     if (told.verdict !== "diverged" || this.difference === undefined) return false;
     return JSON.stringify(readable(told.difference)) === JSON.stringify(readable(this.difference));
+  }
+
+  /** Whether the component makes of the state before what is on record. */
+  async #migratesAgain(event: RecordedEvent): Promise<boolean> {
+    if (!(await this.finish())) return false;
+    const { executor } = this.#parts;
+    const difference = await migrationDifference(executor, this.inForce, event, this.#state);
+    this.difference = difference;
+    return difference === undefined;
   }
 
   async #noteComponent(event: RecordedEvent): Promise<void> {

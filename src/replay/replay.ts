@@ -23,17 +23,26 @@ export interface ReplayOptions extends Pick<
   cursor: string | null;
   /** How long to run turns, ms; then it ends between two. */
   runMs: number;
+  /** Gives in place of an event what whatever runs instead would have recorded, as far as that is known. */
+  translate?: ((event: RecordedEvent) => Promise<RecordedEvent>) | undefined;
 }
 
-export async function replay({
+export async function replay(options: ReplayOptions): Promise<ReplayReport> {
+  return (await replayPart(options)).report;
+}
+
+/** As `replay`, with the cursor of the place where it ended; null: nothing was looked at. */
+export async function replayPart({
   source,
   cursor,
   runMs,
+  translate,
   ...options
-}: ReplayOptions): Promise<ReplayReport> {
+}: ReplayOptions): Promise<{ report: ReplayReport; at: string | null }> {
   const earlier = async (seq: number): Promise<RecordedEvent | undefined> => {
     const entry = await source.entry(seq);
-    return entry && readEvent(new ChainVerifier(), entry);
+    const event = entry && readEvent(new ChainVerifier(), entry);
+    return event && translate !== undefined ? await translate(event) : event;
   };
   const run = new ChainReplay({ ...options, source, earlier });
   const place = cursor === null ? null : readCursor(cursor);
@@ -41,15 +50,20 @@ export async function replay({
   const from = place === null ? {} : { from: place };
   const verifier = new ChainVerifier({ actor: source.actor, ...from });
   const deadline = Date.now() + runMs;
-  const isEnded = await feed(run, verifier, { source, deadline });
-  return { actor: source.actor, ...(await report(run, verifier, { source, isEnded })) };
+  const isEnded = await feed(run, verifier, { source, deadline, translate });
+  const told = await report(run, verifier, { source, isEnded });
+  return { report: { actor: source.actor, ...told }, at: cursorOf(run.place) };
 }
 
 /** Runs turns until the source or the time is over, or something is wrong. True where the source has no more. */
 async function feed(
   run: ChainReplay,
   verifier: ChainVerifier,
-  { source, deadline }: { source: ReplaySource; deadline: number },
+  {
+    source,
+    deadline,
+    translate,
+  }: { source: ReplaySource; deadline: number } & Pick<ReplayOptions, "translate">,
 ): Promise<boolean> {
   try {
     for await (const page of source.pages(run.place.seq, source.head.seq)) {
@@ -59,7 +73,8 @@ async function feed(
           await run.finish();
           return false;
         }
-        if (!(await run.next(event, entry.cid))) return false;
+        const given = translate === undefined ? event : await translate(event);
+        if (!(await run.next(given, entry.cid))) return false;
         const isBetween = run.between === entry.seq + 1;
         // A turn that holds a bad event is run to its end, because its difference shows what was changed.
         if (!isBetween || (!verifier.isBroken && Date.now() < deadline)) continue;

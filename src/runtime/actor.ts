@@ -30,7 +30,16 @@ import {
 } from "./environment.ts";
 import { Life } from "./life.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
+import { forkPointOf } from "./past/fork-point.ts";
 import { branchOf } from "./summary.ts";
+import type { MessageKey } from "./mail/idempotency.ts";
+import type {
+  RehearsalMark,
+  UpgradeAnswer,
+  UpgradeInput,
+  UpgradeView,
+} from "./upgrade/upgrade-input.ts";
+import { rehearsalStart, upgradeView } from "./upgrade/view.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type {
@@ -43,16 +52,24 @@ import type {
   ChainEntry,
   ChannelAnswer,
   ChannelInput,
+  ChildRestart,
   Consistency,
   Delivery,
   Erasure,
   ErasureInput,
   EventRef,
+  HttpInput,
+  HttpReply,
+  ForkPoint,
   LifecycleChange,
   Mark,
   MessageInput,
   Parentage,
+  PastState,
+  Reverted,
+  RevertInput,
   TilePlace,
+  TurnPlace,
 } from "./protocol.ts";
 
 /** Events of one `journal` answer; RPC carries 32 MiB, and a payload is 1 MiB at most. */
@@ -132,6 +149,10 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     return await answer(async () => await this.#alive().admission.request(message));
   }
 
+  async http(input: HttpInput): Promise<Answer<HttpReply>> {
+    return await answer(async () => await this.#alive().httpAdmission.take(input));
+  }
+
   async deliver(delivery: Delivery): Promise<Answer<null>> {
     return await answer(async () => {
       const { admission, channelAdmission } = this.#alive();
@@ -188,13 +209,19 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     });
   }
 
-  async notice(notice: Notice): Promise<Answer<null>> {
+  async notice(notice: Notice): Promise<Answer<number>> {
     return await answer(async () => {
       const { family } = this.#alive();
       if (family === undefined) throw new TheaterError("not-found", "This actor has no children.");
       await family.keeper.take(notice);
-      return null;
+      return family.keeper.state.decisions;
     });
+  }
+
+  async restartChild(restart: ChildRestart): Promise<Answer<boolean>> {
+    return await answer(
+      async () => (await this.#alive().family?.commands.restart(restart)) ?? false,
+    );
   }
 
   async expects(child: string): Promise<Answer<boolean>> {
@@ -211,6 +238,51 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async state(): Promise<Answer<Uint8Array | null>> {
     return await answer(async () => this.#alive().cell.state);
+  }
+
+  async stateAt(at: number): Promise<Answer<PastState>> {
+    return await answer(async () => await this.#alive().past.stateAt(at));
+  }
+
+  async turn(turn: number): Promise<Answer<TurnPlace>> {
+    return await answer(async () => await this.#alive().past.turn(turn));
+  }
+
+  async upgradeView(key: MessageKey | null, rollback: boolean): Promise<Answer<UpgradeView>> {
+    return await answer(async () => await upgradeView(this.#alive(), key, rollback));
+  }
+
+  async rehearsalStart(from: number): Promise<Answer<Pick<RehearsalMark, "from" | "at">>> {
+    return await answer(async () => await rehearsalStart(this.#alive(), from));
+  }
+
+  async noteRehearsal(mark: RehearsalMark): Promise<Answer<null>> {
+    return await answer(async () => {
+      this.#alive().upgrading.note(mark);
+      return null;
+    });
+  }
+
+  async upgrade(input: UpgradeInput): Promise<Answer<UpgradeAnswer>> {
+    return await answer(async () => {
+      const life = this.#alive();
+      const upgraded = await life.upgrading.upgrade(input);
+      await life.upkeep.settle(false);
+      return upgraded;
+    });
+  }
+
+  async revert(input: RevertInput): Promise<Answer<Reverted>> {
+    return await answer(async () => {
+      const life = this.#alive();
+      const reverted = await life.reverter.revert(input);
+      await life.upkeep.settle(false);
+      return reverted;
+    });
+  }
+
+  async forkPoint(at: number): Promise<Answer<ForkPoint>> {
+    return await answer(async () => await forkPointOf(this.#alive(), at));
   }
 
   async settle(recheck = false): Promise<Answer<Mark>> {

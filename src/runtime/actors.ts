@@ -9,13 +9,21 @@ import type {
   ActorSummary,
   Answer,
   EventRef,
+  HttpInput,
+  HttpReply,
   IdempotencyKey,
   LifecycleChange,
   MessageInput,
+  SiteRef,
+  PastState,
+  Reverted,
+  RevertInput,
   TilePlace,
+  TurnPlace,
 } from "./protocol.ts";
 import type { ReplayReport } from "../replay/report.ts";
 import type { Report } from "../chain/verify.ts";
+import type { UpgradeReport, UpgradeRequest } from "./upgrade/upgrades.ts";
 
 export interface StartInput {
   /** TOML text, or the same as a JSON object. */
@@ -36,6 +44,21 @@ export interface Started {
   component: string;
   /** The event that ended the first turn. */
   head: EventRef;
+}
+
+export interface ForkInput {
+  /** The event after which the fork goes on: between two turns. */
+  at: number;
+  /** "sha256:<hex>" of another component; null: the one that ran then. */
+  component: string | null;
+  /** Null: the origin's. */
+  name: string | null;
+  idempotency?: IdempotencyKey;
+}
+
+/** `head` is the event that records the state with which the fork begins. */
+export interface Forked extends Started {
+  origin: { actor: string; seq: number };
 }
 
 export interface ComponentSummary {
@@ -82,12 +105,23 @@ export interface Actors {
   /** `depth`: levels below the actor; as many as fit by default. */
   tree(id: string, depth?: number): Promise<Answer<TreeNode>>;
   state(id: string): Promise<Answer<Uint8Array | null>>;
+  /** The state after event `at`. Throws `erased` where what held it is gone. */
+  stateAt(id: string, at: number): Promise<Answer<PastState>>;
+  turn(id: string, turn: number): Promise<Answer<TurnPlace>>;
+  /** Gives birth to an actor that goes on from an event of this one's chain. */
+  fork(id: string, input: ForkInput): Promise<Answer<Forked>>;
+  /** Restores an earlier state, as a new event, between two turns. */
+  revert(id: string, input: RevertInput): Promise<Answer<Reverted>>;
 
   send(id: string, message: MessageInput): Promise<Answer<{ event: EventRef }>>;
   request(
     id: string,
     message: MessageInput,
   ): Promise<Answer<{ reply: Uint8Array; event: EventRef }>>;
+  /** Asks the actor's own HTTP routes. */
+  http(id: string, input: HttpInput): Promise<Answer<HttpReply>>;
+  /** The actor that has this public name, or id. */
+  site(named: string): Promise<Answer<SiteRef>>;
   lifecycle(
     id: string,
     change: LifecycleChange,
@@ -95,6 +129,9 @@ export interface Actors {
     /** Idempotency-Key: a repetition changes nothing and gets the same answer. */
     key: string | null,
   ): Promise<Answer<{ status: string; event: EventRef }>>;
+
+  /** Rehearses another version and puts it in force; part by part, where the history is long. */
+  upgrade(id: string, asked: UpgradeRequest): Promise<Answer<UpgradeReport>>;
 
   head(id: string): Promise<Answer<EventRef>>;
   /** Pages oldest first; includes everything acknowledged at the time of the call. `next` = seq to go on from. */

@@ -50,6 +50,11 @@ export class Control {
     try {
       if (known() !== undefined) return apply();
       statusAfter(change, cell.status);
+      if (change === "restart") {
+        this.#requireOneHistory();
+        const event = await this.#parts.family?.subordinate.restart(principal, keyed);
+        if (event != null) return { status: cell.status, event };
+      }
       if (change !== "stop" && change !== "terminate") return apply();
       // Children first, in the reverse of the order in which they started.
       const end = (): Promise<Changed> =>
@@ -71,19 +76,22 @@ export class Control {
       cell.set("status", status);
       cell.set("reason", status === "stopped" ? change : "");
       if (key !== null) idempotency.keep(change, key, appended.seq);
-      if (status === "stopped") this.#parts.family?.onStopped();
+      if (status === "stopped") this.#parts.family?.onStopped(change, principal);
       return { seq: appended.seq, cid: appended.cid };
     });
     return { status, event };
   }
 
+  #requireOneHistory(): void {
+    if (!this.#parts.feeder.isForked) return;
+    const message = "The ledger holds another history of this actor: it cannot go on as either.";
+    throw new TheaterError("chain-fork", message);
+  }
+
   /** An actor whose init did not succeed has no state to go on from; one that is forked has two. */
   #requireBegun(): void {
-    const { cell, feeder } = this.#parts;
-    if (feeder.isForked) {
-      const message = "The ledger holds another history of this actor: it cannot go on as either.";
-      throw new TheaterError("chain-fork", message);
-    }
+    const { cell } = this.#parts;
+    this.#requireOneHistory();
     if (cell.get("begun") === true) return;
     const message = "The actor's init did not succeed: start a new one from a mended manifest.";
     throw new TheaterError("wrong-state", message, { status: cell.status });

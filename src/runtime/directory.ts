@@ -2,7 +2,9 @@
 // possibly late, and decides nothing: an actor's truth is its Durable Object.
 
 import { fromBase64, fromUtf8, toBase64, toUtf8 } from "../lib/bytes.ts";
+import { isActorId } from "../chain/actor-id.ts";
 import { TheaterError } from "../lib/errors.ts";
+import type { SiteRef } from "./protocol.ts";
 
 /** Actors in one page of a listing. */
 const DIRECTORY_PAGE_MAX = 200;
@@ -20,6 +22,9 @@ export interface DirectoryEntry {
   /** When its earliest timer is due, give or take LISTED_MS_SLACK; null without one. */
   readonly nextDueMs: number | null;
   readonly updatedMs: number;
+  /** Its public name, if it has one, and whether it answers everybody. */
+  readonly site?: string | undefined;
+  readonly isPublic?: boolean;
 }
 
 export interface DirectoryQuery {
@@ -52,11 +57,12 @@ interface Row {
 
 const UPSERT = `
   INSERT INTO actor (id, name, component, manifest, parent, status, created_ms, head_seq, next_due_ms,
-    updated_ms)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    updated_ms, site, is_public)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
   ON CONFLICT (id) DO UPDATE SET name = excluded.name, component = excluded.component,
     manifest = excluded.manifest, status = excluded.status, head_seq = excluded.head_seq,
-    next_due_ms = excluded.next_due_ms, updated_ms = excluded.updated_ms
+    next_due_ms = excluded.next_due_ms, updated_ms = excluded.updated_ms, site = excluded.site,
+    is_public = excluded.is_public
   WHERE excluded.updated_ms >= actor.updated_ms`;
 
 export class Directory {
@@ -69,16 +75,35 @@ export class Directory {
   /** Enters an actor or brings its entry up to date. An entry older than the one there is ignored. */
   async record(entry: DirectoryEntry): Promise<void> {
     const { id, name, component, manifest, parent, status } = entry;
-    const { createdMs, headSeq, nextDueMs, updatedMs } = entry;
+    const { createdMs, headSeq, nextDueMs, updatedMs, site, isPublic } = entry;
+    const times = [createdMs, headSeq, nextDueMs, updatedMs];
     await this.#db
       .prepare(UPSERT)
-      .bind(id, name, component, manifest, parent, status, createdMs, headSeq, nextDueMs, updatedMs)
+      .bind(id, name, component, manifest, parent, status, ...times, site ?? null, isPublic ? 1 : 0)
       .run();
   }
 
   async get(id: string): Promise<DirectoryEntry | null> {
     const row = await this.#db.prepare("SELECT * FROM actor WHERE id = ?1").bind(id).first<Row>();
     return row === null ? null : entryOf(row);
+  }
+
+  /**
+   * The actor of this public name, or of this id. Of several that have the name, it is the oldest that was not
+   * stopped: a second one, or a fork, takes nothing away, and gets the name when the first is stopped. Throws
+   * `not-found`.
+   */
+  async site(named: string): Promise<SiteRef> {
+    const query = isActorId(named)
+      ? "SELECT id, is_public FROM actor WHERE id = ?1"
+      : `SELECT id, is_public FROM actor WHERE site = ?1 AND status NOT IN ('stopped', 'deleted')
+         ORDER BY created_ms, id LIMIT 1`;
+    const row = await this.#db
+      .prepare(query)
+      .bind(named)
+      .first<{ id: string; is_public: number }>();
+    if (row !== null) return { id: row.id, isPublic: row.is_public === 1 };
+    throw new TheaterError("not-found", "No actor that was not stopped has this public name.");
   }
 
   /** Newest first. Throws `bad-request` for a cursor that no page gave. */

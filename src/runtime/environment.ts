@@ -38,6 +38,8 @@ export interface Environment {
   FETCH_LOCAL?: string;
   /** Secret: base64 of the log's Ed25519 private key, 32 bytes. Without one nothing is signed. */
   LOG_KEY?: string;
+  /** Which hosts lead to which actors; see docs/http.md. */
+  ACTOR_HOSTS?: string;
   /** Hex sha256 of each bearer token, separated by commas. Nobody is answered without one. */
   THEATER_TOKEN_SHA256?: string;
 }

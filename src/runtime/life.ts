@@ -19,13 +19,18 @@ import type { Wait } from "./mail/wait-cycle.ts";
 import { Mailbox } from "./mail/mailbox.ts";
 import { Mail } from "./mail/mail.ts";
 import type { ActorSummary, EventRef, Parentage, Refusal } from "./protocol.ts";
+import { Past } from "./past/past.ts";
+import { Reverter } from "./past/reverter.ts";
 import { Runner } from "./turn/runner.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { servicesFor } from "./turn/services.ts";
 import { turnVersions } from "./upgrade/turn-version.ts";
+import { Upgrading } from "./upgrade/upgrading.ts";
 import { CurrentVersion } from "./upgrade/version.ts";
 import { Timers } from "./timers/timers.ts";
 import { Upkeep } from "./upkeep.ts";
+import { HttpAdmission } from "./web/http-admission.ts";
+import { SiteRows } from "./web/site-rows.ts";
 import { summaryOf } from "./summary.ts";
 
 /** The actor.started of a birth. */
@@ -35,9 +40,13 @@ export class Life {
   readonly id: string;
   readonly journal: Journal;
   readonly history: History;
+  readonly past: Past;
+  readonly reverter: Reverter;
+  readonly upgrading: Upgrading;
   readonly cell: Cell;
   readonly admission: Admission;
   readonly channelAdmission: ChannelAdmission;
+  readonly httpAdmission: HttpAdmission;
   readonly control: Control;
   readonly genesis: Genesis;
   readonly version: CurrentVersion;
@@ -52,6 +61,7 @@ export class Life {
   readonly #followers = new Followers();
   readonly #alarm: Alarm;
   readonly #timers: Timers;
+  readonly #site: SiteRows;
   /** Undefined for an actor that has no supervisor and can have no children. */
   readonly family: Family | undefined;
 
@@ -65,6 +75,8 @@ export class Life {
     this.cell = new Cell(sql);
     this.#alarm = this.#makeAlarm(storage);
     this.history = new History(sql, this.journal, around.archive);
+    const { journal, history } = this;
+    this.past = new Past({ sql, journal, history, blocks: around.blocks });
     const [entry] = this.journal.entries(0, 1);
     assert(entry?.payload.block != null, "a genesis payload is never erased");
     this.#genesisBlock = entry.payload.block;
@@ -74,6 +86,7 @@ export class Life {
     this.#idempotency = new Idempotency(sql);
     this.#mail = this.#makeMail(sql);
     this.#timers = this.#makeTimers(sql);
+    this.#site = new SiteRows(sql);
     this.family = this.#makeFamily();
     this.upkeep = new Upkeep({
       ...this.#records(),
@@ -93,9 +106,30 @@ export class Life {
       feeder: this.upkeep.feeder,
       runner: this.#runner,
     });
+    this.upgrading = new Upgrading({
+      ...around,
+      ...this.#records(),
+      sql,
+      past: this.past,
+      version: this.version,
+      feeder: this.upkeep.feeder,
+      runner: this.#runner,
+      relist: () => this.upkeep.relist(),
+    });
+    this.reverter = new Reverter({
+      ...this.#records(),
+      sql,
+      past: this.past,
+      genesis: this.genesis,
+      version: this.version,
+      blocks: around.blocks,
+      feeder: this.upkeep.feeder,
+      runner: this.#runner,
+    });
     const { admission, channelAdmission } = this.#makeAdmissions();
     this.admission = admission;
     this.channelAdmission = channelAdmission;
+    this.httpAdmission = this.#makeHttpAdmission();
     this.#open();
   }
 
@@ -110,6 +144,7 @@ export class Life {
     this.journal.onUndone = () => {
       this.#alarm.forget();
       this.#timers.forget();
+      this.#site.forget();
       this.#mail.forget();
       this.family?.forget();
     };
@@ -138,7 +173,9 @@ export class Life {
   #makeFamily(): Family | undefined {
     const { genesis } = this;
     if (!hasFamily(genesis)) return undefined;
-    const given = { ...this.#records(), sql: this.#sql, genesis, version: this.version };
+    const { deadlocks } = this.#mail;
+    const { version } = this;
+    const given = { ...this.#records(), sql: this.#sql, genesis, version, deadlocks };
     return new Family({ ...this.#around, ...given, runner: () => this.#runner });
   }
 
@@ -184,6 +221,19 @@ export class Life {
     });
   }
 
+  #makeHttpAdmission(): HttpAdmission {
+    return new HttpAdmission({
+      ...this.#records(),
+      content: this.#around.blocks,
+      version: this.version,
+      site: this.#site,
+      salt: this.genesis.salt,
+      admission: this.admission,
+      run: () => this.#runner.start(),
+      endOfOpenTurn: () => this.#runner.endOfOpenTurn(),
+    });
+  }
+
   #makeRunner(): Runner {
     const around = this.#around;
     const { variables, secrets: values } = around.settings;
@@ -199,6 +249,7 @@ export class Life {
       content: around.blocks,
       version: turnVersions(this.version, around),
       files: new FileTree(this.#sql),
+      site: this.#site,
       services: (turn, waiting) => {
         const { journal, history } = this;
         const mine = { journal, history, timers: this.#timers, peers, asking, family: this.family };
@@ -218,7 +269,9 @@ export class Life {
 
   /** Waits for init and says which event ended it, or throws what became of it. */
   async firstTurn(): Promise<EventRef> {
-    if (this.cell.get("begun") !== true) await this.#runner.run();
+    if (this.cell.get("begun") !== true) {
+      await this.#mail.deadlocks.obeying(() => this.#runner.run());
+    }
     const end = this.journal.endOfTurn(1);
     this.family?.open();
     const isInit = end !== undefined && this.journal.about(end)?.type === "turn.committed";

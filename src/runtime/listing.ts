@@ -5,6 +5,7 @@
 // must not become a write to D1 every few seconds.
 
 import type { Directory } from "./directory.ts";
+import { siteGrant } from "../handlers/http-framework.ts";
 import type { Genesis } from "./birth/genesis.ts";
 import type { CurrentVersion } from "./upgrade/version.ts";
 import type { Cell } from "./record/cell.ts";
@@ -46,7 +47,8 @@ export class Listing {
   async write(): Promise<void> {
     if (!this.isPending) return;
     const { journal, cell, genesis, version, directory, timerMs } = this.#parts;
-    const { component, manifest } = version.now;
+    const { component, manifest, permissions } = version.now;
+    const { publicName, public: isPublic } = siteGrant(permissions.held["http-framework"]);
     const { status } = cell;
     const dueMs = timerMs() ?? null;
     await directory.record({
@@ -60,6 +62,8 @@ export class Listing {
       headSeq: journal.head.seq,
       nextDueMs: dueMs,
       updatedMs: Date.now(),
+      site: publicName?.[0],
+      isPublic: isPublic === true,
     });
     // A crash before this, and the same line is written again.
     journal.transaction(() => cell.set("listed", { status, dueMs }));

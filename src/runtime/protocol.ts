@@ -5,6 +5,13 @@
 import type { Segment } from "../chain/archive.ts";
 import type { LedgerEntry } from "../chain/ledger.ts";
 import type { Change, Status } from "../supervision/lifecycle.ts";
+import type { MessageKey } from "./mail/idempotency.ts";
+import type {
+  RehearsalMark,
+  UpgradeAnswer,
+  UpgradeInput,
+  UpgradeView,
+} from "./upgrade/upgrade-input.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type { ErrorCode } from "../lib/errors.ts";
 import type { Wait } from "./mail/wait-cycle.ts";
@@ -38,6 +45,8 @@ export interface ActorSummary {
   parent: string | null;
   /** Types of the handlers that it is granted. */
   handlers: readonly string[];
+  /** Of a fork: the actor and the event that it goes on from. */
+  origin: { actor: string; seq: number } | null;
   head: EventRef;
   /** Highest seq that the ledger has acknowledged; -1 before the first. */
   ledgerSeq: number;
@@ -65,6 +74,39 @@ export interface MessageInput {
   waiting?: readonly string[];
   /** For a message of an actor: the event of its chain that the message comes from. */
   cause?: { seq: number; event: Uint8Array };
+}
+
+/** An HTTP request for an actor's own routes. */
+export interface HttpInput {
+  /** In capitals. */
+  method: string;
+  /** As it stands in the URL, below where the actor's routes begin; with a slash in front. */
+  path: string;
+  /** With its question mark; empty without one. */
+  query: string;
+  headers: readonly (readonly [name: string, value: string])[];
+  /** Where the visitor is: `prefix` stands in front of `path`, and has no slash at its end. */
+  forwarded: { host: string; proto: string; prefix: string };
+  body: Uint8Array;
+  /** Whose token it came with; "public" without one. */
+  principal: string;
+  idempotency?: IdempotencyKey;
+}
+
+export interface HttpReply {
+  status: number;
+  headers: readonly (readonly [name: string, value: string])[];
+  body: Uint8Array | null;
+  /** Whether it is to leave in chunks. */
+  isChunked: boolean;
+  event: EventRef;
+}
+
+/** An actor that serves HTTP, as the directory knows it. */
+export interface SiteRef {
+  id: string;
+  /** Whether everybody may ask. The actor itself has the last word. */
+  isPublic: boolean;
 }
 
 /** A disagreement between the ledger (D1), the archive (R2) and the journal (the object). */
@@ -103,6 +145,12 @@ export interface BirthInput {
   incarnation?: number;
   /** Whether it begins with `initState` as it is, without init. */
   asIs?: boolean;
+}
+
+/** An operator, `by`, wants a child started again. */
+export interface ChildRestart {
+  child: string;
+  by: string;
 }
 
 /** What an actor is as a parent: everything that limits its children. */
@@ -199,6 +247,58 @@ export interface Erasure {
   complete: boolean;
 }
 
+/** The state after an event, and the event that recorded it; null: it was none from the beginning on. */
+export interface PastState {
+  state: Uint8Array | null;
+  event: EventRef | null;
+}
+
+/** All that a fork needs to know of its origin: what stands there, and what was then. */
+export interface ForkPoint {
+  /** The block of the origin's `actor.created` payload. */
+  genesis: Uint8Array;
+  /** The block of the newest `actor.upgraded` payload until then; null where there was none. */
+  upgraded: Uint8Array | null;
+  /** The digest of the event. */
+  event: Uint8Array;
+  /** Of a tree over the chain that has the event in it; the root is null where the log does not sign. */
+  size: number;
+  root: Uint8Array | null;
+  state: Uint8Array | null;
+}
+
+/** Turns of one revert; further back, the event is to be named. */
+export const REVERT_TURNS_MAX = 1_000;
+
+/** Either `turns`, 1 to REVERT_TURNS_MAX, is given or `to`, an event. The reason is recorded. */
+export type RevertInput = {
+  reason: string;
+  principal: string;
+  /** Idempotency-Key. */
+  key: string | null;
+} & ({ turns: number; to: null } | { turns: null; to: number });
+
+export interface Reverted {
+  /** The `actor.reverted`. */
+  event: EventRef;
+  /** The event after which the actor had the state that it has again. */
+  toSeq: number;
+  /** Null: the state is none. */
+  stateBytes: number | null;
+}
+
+/** Where a turn stands in the chain. Between `from` and `to` there may be events of no turn. */
+export interface TurnPlace {
+  turn: number;
+  /** Seq of its message, which may have come long before; null where what says it was erased. */
+  message: number | null;
+  from: number;
+  /** Its last event so far. */
+  to: number;
+  /** Null while it is open. */
+  end: "turn.committed" | "turn.refused" | "turn.failed" | null;
+}
+
 /** Where a chain is, which shard of the ledger has it, and how far. */
 export interface Mark {
   head: EventRef;
@@ -213,12 +313,16 @@ export interface ActorRpc {
   adopt(input: BirthInput): Promise<Answer<{ head: EventRef }>>;
   /** From its supervisor alone. */
   obey(order: Order): Promise<Answer<Obeyed>>;
-  /** From a child of it. */
-  notice(notice: Notice): Promise<Answer<null>>;
+  /** From a child of it. How many decisions it has made by then. */
+  notice(notice: Notice): Promise<Answer<number>>;
+  /** From a child of it, which is down; see `Commands`. */
+  restartChild(restart: ChildRestart): Promise<Answer<boolean>>;
   /** Whether this actor, or one above it, means the child to run: it is going to be started if it does not. */
   expects(child: string): Promise<Answer<boolean>>;
   send(message: MessageInput): Promise<Answer<{ event: EventRef }>>;
   request(message: MessageInput): Promise<Answer<{ reply: Uint8Array; event: EventRef }>>;
+  /** Waits for the turns of the request. */
+  http(input: HttpInput): Promise<Answer<HttpReply>>;
   deliver(delivery: Delivery): Promise<Answer<null>>;
   /** For whom the actor's turn waits while it has the request `callId` of another; null where either is not so. */
   waits(callId: string): Promise<Answer<Wait | null>>;
@@ -235,6 +339,21 @@ export interface ActorRpc {
   parentage(): Promise<Answer<Parentage>>;
   branch(): Promise<Answer<Branch>>;
   state(): Promise<Answer<Uint8Array | null>>;
+  /** The state after event `at`: see Past. */
+  stateAt(at: number): Promise<Answer<PastState>>;
+  turn(turn: number): Promise<Answer<TurnPlace>>;
+  revert(input: RevertInput): Promise<Answer<Reverted>>;
+  /** What an upgrade is prepared from. `key`: where it is known, that upgrade has been made. */
+  upgradeView(key: MessageKey | null, rollback: boolean): Promise<Answer<UpgradeView>>;
+  /** Where a rehearsal from event `from` on begins: between two turns. */
+  rehearsalStart(from: number): Promise<Answer<Pick<RehearsalMark, "from" | "at">>>;
+  noteRehearsal(mark: RehearsalMark): Promise<Answer<null>>;
+  upgrade(input: UpgradeInput): Promise<Answer<UpgradeAnswer>>;
+  /**
+   * Throws `not-found` behind the head, `wrong-state` inside a turn or before the actor had begun, `erased` where the
+   * state of then is gone.
+   */
+  forkPoint(at: number): Promise<Answer<ForkPoint>>;
   /**
    * Feeds the ledger up to the head, if it can, and says where head and ledger are. `recheck`: first asks
    * the ledger whether it still has what it acknowledged.

@@ -31,6 +31,7 @@ export function summaryOf(parts: SummaryParts): ActorSummary {
     status: cell.status,
     parent: cell.get("parent") ?? null,
     handlers: Object.keys(permissions.held),
+    origin: genesis.origin && { actor: genesis.origin.actor, seq: genesis.origin.seq },
     head: journal.headRef(),
     ledgerSeq: feeder.acknowledged,
     turns: journal.lastTurn(),

@@ -100,6 +100,8 @@ export const TABLES = `
     last_cid BLOB NOT NULL,
     key TEXT NOT NULL,
     stretches TEXT NOT NULL,
+    turn INTEGER NOT NULL, -- the newest that has an event by its end
+    state INTEGER, -- seq of the event by its end that recorded the state of then; null: there was none
     in_ledger INTEGER NOT NULL
   ) STRICT;
 

@@ -16,6 +16,8 @@ import type {
   ActorListing,
   ChainQuery,
   ComponentSummary,
+  Forked,
+  ForkInput,
   Started,
   StartInput,
   TreeNode,
@@ -40,13 +42,23 @@ import type {
   Erasure,
   ErasureInput,
   EventRef,
+  HttpInput,
+  HttpReply,
   LifecycleChange,
   MessageInput,
+  SiteRef,
+  PastState,
+  Reverted,
+  RevertInput,
   TilePlace,
+  TurnPlace,
 } from "./protocol.ts";
+import { Births } from "./birth/births.ts";
+import { Forker } from "./birth/forker.ts";
 import type { Starter } from "./birth/starter.ts";
-import { componentsOf, starterOf } from "./birth/starter-of.ts";
+import { componentsOf, referencesOf, starterOf } from "./birth/starter-of.ts";
 import { treeOf } from "./tree.ts";
+import { Upgrades, type UpgradeReport, type UpgradeRequest } from "./upgrade/upgrades.ts";
 
 export interface TheaterParts {
   environment: Environment;
@@ -64,7 +76,9 @@ export class Theater implements Actors {
   readonly #directory: Directory;
   readonly #components: Components;
   readonly #starter: Starter;
+  readonly #forker: Forker;
   readonly #audit: AuditReader;
+  readonly #upgrades: Upgrades;
 
   constructor({ environment, content, executor, registry }: TheaterParts) {
     this.#registry = registry;
@@ -77,10 +91,23 @@ export class Theater implements Actors {
     const given = { content, stores: this.#stores, executor, registry, plugins };
     this.#components = componentsOf(environment, given);
     this.#starter = starterOf(environment, given, this.#components);
+    this.#forker = new Forker({
+      starter: this.#starter,
+      births: new Births(environment.LEDGER),
+      content,
+      actor: (id) => this.#actor(id),
+    });
     this.#audit = new AuditReader(
       (shard) => shardOf(environment, shard).ledger,
       (id) => this.#actor(id),
     );
+    this.#upgrades = new Upgrades({
+      ...given,
+      audit: this.#audit,
+      references: referencesOf(environment, given, this.#components),
+      actor: (id) => this.#actor(id),
+      blocksOf: (id) => new R2Store(environment.CONTENT, blocksPrefix(id)),
+    });
   }
 
   upload(bytes: Uint8Array): Promise<Answer<ComponentSummary>> {
@@ -151,6 +178,22 @@ export class Theater implements Actors {
     return reached(() => this.#actor(id).state());
   }
 
+  stateAt(id: string, at: number): Promise<Answer<PastState>> {
+    return reached(() => this.#actor(id).stateAt(at));
+  }
+
+  turn(id: string, turn: number): Promise<Answer<TurnPlace>> {
+    return reached(() => this.#actor(id).turn(turn));
+  }
+
+  fork(id: string, input: ForkInput): Promise<Answer<Forked>> {
+    return answer(async () => await this.#forker.fork(id, input));
+  }
+
+  revert(id: string, input: RevertInput): Promise<Answer<Reverted>> {
+    return reached(() => this.#actor(id).revert(input));
+  }
+
   send(id: string, message: MessageInput): Promise<Answer<{ event: EventRef }>> {
     return reached(() => this.#actor(id).send(message));
   }
@@ -162,6 +205,14 @@ export class Theater implements Actors {
     return reached(() => this.#actor(id).request(message));
   }
 
+  http(id: string, input: HttpInput): Promise<Answer<HttpReply>> {
+    return reached(() => this.#actor(id).http(input));
+  }
+
+  site(named: string): Promise<Answer<SiteRef>> {
+    return answer(async () => await this.#directory.site(named));
+  }
+
   lifecycle(
     id: string,
     change: LifecycleChange,
@@ -169,6 +220,10 @@ export class Theater implements Actors {
     key: string | null,
   ): Promise<Answer<{ status: string; event: EventRef }>> {
     return reached(() => this.#actor(id).change(change, principal, key));
+  }
+
+  upgrade(id: string, asked: UpgradeRequest): Promise<Answer<UpgradeReport>> {
+    return answer(async () => await this.#upgrades.upgrade(id, asked));
   }
 
   head(id: string): Promise<Answer<EventRef>> {

@@ -14,7 +14,7 @@ import {
 import type { TreeNode } from "../runtime/actors.ts";
 import { idempotencyKey, readJson, readQuery, tooLarge, wholeNumber } from "./input.ts";
 import { eventHeader, respond } from "./problem.ts";
-import { RAW, json } from "./route.ts";
+import { json } from "./route.ts";
 import type { Route } from "./route.ts";
 import {
   actorId,
@@ -28,6 +28,31 @@ import {
   treeNode,
 } from "./schemas.ts";
 
+/** Of every birth that an operator asks for. */
+export const START_REFUSALS: Route["refusals"] = [
+  "bad-manifest",
+  "unknown-import",
+  "missing-handler",
+  "not-granted",
+  // A component that a store holds or an address gives is uploaded by its first start.
+  "not-wasm",
+  "core-module",
+  "truncated-component",
+  "bad-component",
+  "transpile-failed",
+  "content-corrupt",
+  "not-an-actor",
+  "key-reused",
+  "not-found",
+  "wrong-state",
+  "busy",
+  "unavailable",
+  "outcome-unknown",
+  "guest-error",
+  "guest-trap",
+  "limit-exceeded",
+];
+
 const start: Route = {
   method: "POST",
   path: "/v1/actors",
@@ -40,29 +65,7 @@ const start: Route = {
     schema: startBody,
   },
   success: [{ status: 201, description: "Started.", content: json(started), event: true }],
-  refusals: [
-    "bad-manifest",
-    "unknown-import",
-    "missing-handler",
-    "not-granted",
-    // A component that a store holds or an address gives is uploaded by its first start.
-    "not-wasm",
-    "core-module",
-    "truncated-component",
-    "bad-component",
-    "transpile-failed",
-    "content-corrupt",
-    "not-an-actor",
-    "key-reused",
-    "not-found",
-    "wrong-state",
-    "busy",
-    "unavailable",
-    "outcome-unknown",
-    "guest-error",
-    "guest-trap",
-    "limit-exceeded",
-  ],
+  refusals: START_REFUSALS,
   async serve(call) {
     const idempotency = idempotencyKey(call);
     const limit = { name: "body", bytesMax: START_BODY_BYTES_MAX };
@@ -84,7 +87,7 @@ const start: Route = {
   },
 };
 
-function checkedManifest<M extends string | Record<string, unknown>>(manifest: M): M {
+export function checkedManifest<M extends string | Record<string, unknown>>(manifest: M): M {
   const text = typeof manifest === "string" ? manifest : JSON.stringify(manifest);
   if (fromUtf8(text).length <= MANIFEST_BYTES_MAX) return manifest;
   throw tooLarge({ name: "manifest", bytesMax: MANIFEST_BYTES_MAX });
@@ -126,19 +129,6 @@ const inspect: Route = {
   refusals: ["unavailable", "outcome-unknown"],
   serve: async ({ actors, param }) =>
     respond(await actors.inspect(param("id")), (actor) => Response.json(actor)),
-};
-
-const state: Route = {
-  method: "GET",
-  path: "/v1/actors/:id/state",
-  summary: "Download an actor's state",
-  success: [
-    { status: 200, description: "The state, as the guest returned it.", content: RAW },
-    { status: 204, description: "The actor has no state." },
-  ],
-  refusals: ["unavailable", "outcome-unknown", "content-corrupt"],
-  serve: async ({ actors, param }) =>
-    respond(await actors.state(param("id")), (bytes) => rawOrNothing(bytes)),
 };
 
 const manifest: Route = {
@@ -213,16 +203,10 @@ const remove: Route = {
   path: "/v1/actors/:id",
 };
 
-function rawOrNothing(bytes: Uint8Array | null): Response {
-  if (bytes === null) return new Response(null, { status: 204 });
-  return new Response(bytes, { headers: { "content-type": "application/octet-stream" } });
-}
-
 export const actorRoutes: readonly Route[] = [
   start,
   list,
   inspect,
-  state,
   manifest,
   tree,
   childrenOf,

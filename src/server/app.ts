@@ -9,6 +9,7 @@ import { authenticate } from "./auth.ts";
 import { chainRoutes } from "./chains.ts";
 import { erasureRoutes } from "./erasure.ts";
 import { followRoutes } from "./follow.ts";
+import { pastRoutes } from "./past.ts";
 import { proofRoutes } from "./proofs.ts";
 import { componentRoutes } from "./components.ts";
 import { messageRoutes } from "./messages.ts";
@@ -17,11 +18,16 @@ import { problem, problemOf, wrongMethod } from "./problem.ts";
 import { PATH_PARAMETERS, json, pathParameters } from "./route.ts";
 import type { PathParameter, Route } from "./route.ts";
 import { health } from "./schemas.ts";
+import { siteAddress } from "./site-address.ts";
+import { serveSite } from "./sites.ts";
 import { storeRoutes } from "./stores.ts";
+import { upgradeRoutes } from "./upgrades.ts";
 
 export interface ServerBindings {
   /** Hex of sha256 of a bearer token; several are separated by commas. */
   THEATER_TOKEN_SHA256?: string;
+  /** `host=name` or `host=id` of the actor that is served there, separated by blanks. */
+  ACTOR_HOSTS?: string;
 }
 
 export interface Waiter {
@@ -47,6 +53,13 @@ export function createApp<E extends ServerBindings>(
   app.notFound(() =>
     problem({ code: "not-found", message: "There is no such route: see /v1/openapi.json." }),
   );
+  app.use(async (c, next) => {
+    const address = siteAddress(new URL(c.req.url), c.env.ACTOR_HOSTS);
+    if (address === undefined) return await next();
+    const actors = actorsOf(c.env, c.executionCtx);
+    const tokens = c.env.THEATER_TOKEN_SHA256;
+    return await serveSite(c.req.raw, address, { actors, tokens });
+  });
   app.use(async (c, next) => {
     await next();
     // What a guest answers must never run as a page of this origin, and a chain is not to be cached.
@@ -133,6 +146,8 @@ export const routes: readonly Route[] = [
   openApi,
   ...componentRoutes,
   ...actorRoutes,
+  ...pastRoutes,
+  ...upgradeRoutes,
   ...messageRoutes,
   ...chainRoutes,
   ...erasureRoutes,

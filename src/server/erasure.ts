@@ -4,19 +4,11 @@
 import { z } from "zod";
 import { ERASED_MAX } from "../runtime/protocol.ts";
 import { readJson, readQuery } from "./input.ts";
-import { ERASE_BODY_BYTES_MAX, REASON_CHARS_MAX } from "./limits.ts";
+import { ERASE_BODY_BYTES_MAX } from "./limits.ts";
 import { eventHeader, respond } from "./problem.ts";
 import { json, RAW } from "./route.ts";
 import type { Body, Call, Route, Success } from "./route.ts";
-import { erasure } from "./schemas.ts";
-
-const reason = z
-  .string()
-  .trim()
-  .min(1, "expected a reason")
-  .max(REASON_CHARS_MAX, `expected at most ${REASON_CHARS_MAX} characters`)
-  .refine((text) => text.isWellFormed(), "half of a surrogate pair is no text")
-  .describe("Recorded in the chain and never erased: name no person in it.");
+import { erasure, reason } from "./schemas.ts";
 
 const reasonBody = z.strictObject({ reason });
 const reasonQuery = z.object({ reason: reason.optional() });

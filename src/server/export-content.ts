@@ -17,7 +17,7 @@ import { valueOf } from "./problem.ts";
 export const INCLUDES = ["manifest", "component", "states", "blocks"] as const;
 
 /** Types of events that record a state. */
-const STATES = ["actor.started", "actor.migrated", "turn.committed"];
+const STATES = ["actor.started", "actor.migrated", "actor.reverted", "turn.committed"];
 
 /** Whose bytes a link names: in the store that all share, or among the actor's own. */
 type Shelf = "shared" | "own";

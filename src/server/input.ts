@@ -141,7 +141,9 @@ export function tooLarge({ name, bytesMax }: BodyLimit): TheaterError {
 }
 
 /** Undefined without the header. Visible ASCII only, so that the key means the same on every hop. */
-export function idempotencyKey(call: Call): IdempotencyKey | undefined {
+export function idempotencyKey(
+  call: Pick<Call, "request" | "principal">,
+): IdempotencyKey | undefined {
   const key = call.request.headers.get("idempotency-key");
   if (key === null) return undefined;
   if (/^[\x21-\x7e]+$/.test(key) && key.length <= IDEMPOTENCY_KEY_CHARS_MAX) {

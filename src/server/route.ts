@@ -58,7 +58,7 @@ export interface PathParameterKind {
   names: (text: string) => boolean;
 }
 
-export type PathParameter = "id" | "digest" | "seq" | "cid" | "store" | "label" | "tile";
+export type PathParameter = "id" | "digest" | "seq" | "turn" | "cid" | "store" | "label" | "tile";
 
 const isName = (text: string): boolean => text.length > 0 && text.length <= NAME_CHARS_MAX;
 
@@ -73,6 +73,7 @@ export const PATH_PARAMETERS: Readonly<Record<PathParameter, PathParameterKind>>
     description: "A position in the chain, from 0.",
     names: (text) => /^[0-9]{1,15}$/.test(text),
   },
+  turn: { description: "A turn's number, from 1.", names: (text) => /^[0-9]{1,15}$/.test(text) },
   cid: {
     description: "A CIDv1 in base32: 59 characters.",
     names: (text) => /^b[a-z2-7]{58}$/.test(text),

@@ -5,9 +5,17 @@ import { z } from "zod";
 import { isActorId } from "../chain/actor-id.ts";
 import { parseDigest } from "../chain/cid.ts";
 import type { ErrorCode } from "../lib/errors.ts";
-import type { ActorListing, ComponentSummary, TreeNode } from "../runtime/actors.ts";
-import type { ActorStatus, ActorSummary, Erasure, EventRef } from "../runtime/protocol.ts";
-import { MANIFEST_BYTES_MAX } from "./limits.ts";
+import type { ActorListing, ComponentSummary, Forked, TreeNode } from "../runtime/actors.ts";
+import type {
+  ActorStatus,
+  ActorSummary,
+  Erasure,
+  EventRef,
+  Reverted,
+  TurnPlace,
+} from "../runtime/protocol.ts";
+import { MANIFEST_BYTES_MAX, REASON_CHARS_MAX } from "./limits.ts";
+import type { UpgradeReport } from "../runtime/upgrade/upgrades.ts";
 import { PROBLEM_KINDS } from "./problem.ts";
 
 const cid = z.string().describe("CIDv1 in base32.");
@@ -28,6 +36,14 @@ export const actorStatus = z.enum([
   "failed",
   "deleted",
 ]) satisfies z.ZodType<ActorStatus>;
+
+export const reason = z
+  .string()
+  .trim()
+  .min(1, "expected a reason")
+  .max(REASON_CHARS_MAX, `expected at most ${REASON_CHARS_MAX} characters`)
+  .refine((text) => text.isWellFormed(), "half of a surrogate pair is no text")
+  .describe("Recorded in the chain and never erased: name no person in it.");
 
 export const eventRef = z.object({ seq: count, cid }) satisfies z.ZodType<EventRef>;
 
@@ -92,6 +108,10 @@ export const actorSummary = z.object({
   status: actorStatus,
   parent: actorId.nullable(),
   handlers: z.array(z.string()).readonly().describe("What it is granted."),
+  origin: z
+    .object({ actor: actorId, seq: count })
+    .nullable()
+    .describe("Of a fork: the actor and the event that it goes on from."),
   head: eventRef,
   ledgerSeq: z.int().min(-1).describe("The highest seq in the ledger; -1 before the first."),
   turns: count,
@@ -187,13 +207,16 @@ const replaySide = z
   })
   .nullable();
 
+const turnCounts = z.object({
+  agreed: count,
+  cut: count.describe("Ended by something outside the guest; they agreed up to there."),
+  erased: count.describe("Not run: something they need was erased."),
+});
+
 export const replayReport = z.object({
   actor: z.string(),
   verdict: z.enum(["verified", "diverged", "broken"]),
-  turns: z.object({
-    agreed: count,
-    cut: count.describe("Ended by something outside the guest; they agreed up to there."),
-    erased: count.describe("Not run: something they need was erased."),
+  turns: turnCounts.extend({
     foreign: count.describe("Not run: they were shown another chain, which is not at hand."),
   }),
   erasedTurns: z.array(count).describe("Which turns those were; at most 1,000 are named."),
@@ -215,6 +238,47 @@ export const replayReport = z.object({
   chain: report,
   next: z.string().nullable().describe("The `cursor` of the call that goes on; null at the end."),
 });
+
+export const turnPlace = z.object({
+  turn: count,
+  message: count
+    .nullable()
+    .describe("Seq of its message, which may have come long before; null where that was erased."),
+  from: count.describe("Its first event. Up to its last there may be events of no turn."),
+  to: count.describe("Its last event so far."),
+  end: z
+    .enum(["turn.committed", "turn.refused", "turn.failed"])
+    .nullable()
+    .describe("Null while it is open."),
+}) satisfies z.ZodType<TurnPlace>;
+
+export const forked = started.extend({
+  origin: z.object({ actor: actorId, seq: count }).describe("What it goes on from."),
+}) satisfies z.ZodType<Forked>;
+
+export const reverted = z.object({
+  event: eventRef.describe("The `actor.reverted`."),
+  toSeq: count.describe("The event after which the actor had the state that it has again."),
+  stateBytes: count.nullable(),
+}) satisfies z.ZodType<Reverted>;
+
+export const upgradeReport = z.object({
+  actor: actorId,
+  component: digest,
+  status: z.enum(["upgraded", "rehearsing"]),
+  event: eventRef.nullable().describe("The `actor.upgraded`; null while it is rehearsed."),
+  rehearsal: z.object({
+    from: count.describe("The first event that was compared."),
+    to: z.int().min(-1).describe("The last one; less than `from` before the first."),
+    turns: turnCounts,
+    verdict: z.enum(["agreed", "diverged"]),
+  }),
+  accepted: z
+    .object({ by: z.string(), reason: z.string(), seq: count })
+    .nullable()
+    .describe("Who wanted the version although it differs, why, and from which event on."),
+  head: count.describe("The newest event: what is behind `to` has still to be compared."),
+}) satisfies z.ZodType<UpgradeReport>;
 
 export const stored = z.object({ cid, digest });
 export const labelBody = z.strictObject({

@@ -38,11 +38,15 @@ export function addChild(
 }
 
 /** Ends the child in good order; the list keeps it unless it is temporary or of a simple supervisor. */
-export function stopChild(spec: SupervisorSpec, supervisor: Supervisor, id: string): Outcome {
+export function stopChild(
+  spec: SupervisorSpec,
+  supervisor: Supervisor,
+  { child: id, by }: { readonly child: string; readonly by: string | null },
+): Outcome {
   const child = findChild(supervisor, id);
   if (child === undefined) return unknown(supervisor, id);
   const told = { verdict: "stop" as const, origin: "command" as const };
-  const reason = `"${id}" was to be stopped`;
+  const reason = `"${id}" was to be stopped${asked(by)}`;
   const forget = isForgotten(spec, child);
   if (isRunning(child)) {
     const targets = [{ ...stopTarget(child), forget }];
@@ -59,13 +63,14 @@ export function stopChild(spec: SupervisorSpec, supervisor: Supervisor, id: stri
 /** Stops the child if it runs, and starts it; at once, whatever back-off it was waiting for. */
 export function restartChild(
   supervisor: Supervisor,
-  { child: id, from }: Extract<Trigger, { on: "restart-child" }>,
+  { child: id, from, by }: Extract<Trigger, { on: "restart-child" }>,
 ): Outcome {
   const child = findChild(supervisor, id);
   if (child === undefined) return unknown(supervisor, id);
   const start = startStep(supervisor, child, {
     from: from ?? child.spec.startFrom,
     notBeforeMs: 0,
+    by,
   });
   const rest = withoutStart(supervisor, id);
   const stops: Step[] = isRunning(child)
@@ -75,7 +80,7 @@ export function restartChild(
     verdict: "restart",
     // What it takes over from another plan was a restart, and is tried again should it fail.
     origin: rest.steps.length === 0 ? "command" : "restart",
-    reason: `"${id}" was to be restarted`,
+    reason: `"${id}" was to be restarted${asked(by)}`,
     steps: [...stops, start, ...rest.steps],
     supervisor: withChild(rest.supervisor, id, { ...toStart(supervisor, child), failures: 0 }),
     absorbs: rest.absorbs,
@@ -94,7 +99,7 @@ export function discardChild(
   // As a temporary one: so it is forgotten too where another plan comes first and ends it.
   const doomed = { ...child, restart: "temporary" as const, significant: false };
   const listed = withChild({ ...supervisor, children: joined }, child.id, { spec: doomed });
-  return stopChild(spec, listed, child.id);
+  return stopChild(spec, listed, { child: child.id, by: null });
 }
 
 /** Takes a child that is down off the list. */
@@ -106,6 +111,8 @@ export function deleteChild(supervisor: Supervisor, id: string): Outcome {
   }
   return quiet(withoutChild(supervisor, id), { verdict: "delete", reason: `"${id}" was deleted` });
 }
+
+const asked = (by: string | null): string => (by === null ? "" : ` by ${by}`);
 
 function unknown(supervisor: Supervisor, id: string): Outcome {
   return refused(supervisor, `There is no child "${id}" here: list the children.`);

@@ -76,7 +76,7 @@ function outcomeOf(
     case "add-child":
       return addChild(spec, supervisor, trigger, moment.nowMs);
     case "stop-child":
-      return stopChild(spec, supervisor, trigger.child);
+      return stopChild(spec, supervisor, trigger);
     case "restart-child":
       return restartChild(supervisor, trigger);
     case "delete-child":

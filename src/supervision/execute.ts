@@ -27,6 +27,7 @@ export type Action =
       readonly child: string;
       readonly incarnation: number;
       readonly from: StartFrom;
+      readonly by: string | null;
     }
   /** End the supervisor itself: close, status, notice to its own parent in one transaction. No answer. */
   | {
@@ -149,8 +150,9 @@ function actionsOf(plan: number, cursor: Cursor, step: Step): Action[] {
           };
         });
     case "start": {
-      const { child, incarnation, from } = step;
-      return [{ do: "start", operation: operation(`start/${child}`), child, incarnation, from }];
+      const { child, incarnation, from, by } = step;
+      const named = operation(`start/${child}`);
+      return [{ do: "start", operation: named, child, incarnation, from, by }];
     }
     case "end":
       return [{ do: "end", operation: operation("end"), kind: step.kind, reason: step.reason }];

@@ -99,7 +99,7 @@ export function leftBehind(supervisor: Supervisor, closed: readonly OpenPlan[] =
       const before = decided.find((step) => step.child === id);
       // Its incarnation was decided and never handed out.
       const at = { child: id, incarnation: incarnation ?? supervisor.decisions + 1 };
-      return before ?? { do: "start", ...at, from: startFrom, notBeforeMs: 0 };
+      return before ?? { do: "start", ...at, from: startFrom, notBeforeMs: 0, by: null };
     });
 }
 
@@ -128,14 +128,16 @@ export function stopTarget(child: Running): StopTarget {
 export function startStep(
   supervisor: Supervisor,
   child: Child,
-  { from, notBeforeMs }: { readonly from: StartFrom; readonly notBeforeMs: number },
+  start: { readonly from: StartFrom; readonly notBeforeMs: number; readonly by?: string | null },
 ): StartStep {
+  const { from, notBeforeMs, by = null } = start;
   return {
     do: "start",
     child: child.spec.id,
     incarnation: supervisor.decisions + 1,
     from,
     notBeforeMs,
+    by,
   };
 }
 

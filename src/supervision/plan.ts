@@ -25,6 +25,8 @@ export type Step =
       readonly incarnation: number;
       readonly from: StartFrom;
       readonly notBeforeMs: number;
+      /** The operator who asked for it; null: nobody, it follows from the policy, or the guest. */
+      readonly by: string | null;
     }
   /** The supervisor itself ends; all its children are down by now. */
   | { readonly do: "end"; readonly kind: EndKind; readonly reason: string };

@@ -37,8 +37,14 @@ export type Trigger =
   | { readonly on: "add-child"; readonly spec: ChildSpec; readonly incarnation: number }
   /** What was spawned may not stay: it is ended and forgotten, whatever the supervisor itself is doing. */
   | { readonly on: "discard-child"; readonly spec: ChildSpec; readonly incarnation: number }
-  | { readonly on: "stop-child"; readonly child: string }
-  | { readonly on: "restart-child"; readonly child: string; readonly from: StartFrom | null }
+  /** `by`: the operator who asked for it; null: the guest. */
+  | { readonly on: "stop-child"; readonly child: string; readonly by: string | null }
+  | {
+      readonly on: "restart-child";
+      readonly child: string;
+      readonly from: StartFrom | null;
+      readonly by: string | null;
+    }
   | { readonly on: "delete-child"; readonly child: string };
 
 /**

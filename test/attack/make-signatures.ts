@@ -15,6 +15,7 @@ export function packageText(): string {
       include theater:simple/everything;
       import theater:edge/timers;
       export theater:edge/timers-client;
+      export theater:edge/upgrade;
     }
     package theater:simple { ${bodyOf("wit")} }
     package theater:edge { ${bodyOf("wit/edge")} }`;

@@ -6,6 +6,8 @@ import type { Answer } from "../../src/runtime/protocol.ts";
 import { fromBase64, fromUtf8, toUtf8 } from "../../src/lib/bytes.ts";
 import { must, Probe, theater, until, type Told } from "../runtime/stage.ts";
 import { startTools, tools } from "../runtime/tools.ts";
+import { counting, migrating, upgrade } from "../runtime/versions.ts";
+import { httpActor, httpRequest, REQUEST_BYTES } from "./http-rows.ts";
 import { turn, type Scene } from "./scene.ts";
 import type { Column } from "./table.ts";
 
@@ -173,6 +175,21 @@ const handleTimer: ExportRow = {
     await onRecord(actor, "timer", ["now", fromUtf8('[["log","fired"]]')]),
 };
 
+/** One request has a turn of each: the middleware's, and then the route's. */
+function handleHttp(kind: "http" | "http-middleware"): ExportRow {
+  return {
+    works: async () => await committed(await httpActor(), kind),
+    "refused without grant": async () =>
+      `message: ${refusal(await theater.http((await withoutGrant()).id, httpRequest("/")))}`,
+    "bad input": async () =>
+      refusal(await theater.http((await httpActor()).id, httpRequest("/", REQUEST_BYTES + 1))),
+    recorded: async () => {
+      const request = { method: "POST", uri: "/x", body: [fromUtf8("x")] };
+      return await onRecord(await httpActor(), kind, [2, expect.objectContaining(request)]);
+    },
+  };
+}
+
 /** A child of the peer ends so, and the peer is told. */
 function handleChild(
   name: string,
@@ -197,6 +214,26 @@ function handleChild(
     },
   };
 }
+
+/** No message brings it: an upgrade calls it. */
+const migrate: ExportRow = {
+  works: async () => {
+    const actor = await counting();
+    must(await upgrade(actor, await migrating("count")));
+    expect(await actor.state()).toEqual({ count: 0 });
+    return "yes";
+  },
+  "refused without grant": async () => "no grant: an upgrade calls it",
+  "bad input": async () =>
+    `its own error: ${refusal(await upgrade(await counting(), await migrating("unwilling")))}`,
+  recorded: async () => {
+    const actor = await counting();
+    const { event } = must(await upgrade(actor, await migrating("count")));
+    const [upgraded, migrated] = await actor.events(event?.seq);
+    expect(migrated?.fields["state"]).toEqual([fromUtf8('{"count":0}')]);
+    return `${upgraded?.type}, ${migrated?.type}`;
+  },
+};
 
 const SHUTDOWN = ["call", "theater:simple/runtime#shutdown", { $bytes: "bye" }];
 
@@ -227,6 +264,9 @@ export const EXPORT_ROWS: ReadonlyMap<string, ExportRow> = new Map([
   [`${CLIENT}#handle-channel-message`, handleChannelMessage],
   [`${CLIENT}#handle-channel-close`, handleChannelClose],
   ["theater:edge/timers-client#handle-timer", handleTimer],
+  ["theater:edge/upgrade#migrate", migrate],
+  ["theater:simple/http-handlers#handle-request", handleHttp("http")],
+  ["theater:simple/http-handlers#handle-middleware", handleHttp("http-middleware")],
   ...Object.entries(children).map(
     ([name, row]) => [`theater:simple/supervisor-handlers#${name}`, row] as const,
   ),

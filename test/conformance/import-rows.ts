@@ -3,6 +3,7 @@
 
 import { expect } from "vitest";
 import { bytes, err, NO_INPUT, ok, type ImportRow, type ImportRows } from "./import-row.ts";
+import { httpFramework } from "./http-rows.ts";
 import { storeRows } from "./store-rows.ts";
 
 const some = (fields: object): unknown => expect.objectContaining(fields);
@@ -316,6 +317,7 @@ const byInterface: Readonly<Record<string, ImportRows>> = {
   "theater:simple/filesystem": filesystem,
   "theater:simple/process": process,
   "theater:simple/http-client": httpClient,
+  "theater:simple/http-framework": httpFramework,
   "theater:edge/timers": timers,
   "theater:simple/supervisor": supervisor,
 };

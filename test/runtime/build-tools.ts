@@ -14,6 +14,7 @@ const HANDLERS = [
   "environment",
   "filesystem",
   "http-client",
+  "http-framework",
   "process",
   "timing",
   "timers",

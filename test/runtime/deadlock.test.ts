@@ -2,7 +2,8 @@
 
 import { afterEach, expect, test } from "vitest";
 import { clearFaults, faults } from "./faults.ts";
-import { Gate, start, until, type Probe, type Program } from "./stage.ts";
+import { Gate, must, Probe, start, until, type Program } from "./stage.ts";
+import { childManifest, startTools } from "./tools.ts";
 
 afterEach(clearFaults);
 
@@ -192,4 +193,121 @@ test("an interrupted turn whose caller has stopped waiting does not go on", asyn
     return !(await b.hasOpenTurn());
   });
   expect((await b.lines()).at(-1)).toBe("turn.failed cut/deadline 2");
+});
+
+const REQUEST = "theater:simple/message-server-host#request";
+const supervisorCall = (fn: string, ...args: unknown[]) =>
+  ["call", `theater:simple/supervisor#${fn}`, ...args] as const;
+
+/** A supervisor whose children begin anew where they are started again, and may take all day to stop. */
+async function parent(): Promise<Probe> {
+  const spawned = { start_from: "init", shutdown: "infinity" };
+  const manifest = { supervisor: { intensity: 10, period_ms: 60_000, spawned } };
+  return new Probe(must(await startTools({}, { manifest })).id);
+}
+
+const askText = (boss: Probe): readonly unknown[] => ["call", REQUEST, boss.id, { $bytes: "[]" }];
+const withInit = (...init: readonly unknown[][]) => ({ $bytes: JSON.stringify({ init }) });
+
+/** What the requests of an actor to another were answered with. */
+const answersOf = async (actor: Probe): Promise<string[]> =>
+  (await actor.events())
+    .filter(({ type, about }) => type === "host.returned" && about === REQUEST)
+    .map(({ fields }) => JSON.stringify(fields["result"]).slice(0, 22));
+
+const CYCLE = '{"err":"request-cycle:';
+
+test("a child whose init asks the turn that bears it is refused, and lives", async () => {
+  const boss = await parent();
+  const text = await childManifest();
+  const spawn = (init: unknown) => supervisorCall("spawn", text, init);
+  const [born] = (await boss.ask([spawn(withInit([...askText(boss)]))])).gave as { gave: string }[];
+  const child = new Probe(born?.gave ?? "");
+  expect(await answersOf(child)).toEqual([CYCLE]);
+  expect((await boss.ask([supervisorCall("list-children")])).gave).toEqual([{ gave: [child.id] }]);
+  // Started again from init while the parent's turn waits for that.
+  expect((await boss.ask([supervisorCall("restart-child", child.id)])).gave).toEqual([
+    { gave: null },
+  ]);
+  expect(await answersOf(child)).toEqual([CYCLE, CYCLE]);
+  // And as a grandchild, through a child that is being born itself.
+  const nested = withInit([...spawn(withInit([...askText(boss)]))]);
+  await boss.ask([spawn(nested)]);
+  const deep = (await grandchildOf(boss)) ?? child;
+  expect(await answersOf(deep)).toEqual([CYCLE]);
+});
+
+async function grandchildOf(boss: Probe): Promise<Probe | undefined> {
+  const children = must(await boss.stub.branch()).children.map(
+    ({ actor }) => new Probe(actor ?? ""),
+  );
+  const below = await Promise.all(children.map(async (each) => must(await each.stub.branch())));
+  const actor = below.flatMap(({ children: of }) => of)[0]?.actor;
+  return actor == null ? undefined : new Probe(actor);
+}
+
+test("a child that asks its parent, which waits for the child to stop, is refused and stops", async () => {
+  const boss = await parent();
+  const text = await childManifest();
+  const [born] = (await boss.ask([supervisorCall("spawn", text, null)])).gave as { gave: string }[];
+  const child = new Probe(born?.gave ?? "");
+  const gate = new Gate();
+  faults.peer = async ({ name, args }, go) => {
+    const isOwn = name === `${boss.id} request` && (args[0] as Input).from !== "external";
+    if (isOwn) await gate.wait();
+    return await go();
+  };
+  const asked = child.ask([askText(boss)]);
+  await gate.reached();
+  const stopping = boss.ask([supervisorCall("stop-child", child.id)]);
+  await until(async () => await boss.hasOpenTurn());
+  gate.open();
+  expect(JSON.stringify((await asked).gave)).toContain("request-cycle");
+  expect((await stopping).gave).toEqual([{ gave: null }]);
+  expect((await child.summary()).status).toBe("stopped");
+});
+
+test("a grandchild that asks the one at the top, which waits for the child between them to stop, is refused", async () => {
+  const boss = await parent();
+  const text = await childManifest();
+  await boss.ask([
+    supervisorCall("spawn", text, withInit([...supervisorCall("spawn", text, null)])),
+  ]);
+  const deep = (await grandchildOf(boss)) ?? boss;
+  const [child] = must(await boss.stub.branch()).children;
+  const gate = new Gate();
+  faults.peer = async ({ name, args }, go) => {
+    const isOwn = name === `${boss.id} request` && (args[0] as Input).from !== "external";
+    if (isOwn) await gate.wait();
+    return await go();
+  };
+  const asked = deep.ask([askText(boss)]);
+  await gate.reached();
+  const stopping = boss.ask([supervisorCall("stop-child", child?.actor)]);
+  await until(async () => await boss.hasOpenTurn());
+  gate.open();
+  expect(JSON.stringify((await asked).gave)).toContain("request-cycle");
+  expect((await stopping).gave).toEqual([{ gave: null }]);
+  expect((await deep.summary()).status).toBe("stopped");
+});
+
+test("a child that asks its parent while another is born is answered", async () => {
+  const boss = await parent();
+  const text = await childManifest();
+  const [born] = (await boss.ask([supervisorCall("spawn", text, null)])).gave as { gave: string }[];
+  const child = new Probe(born?.gave ?? "");
+  const gate = new Gate();
+  faults.peer = async ({ name }, go) => {
+    const answer = await go();
+    if (name.endsWith(" create")) await gate.wait();
+    return answer;
+  };
+  const spawning = boss.ask([supervisorCall("spawn", text, null)]);
+  await gate.reached();
+  const asked = child.ask([askText(boss)]);
+  await until(async () => (await boss.summary()).mailbox === 1);
+  expect(must(await child.stub.waits(`control:${boss.id}/x`))).toBe(null);
+  gate.open();
+  await spawning;
+  expect(JSON.stringify((await asked).gave)).not.toContain("request-cycle");
 });

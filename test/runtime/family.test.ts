@@ -301,7 +301,7 @@ test("nobody calls off a birth without the genesis that the object is named afte
   const a = await up(boss);
   const [row] = await boss.sql("SELECT genesis FROM child");
   const genesis = new Uint8Array(row?.["genesis"] as ArrayBuffer);
-  const order = { operation: "1", incarnation: 9, what: "stop", from: "init" } as const;
+  const order = { operation: "1", incarnation: 9, what: "stop", from: "init", by: null } as const;
   const nobody = new Probe("a".repeat(a.id.length));
   for (const given of [
     { parent: boss.id, genesis },

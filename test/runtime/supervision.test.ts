@@ -213,6 +213,7 @@ test("only its supervisor gives a child orders, and only a child gives notice", 
     incarnation: 9,
     what: "stop",
     from: "init",
+    by: null,
     genesis: null,
   } as const;
   const refused = await a?.stub.obey({ ...order, parent: other.id });
@@ -224,6 +225,7 @@ test("only its supervisor gives a child orders, and only a child gives notice", 
     kind: "trap",
     detail: "",
     data: null,
+    by: null,
     head,
   } as const;
   expect(await boss.stub.notice(lie)).toMatchObject({ ok: false, error: { code: "not-found" } });
@@ -349,6 +351,7 @@ test("an order to start that comes twice starts once, and not at all behind the 
     operation: "1",
     what: "start",
     from: "last-state",
+    by: null,
     genesis: null,
   } as const;
   /** Gives orders while a turn keeps all of them waiting. */
@@ -379,4 +382,121 @@ test("an order to start that comes twice starts once, and not at all behind the 
   expect(attempts.filter((attempt) => attempt === 90)).toHaveLength(1);
   expect(attempts).not.toContain(91);
   expect((await a?.summary())?.status).toBe("stopped");
+});
+
+/** What the supervisor believes of its only child. */
+async function viewOf(boss: Probe): Promise<Record<string, unknown> | undefined> {
+  return must(await boss.stub.branch()).children.map((child) => ({ ...child }))[0];
+}
+
+const lastOf = async (actor: Probe | undefined, type: string): Promise<Told["fields"]> =>
+  (await ofType(actor as Probe, type)).at(-1)?.fields ?? {};
+
+test("what an operator does to a child its supervisor knows, and both chains say who it was", async () => {
+  const boss = await supervise({ children: [{ name: "a" }] });
+  const { a } = await up(boss, 1);
+  await a?.ask([["turns"]]);
+  expect(await a?.change("stop")).toBe("stopped");
+  await until(async () => (await exitsOf(boss, a)).length === 1);
+  await quiet(boss);
+  expect(await viewOf(boss)).toMatchObject({ status: "stopped", lastExit: "stopped" });
+  expect(await lastOf(boss, "supervision.decided")).toMatchObject({
+    action: "stop",
+    cause: { on: "exit", kind: "stopped", detail: "stop by tester" },
+  });
+  const again = async () => must(await theater.lifecycle(a?.id ?? "", "restart", "tester", "key"));
+  const restarted = await again();
+  expect(restarted.status).toBe("running");
+  const decided = await lastOf(boss, "supervision.decided");
+  expect(decided).toMatchObject({
+    action: "restart",
+    cause: { on: "restart-child", child: "a", by: "tester" },
+    reason: '"a" was to be restarted by tester',
+    steps: [{ do: "start", child: "a", by: "tester" }],
+  });
+  const { decision: attempt } = decided;
+  expect(await lastOf(a, "actor.started")).toMatchObject({ by: "tester", attempt });
+  const [started] = (await ofType(a as Probe, "actor.started")).slice(-1);
+  expect(restarted.event).toEqual({ seq: started?.seq, cid: started?.cid });
+  expect(await again()).toEqual(restarted); // a repetition
+  expect(await viewOf(boss)).toMatchObject({ status: "running", incarnation: attempt });
+  // It is supervised as before: started again when it fails, and stopped with its supervisor.
+  await a?.ask([["trap"]]);
+  await until(async () => (await exitsOf(boss, a)).length === 2);
+  await quiet(boss);
+  expect((await a?.ask([["turns"]]))?.gave).toEqual([1]);
+  // A paused child is up: it is stopped with its supervisor, and comes back running.
+  expect(await a?.change("pause")).toBe("paused");
+  expect(await viewOf(boss)).toMatchObject({ status: "running" });
+  await boss.change("stop");
+  expect((await a?.summary())?.status).toBe("stopped");
+  expect(await a?.change("restart")).toBe("wrong-state"); // its supervisor is down
+  await boss.change("restart");
+  await until(async () => (await a?.summary())?.status === "running");
+});
+
+test("a child that is terminated while it waits for its restart stays down", async () => {
+  const backoff = { min_ms: 60_000, max_ms: 60_000, factor: 1, jitter: 0 };
+  const boss = await supervise({ supervisor: { backoff }, children: [{ name: "a" }] });
+  const { a } = await up(boss, 1);
+  await a?.ask([["trap"]]);
+  await until(async () => (await viewOf(boss))?.["status"] === "waiting");
+  expect(await a?.change("terminate")).toBe("stopped");
+  await until(async () => (await viewOf(boss))?.["status"] === "stopped");
+  expect(await lastOf(boss, "supervision.decided")).toMatchObject({
+    cause: { on: "stop-child", by: "tester" },
+  });
+  expect(await exitsOf(boss, a)).toEqual(["trap"]);
+  await quiet(boss);
+  expect((await a?.ask([["turns"]]))?.gave).toBe("wrong-state");
+});
+
+test("a start that was decided before its supervisor knew of an operator's stop does not undo it", async () => {
+  for (const last of ["the notice", "the order"]) {
+    const boss = await supervise({ children: [{ name: "a" }] });
+    const { a } = await up(boss, 1);
+    const [order, notice] = [new Gate(), new Gate()];
+    faults.peer = async ({ name, args }, go) => {
+      if (name === `${a?.id} obey`) await order.wait();
+      const [told] = args as [{ kind?: string }];
+      if (name === `${boss.id} notice` && told.kind === "stopped") await notice.wait();
+      return await go();
+    };
+    await a?.ask([["trap"]]);
+    await order.reached();
+    expect(await a?.change("terminate")).toBe("stopped");
+    await notice.reached();
+    if (last === "the order") {
+      notice.open();
+      await until(async () => (await a?.sql("SELECT 1 FROM notice"))?.length === 0);
+      order.open();
+    } else {
+      order.open();
+      await until(async () => (await viewOf(boss))?.["status"] === "stopped");
+      notice.open();
+    }
+    await until(async () => (await viewOf(boss))?.["status"] === "stopped");
+    await until(async () => (await a?.sql("SELECT 1 FROM notice"))?.length === 0);
+    await quiet(boss);
+    expect((await a?.summary())?.status).toBe("stopped");
+    expect(await ofType(a as Probe, "actor.started")).toHaveLength(1);
+    clearFaults();
+    expect(await a?.change("restart")).toBe("running");
+    expect(await viewOf(boss)).toMatchObject({ status: "running" });
+  }
+});
+
+test("a child that its supervisor has forgotten is not started by an operator behind its back", async () => {
+  const boss = await supervise({ children: [{ name: "a", restart: "temporary" }] });
+  const { a } = await up(boss, 1);
+  await a?.change("stop");
+  await until(async () => (await exitsOf(boss, a)).length === 1);
+  await quiet(boss);
+  expect(await a?.change("restart")).toBe("wrong-state");
+  expect((await a?.summary())?.status).toBe("stopped");
+  // Under a parent that keeps no children there is nobody to ask.
+  const plain = await start();
+  const child = await start({ parent: plain.id });
+  await child.change("stop");
+  expect(await child.change("restart")).toBe("running");
 });

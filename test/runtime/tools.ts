@@ -18,6 +18,7 @@ const TYPES = [
   "environment",
   "filesystem",
   "http-client",
+  "http-framework",
   "process",
   "timing",
   "timers",

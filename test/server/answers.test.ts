@@ -101,6 +101,9 @@ test("parameters are documented with their limits", async () => {
   );
   expect(keyed.map(([path]) => path)).toEqual([
     "/v1/actors",
+    "/v1/actors/{id}/revert",
+    "/v1/actors/{id}/chain/fork",
+    "/v1/actors/{id}/upgrade",
     "/v1/actors/{id}/send",
     "/v1/actors/{id}/request",
   ]);

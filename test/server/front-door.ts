@@ -47,6 +47,7 @@ const VALUES = {
   digest: DIGEST,
   seq: "1",
   cid: refAt(0).cid,
+  turn: "1",
   store: "s",
   label: "l",
   tile: "0/000.p/1",
@@ -71,13 +72,21 @@ export async function textOf(response: Response): Promise<string> {
 }
 
 /** A request that the route takes. */
+/** What a route takes whose path ends so. */
+const EXAMPLES: readonly [ending: string, body: object][] = [
+  ["/actors", { manifest: "" }],
+  ["/payload", { reason: "asked" }],
+  ["/erase", { seqs: [1], reason: "asked" }],
+  ["/upgrade", { component: DIGEST }],
+  ["/revert", { turns: 1, reason: "asked" }],
+  ["/fork", { at: 3 }],
+];
+
 export function exampleOf(route: Route): [path: string, init: RequestInit] {
   const init: RequestInit = { method: route.method };
-  if (route.path === "/v1/actors" && route.body) init.body = JSON.stringify({ manifest: "" });
-  else if (route.path.endsWith("/payload")) init.body = JSON.stringify({ reason: "asked" });
-  else if (route.path.endsWith("/erase")) {
-    init.body = JSON.stringify({ seqs: [1], reason: "asked" });
-  } else if (route.body?.schema) init.body = JSON.stringify({ digest: DIGEST });
+  const [, example = { digest: DIGEST }] =
+    EXAMPLES.find(([ending]) => route.path.endsWith(ending)) ?? [];
+  if (route.body?.schema) init.body = JSON.stringify(example);
   else if (route.body) init.body = "bytes";
   return [pathOf(route), init];
 }

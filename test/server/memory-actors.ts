@@ -43,6 +43,7 @@ const actor: ActorSummary = {
   manifest: "bafk",
   status: "running",
   parent: null,
+  origin: null,
   handlers: ["runtime"],
   head: refAt(0),
   ledgerSeq: -1,
@@ -106,6 +107,15 @@ export class MemoryActors implements Actors {
 
   start: Actors["start"] = (...args) =>
     this.#answer("start", args, { id: ID, name: "tiny", component: DIGEST, head: refAt(1) });
+  http: Actors["http"] = (...args) =>
+    this.#answer("http", args, {
+      status: 200,
+      headers: [],
+      body: this.reply,
+      isChunked: false,
+      event: refAt(2),
+    });
+  site: Actors["site"] = (...args) => this.#answer("site", args, { id: ID, isPublic: false });
   list: Actors["list"] = (...args) => {
     const { id, name, parent, createdMs } = actor;
     const listing = { id, name, component: DIGEST, status: "running", parent, createdMs };
@@ -116,6 +126,42 @@ export class MemoryActors implements Actors {
   tree: Actors["tree"] = (...args) =>
     this.#answer("tree", args, { ...treeNode, children: [{ ...treeNode, child: "worker" }] });
   state: Actors["state"] = (...args) => this.#answer("state", args, this.stateBytes);
+
+  stateAt: Actors["stateAt"] = (...args) =>
+    this.#answer("stateAt", args, { state: this.stateBytes, event: refAt(3) });
+  turn: Actors["turn"] = (...args) =>
+    this.#answer("turn", args, {
+      turn: 1,
+      message: 2,
+      from: 3,
+      to: 4,
+      end: "turn.committed" as const,
+    });
+  fork: Actors["fork"] = (...args) =>
+    this.#answer("fork", args, {
+      id: ID,
+      name: "tiny",
+      component: DIGEST,
+      head: refAt(1),
+      origin: { actor: ID, seq: 3 },
+    });
+  revert: Actors["revert"] = (...args) =>
+    this.#answer("revert", args, { event: refAt(5), toSeq: 3, stateBytes: 5 });
+  upgrade: Actors["upgrade"] = (...args) =>
+    this.#answer("upgrade", args, {
+      actor: ID,
+      component: DIGEST,
+      status: "upgraded" as const,
+      event: refAt(5),
+      rehearsal: {
+        from: 0,
+        to: 4,
+        turns: { agreed: 1, cut: 0, erased: 0 },
+        verdict: "agreed" as const,
+      },
+      accepted: null,
+      head: 4,
+    });
 
   send: Actors["send"] = (...args) => this.#answer("send", args, { event: refAt(2) });
   request: Actors["request"] = (...args) =>

@@ -89,8 +89,10 @@ export class Driver {
           const child = nameOf(path);
           const trigger: Trigger =
             happening.do === "restart-child"
-              ? { on: happening.do, child, from: null }
-              : { on: happening.do, child };
+              ? { on: happening.do, child, from: null, by: null }
+              : happening.do === "stop-child"
+                ? { on: happening.do, child, by: null }
+                : { on: happening.do, child };
           this.#feed(parentOf(path), { trigger });
           this.#settle();
         }

@@ -340,7 +340,7 @@ row(
   "terminate_child: not restarted, specification kept, nothing counted",
   () => {
     const stage = Stage.up({ intensity: 0, children: ABC });
-    return [stage.trigger({ on: "stop-child", child: "b" }), stage.child("b")?.state];
+    return [stage.trigger({ on: "stop-child", child: "b", by: null }), stage.child("b")?.state];
   },
   ["stop b", "stopped"],
 );
@@ -348,7 +348,7 @@ row(
   "terminate_child of a temporary child deletes its specification",
   () => {
     const stage = Stage.up({ children: [child("t", { restart: "temporary" })] });
-    stage.trigger({ on: "stop-child", child: "t" });
+    stage.trigger({ on: "stop-child", child: "t", by: null });
     return stage.states();
   },
   {},
@@ -359,7 +359,7 @@ row(
     const backoff = { minMs: 100, maxMs: 100, factor: 1, jitter: 0 };
     const stage = Stage.up({ backoff, children: [child("a")] });
     stage.exit("a");
-    stage.trigger({ on: "stop-child", child: "a" });
+    stage.trigger({ on: "stop-child", child: "a", by: null });
     return [stage.pass(1_000), stage.states()];
   },
   ["", { a: "stopped" }],
@@ -368,8 +368,8 @@ row(
   "restart_child starts a terminated child; it counts for nothing and touches no sibling",
   () => {
     const stage = Stage.up({ strategy: "one-for-all", intensity: 0, children: ABC });
-    stage.trigger({ on: "stop-child", child: "b" });
-    return stage.trigger({ on: "restart-child", child: "b", from: null });
+    stage.trigger({ on: "stop-child", child: "b", by: null });
+    return stage.trigger({ on: "restart-child", child: "b", from: null, by: null });
   },
   "start b",
 );
@@ -377,9 +377,9 @@ row(
   "restart_child that fails is answered, and not tried again",
   () => {
     const stage = Stage.up({ children: ABC });
-    stage.trigger({ on: "stop-child", child: "b" });
+    stage.trigger({ on: "stop-child", child: "b", by: null });
     stage.failing.set("b", 1);
-    const did = stage.trigger({ on: "restart-child", child: "b", from: null });
+    const did = stage.trigger({ on: "restart-child", child: "b", from: null, by: null });
     return [did, stage.child("b")?.state];
   },
   ["start b", "stopped"],
@@ -447,7 +447,7 @@ row(
   "not when the supervisor, or a command, terminated the significant child",
   () => {
     const stage = Stage.up({ autoShutdown: "any-significant", children: [significant("s")] });
-    return [stage.trigger({ on: "stop-child", child: "s" }), stage.state.phase];
+    return [stage.trigger({ on: "stop-child", child: "s", by: null }), stage.state.phase];
   },
   ["stop s", "up"],
 );

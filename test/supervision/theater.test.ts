@@ -117,7 +117,7 @@ describe("back-off", () => {
     const children = [child("a", { backoff: SLOW }), child("b")];
     const stage = Stage.up({ strategy: "one-for-all", children });
     expect(stage.exit("a")).toBe("stop b");
-    expect(stage.trigger({ on: "restart-child", child: "a", from: "init" })).toBe(
+    expect(stage.trigger({ on: "restart-child", child: "a", from: "init", by: null })).toBe(
       "start a from init, start b",
     );
   });
@@ -126,7 +126,7 @@ describe("back-off", () => {
     const children = [child("a", { backoff: SLOW }), child("b")];
     const stage = Stage.up({ strategy: "one-for-all", children });
     stage.exit("a");
-    expect(stage.trigger({ on: "stop-child", child: "a" })).toBe("start b");
+    expect(stage.trigger({ on: "stop-child", child: "a", by: null })).toBe("start b");
     expect(stage.states()).toEqual({ a: "stopped", b: "running" });
   });
 });
@@ -162,7 +162,7 @@ describe("restarts that fail while others fail", () => {
     const stage = Stage.up({ strategy: "rest-for-one", children });
     expect(stage.exit("a")).toBe("stop b");
     stage.failing.set("b", 1);
-    stage.trigger({ on: "restart-child", child: "b", from: null });
+    stage.trigger({ on: "restart-child", child: "b", from: null, by: null });
     stage.pass(1_000);
     expect(stage.states()).toEqual({ a: "running", b: "running" });
   });
@@ -181,7 +181,7 @@ describe("notices", () => {
   test("of a child that was stopped, and died of something else before, nothing follows", () => {
     const stage = Stage.up({ children: ABC });
     const notice = stage.exitOf("a");
-    stage.trigger({ on: "stop-child", child: "a" });
+    stage.trigger({ on: "stop-child", child: "a", by: null });
     expect(stage.trigger(notice)).toBe("");
     expect(stage.decisions.at(-1)?.verdict).toBe("superseded");
   });
@@ -234,8 +234,8 @@ describe("notices", () => {
 
   test("commands beyond the limit are refused as busy, and change nothing", () => {
     const stage = Stage.up({ children: ABC });
-    stage.feed({ trigger: { on: "restart-child", child: "a", from: null } });
-    const command = { on: "stop-child" as const, child: "b" };
+    stage.feed({ trigger: { on: "restart-child", child: "a", from: null, by: null } });
+    const command = { on: "stop-child" as const, child: "b", by: null };
     for (let i = 0; i < COMMANDS_MAX; i++) stage.feed({ trigger: command });
     expect(() => stage.feed({ trigger: command })).toThrow("Too many commands");
     expect(stage.state.queue.length).toBe(COMMANDS_MAX);
@@ -256,8 +256,8 @@ describe("children that may not stay", () => {
 
   test("no queue is too full for it", () => {
     const stage = Stage.up({ children: ABC });
-    stage.feed({ trigger: { on: "restart-child", child: "a", from: null } });
-    const command = { on: "stop-child" as const, child: "b" };
+    stage.feed({ trigger: { on: "restart-child", child: "a", from: null, by: null } });
+    const command = { on: "stop-child" as const, child: "b", by: null };
     for (let i = 0; i < COMMANDS_MAX; i++) stage.feed({ trigger: command });
     expect(() => stage.feed({ trigger: discard })).not.toThrow();
   });
@@ -339,7 +339,7 @@ describe("the supervisor's own end", () => {
     expect(stage.decisions.at(-1)?.verdict).toBe("refused");
     const notice = stage.exitOf("a");
     stage.feed({ trigger: notice });
-    const { actions } = stage.feed({ trigger: { on: "stop-child", child: "a" } });
+    const { actions } = stage.feed({ trigger: { on: "stop-child", child: "a", by: null } });
     stage.settle([...inFlight(stage.state), ...actions]);
     expect(stage.decisions.slice(-2).map(({ verdict }) => verdict)).toEqual([
       "superseded",
@@ -361,7 +361,7 @@ describe("the supervisor's own end", () => {
 
   test("a supervisor that begins again beside living children leaves them alone", () => {
     const stage = Stage.up({ children: ABC });
-    stage.trigger({ on: "stop-child", child: "b" });
+    stage.trigger({ on: "stop-child", child: "b", by: null });
     expect(stage.trigger({ on: "boot" })).toBe("start b");
   });
 });
@@ -387,8 +387,15 @@ test("a decision says what happened, what follows and why, in values that a chai
       origin: "restart",
       steps: [
         { do: "stop", targets: [{ child: "c", incarnation: 1, limit: 5_000, forget: false }] },
-        { do: "start", child: "b", incarnation: 2, from: "last-state", notBeforeMs: 1_001_000 },
-        { do: "start", child: "c", incarnation: 2, from: "last-state", notBeforeMs: 0 },
+        {
+          do: "start",
+          child: "b",
+          incarnation: 2,
+          from: "last-state",
+          notBeforeMs: 1_001_000,
+          by: null,
+        },
+        { do: "start", child: "c", incarnation: 2, from: "last-state", notBeforeMs: 0, by: null },
       ],
     },
     absorbs: [],

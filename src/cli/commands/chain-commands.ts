@@ -1,7 +1,7 @@
 // Commands about an actor's events. What one does is loaded only when it runs.
 
 import type { Command } from "commander";
-import { wholeNumber, wholeNumbers } from "../arguments.ts";
+import { count, wholeNumber, wholeNumbers } from "../arguments.ts";
 import { contextOf } from "../context.ts";
 import type { EventsOptions } from "../events.ts";
 import type { ExportOptions } from "../export.ts";
@@ -16,6 +16,7 @@ export function addChainCommands(program: Command): void {
     .option("--about <function>", "only host calls of this interface, or interface#function")
     .option("--since <time>", "not before: ISO 8601, or ms since 1970")
     .option("--until <time>", "before: ISO 8601, or ms since 1970")
+    .option("--turn <number>", "one turn, with its message, calls, state and answer", count)
     .option("--follow", "go on with each event that comes; with --json, one object per line")
     .action(async (id: string, options: EventsOptions, command: Command) => {
       const { events } = await import("../events.ts");

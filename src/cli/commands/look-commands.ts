@@ -30,11 +30,4 @@ export function addLookCommands(program: Command): void {
       const { tree } = await import("../tree.ts");
       await tree(contextOf(command), id, options);
     });
-  program
-    .command("state <id>")
-    .description("print an actor's state")
-    .action(async (id: string, _options: object, command: Command) => {
-      const { state } = await import("../actors.ts");
-      await state(contextOf(command), id);
-    });
 }

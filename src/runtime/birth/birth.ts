@@ -39,7 +39,7 @@ function write(
 ): void {
   const { id, genesis, params, createdMs, shard } = born;
   const about = readGenesis(genesis); // not as anyone says it
-  const { parent, permissions } = about;
+  const { parent, origin, permissions } = about;
   const journal = new Journal(storage, id);
   journal.transaction(() => {
     checkNotCalledOff(storage.sql, born.incarnation);
@@ -50,7 +50,8 @@ function write(
     const cell = new Cell(storage.sql);
     const [given, rest] = params as readonly [readonly [Uint8Array] | null, Value];
     const state = born.asIs ? (given ?? []) : null;
-    const started = { reason: "created", attempt: 1, by: null, state };
+    const reason = origin === null ? "created" : "forked";
+    const started = { reason, attempt: 1, by: null, state };
     journal.append({ type: "actor.started", about: "", turn: 0, fields: started });
     if (born.asIs) {
       cell.setState(given === null ? null : given[0]);

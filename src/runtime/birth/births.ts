@@ -1,6 +1,7 @@
 // Idempotency keys of births, in D1: before an actor exists there is no object that could keep its key.
 
-import { equalBytes } from "../../lib/bytes.ts";
+import { sha256 } from "../../chain/hash.ts";
+import { concat, equalBytes, fromUtf8 } from "../../lib/bytes.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { IdempotencyKey } from "../protocol.ts";
 
@@ -48,4 +49,17 @@ export class Births {
     // A scan, but only of the keys of one day.
     await this.#db.prepare("UPDATE birth SET digest = x'' WHERE genesis = ?1").bind(genesis).run();
   }
+}
+
+/** Digest of what a birth was asked with; each part is told from its absence and from its neighbours. */
+export function askedFor(parts: readonly (Uint8Array | string | null)[]): Uint8Array {
+  const none = Uint8Array.of(0);
+  return sha256(
+    concat(
+      parts.map((part) => {
+        if (part === null) return none;
+        return concat([Uint8Array.of(1), sha256(typeof part === "string" ? fromUtf8(part) : part)]);
+      }),
+    ),
+  );
 }

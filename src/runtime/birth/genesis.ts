@@ -1,7 +1,7 @@
 // The genesis of an actor: composed once by whoever gives birth, read back at every wake-up. The actor's
 // id is derived from its bytes, so nothing in it can ever be another.
 
-import type { Cause, Payloads } from "../../chain/event-types.ts";
+import type { Cause, Origin, Payloads, Runtime } from "../../chain/event-types.ts";
 import { decodePayload, encodePayload } from "../../chain/payload.ts";
 import { Link } from "../../chain/value.ts";
 import { TRANSPILER } from "../../executor/transpile.ts";
@@ -25,8 +25,15 @@ export interface GenesisInput {
   permissions: Permissions;
   limits: Limits;
   parent: Cause | null;
+  /** Of a fork: where it left another chain. */
+  origin: Origin | null;
   /** See `supervisionText`. */
   supervision: string | null;
+}
+
+/** What this deployment makes of a component. */
+export function runtimeNow(): Runtime {
+  return { host: HOST_VERSION, transpiler: TRANSPILER, wit: WIT_VERSION };
 }
 
 /** The block of the `actor.created` payload. The random salt makes two births of one manifest two actors. */
@@ -39,12 +46,12 @@ export function composeGenesis(input: GenesisInput): Uint8Array {
     manifest: new Link("raw", manifest),
     component: new Link("raw", component),
     modules: new Link("raw", modules),
-    runtime: { host: HOST_VERSION, transpiler: TRANSPILER, wit: WIT_VERSION },
+    runtime: runtimeNow(),
     grants: { held: permissions.held, inheritable: permissions.inheritable },
     limits: { ...limits },
     shard: 0,
     parent: input.parent,
-    origin: null,
+    origin: input.origin,
     supervision: input.supervision,
   };
   const salt = crypto.getRandomValues(new Uint8Array(16));
@@ -64,6 +71,7 @@ export interface Genesis {
   salt: Uint8Array;
   /** The event of its parent's chain that it comes from. */
   parent: Cause | null;
+  origin: Origin | null;
   supervision: BornSupervision;
 }
 
@@ -80,6 +88,7 @@ export function readGenesis(block: Uint8Array): Genesis {
     limits: limits as unknown as Limits,
     salt,
     parent,
+    origin: fields.origin,
     supervision: readSupervision(supervision),
   };
 }

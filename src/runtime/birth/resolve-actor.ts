@@ -7,7 +7,11 @@ import type { Registry } from "../../handlers/registry.ts";
 import { fromUtf8 } from "../../lib/bytes.ts";
 import { checkFit } from "../../manifest/fit.ts";
 import { readManifest, type Manifest } from "../../manifest/manifest.ts";
-import { permissionsAtBirth, type Permissions } from "../../manifest/permissions.ts";
+import {
+  permissionsAtBirth,
+  permissionsOfFork,
+  type Permissions,
+} from "../../manifest/permissions.ts";
 import { readTable, resolvedManifest, type ManifestSource } from "../../manifest/toml.ts";
 import type { ContentStore } from "../../store/store.ts";
 import { supervisionText, type BornSource } from "./born-supervision.ts";
@@ -27,6 +31,8 @@ export interface ActorPlan {
   /** Null: nobody but its manifest limits it. */
   parent: { id: string; permissions: Permissions } | null;
   references: References;
+  /** Of a fork: its origin, beyond whose permissions it gets nothing. */
+  origin?: { id: string; permissions: Permissions } | undefined;
 }
 
 export interface ResolvedActor {
@@ -45,7 +51,10 @@ export async function resolveActor(plan: ActorPlan, parts: ResolveParts): Promis
   const { references } = plan;
   const { manifest, table } = readManifest(plan.manifest, registry, plan.variables);
   const asking = { ...manifest, handlers: await plugins.pin(manifest.handlers) };
-  const permissions = permissionsAtBirth(asking, plan.parent, registry);
+  const permissions =
+    plan.origin === undefined
+      ? permissionsAtBirth(asking, plan.parent, registry)
+      : permissionsOfFork(asking, plan.origin, registry);
   const component = await references.component(manifest.component);
   const { description } = component.set;
   checkFit(asking, description, plugins.registryFor(registry, asking.handlers));

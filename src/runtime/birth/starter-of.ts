@@ -30,17 +30,24 @@ export function starterOf(
   given: Given,
   components = componentsOf(environment, given),
 ): Starter {
-  const { content, stores } = given;
   return new Starter({
     ...given,
     log: logOf(environment),
     births: new Births(environment.LEDGER),
-    references: new References({
-      components,
-      stores,
-      content,
-      remote: { allowLocal: environment.FETCH_LOCAL === "1", bytesMax: COMPONENT_BYTES_MAX },
-    }),
+    references: referencesOf(environment, given, components),
     actor: (id) => actorStub(environment, id),
+  });
+}
+
+export function referencesOf(
+  environment: Environment,
+  { content, stores }: Given,
+  components: Components,
+): References {
+  return new References({
+    components,
+    stores,
+    content,
+    remote: { allowLocal: environment.FETCH_LOCAL === "1", bytesMax: COMPONENT_BYTES_MAX },
   });
 }

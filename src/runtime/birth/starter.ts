@@ -3,13 +3,12 @@
 
 import { actorId } from "../../chain/actor-id.ts";
 import { digestText } from "../../chain/cid.ts";
-import type { Cause } from "../../chain/event-types.ts";
-import { sha256 } from "../../chain/hash.ts";
+import type { Cause, Origin } from "../../chain/event-types.ts";
 import type { Plugins } from "../../handlers/plugins.ts";
 import type { Registry } from "../../handlers/registry.ts";
 import { mayUseStore } from "../../handlers/store.ts";
 import { Link } from "../../chain/value.ts";
-import { concat, fromUtf8 } from "../../lib/bytes.ts";
+import { fromUtf8 } from "../../lib/bytes.ts";
 import { assert, TheaterError } from "../../lib/errors.ts";
 import type { Permissions } from "../../manifest/permissions.ts";
 import { readTable, type ManifestSource } from "../../manifest/toml.ts";
@@ -21,7 +20,7 @@ import { reached, settled } from "../answers.ts";
 import { hasFamily } from "../children/family.ts";
 import type { ActorRpc } from "../protocol.ts";
 import type { Log } from "../record/notary.ts";
-import type { Births } from "./births.ts";
+import { askedFor, type Births } from "./births.ts";
 import { composeGenesis, readGenesis } from "./genesis.ts";
 import { readUpgrade } from "../upgrade/version.ts";
 import { isReference, MANIFEST_BYTES_MAX, type References } from "./references.ts";
@@ -55,6 +54,8 @@ export interface ConceiveInput {
   initState: Uint8Array | null;
   variables?: Record<string, unknown>;
   parent: Parent | null;
+  /** Of a fork: where it leaves its origin, and what that may do there. */
+  fork?: { origin: Origin; permissions: Permissions };
 }
 
 /** An actor that could be born: the same as often as it is created from this. */
@@ -107,17 +108,12 @@ export class Starter {
   async conceive(input: ConceiveInput): Promise<Conceived> {
     const { parent } = input;
     const { references, stores } = this.#parts;
-    if (parent === null) return await this.#conceive(input, references);
+    if (parent === null) return withinLimits(await this.#conceive(input, references));
     const grant = parent.permissions.held["store"];
     const within = async (store: string): Promise<boolean> =>
       grant !== undefined && (await mayUseStore({ actor: parent.id, grant, stores }, store));
     checkSize(input.manifest);
-    const conceived = await this.#conceive(input, references.within(within));
-    const { initState, genesis } = conceived;
-    const { stateBytes } = readGenesis(genesis).limits;
-    if (initState === null || initState.length <= stateBytes) return conceived;
-    const message = `The initial state has ${initState.length} bytes; the state_bytes of its manifest are ${stateBytes}.`;
-    throw new TheaterError("too-large", message, { limit: stateBytes });
+    return withinLimits(await this.#conceive(input, references.within(within)));
   }
 
   async #conceive(input: ConceiveInput, references: References): Promise<Conceived> {
@@ -126,9 +122,11 @@ export class Starter {
       typeof given === "string" && isReference(given) ? await references.manifest(given) : given;
     const initState = input.initState ?? (await namedState(source, references));
     const variables = variablesFor(source, initState, input.variables ?? {});
-    const plan = { manifest: source, variables, parent: input.parent, references };
+    const { parent, fork } = input;
+    const origin = fork && { id: fork.origin.actor, permissions: fork.permissions };
+    const plan = { manifest: source, variables, parent, references, origin };
     const resolved = await resolveActor(plan, this.#parts);
-    const genesis = await this.#compose(resolved, input.parent);
+    const genesis = await this.#compose(resolved, { parent, origin: fork?.origin ?? null });
     return {
       id: actorId(genesis),
       name: resolved.manifest.name,
@@ -158,7 +156,10 @@ export class Starter {
     };
   }
 
-  async #compose(resolved: ResolvedActor, parent: Parent | null): Promise<Uint8Array> {
+  async #compose(
+    resolved: ResolvedActor,
+    { parent, origin }: { parent: Parent | null; origin: Origin | null },
+  ): Promise<Uint8Array> {
     const { log, content } = this.#parts;
     const { manifest, component, source, permissions, supervision } = resolved;
     return composeGenesis({
@@ -171,9 +172,19 @@ export class Starter {
       permissions,
       limits: manifest.limits,
       parent: parent?.cause ?? null,
+      origin,
       supervision,
     });
   }
+}
+
+/** Of a state that somebody else chose. Throws `too-large`. */
+function withinLimits(conceived: Conceived): Conceived {
+  const { initState, genesis } = conceived;
+  const { stateBytes } = readGenesis(genesis).limits;
+  if (initState === null || initState.length <= stateBytes) return conceived;
+  const message = `The initial state has ${initState.length} bytes; the state_bytes of its manifest are ${stateBytes}.`;
+  throw new TheaterError("too-large", message, { limit: stateBytes });
 }
 
 /** HTTP has a limit of its own; what a guest writes comes from anywhere. */
@@ -191,17 +202,4 @@ async function namedState(
 ): Promise<Uint8Array | null> {
   const named = readTable(source)["init_state"];
   return typeof named === "string" ? await references.state(named) : null;
-}
-
-/** Digest of what a birth was asked with; each part is told from its absence and from its neighbours. */
-function askedFor(parts: readonly (Uint8Array | string | null)[]): Uint8Array {
-  const none = Uint8Array.of(0);
-  return sha256(
-    concat(
-      parts.map((part) => {
-        if (part === null) return none;
-        return concat([Uint8Array.of(1), sha256(typeof part === "string" ? fromUtf8(part) : part)]);
-      }),
-    ),
-  );
 }

@@ -50,7 +50,7 @@ export const CHILD_TABLES = `
   -- Written by Keeper. The supervisor as src/supervision knows it, as JSON, and when it wants to be looked at.
   CREATE TABLE supervisor (one INTEGER PRIMARY KEY CHECK (one = 1), state TEXT NOT NULL, wake INTEGER) STRICT;
   -- Written by Notices. Ends of this actor that its supervisor has not acknowledged.
-  CREATE TABLE notice (incarnation INTEGER PRIMARY KEY, notice TEXT NOT NULL) STRICT;
+  CREATE TABLE notice (n INTEGER PRIMARY KEY AUTOINCREMENT, incarnation INTEGER NOT NULL, notice TEXT NOT NULL) STRICT;
 `;
 
 export class ChildRows {

@@ -9,7 +9,8 @@ import { reached } from "../answers.ts";
 import type { ActorRpc } from "../protocol.ts";
 import { newestForeign } from "../turn/foreign-view.ts";
 import type { TurnActs } from "../turn/turn-parts.ts";
-import { notAChild, type Family } from "./family.ts";
+import { notAChild } from "./commands.ts";
+import type { Family } from "./family.ts";
 
 /** Events of a child that one call shows, the newest ones. */
 const CHILD_EVENTS_MAX = 1_000;
@@ -20,19 +21,20 @@ export function childServices(
   peer: (id: string) => ActorRpc,
 ): Services["children"] {
   if (family === undefined) return CHILDLESS;
+  const isLive = (): boolean => turn.isOpen;
   const spawn = (
     manifest: string,
     { initState, asIs, callId }: { initState: Uint8Array | null; asIs: boolean; callId: string },
   ): Promise<HandlerAnswer> => {
     const { turn: number, intent } = turn;
-    return family.spawn({ manifest, initState, asIs, callId, turn: number, intent });
+    return family.spawn({ manifest, initState, asIs, callId, turn: number, intent, isLive });
   };
   return {
     spawn: (manifest, initState, callId) => spawn(manifest, { initState, asIs: false, callId }),
     resume: (manifest, state, callId) => spawn(manifest, { initState: state, asIs: true, callId }),
     list: () => family.list(),
-    stop: (id, callId) => family.command("stop-child", id, callId),
-    restart: (id, callId) => family.command("restart-child", id, callId),
+    stop: (id, callId) => family.commands.ofGuest("stop-child", id, { callId, isLive }),
+    restart: (id, callId) => family.commands.ofGuest("restart-child", id, { callId, isLive }),
     state: async (id) => {
       if (!family.isChild(id)) return notAChild(id);
       const answer = await reached(() => peer(id).state());

@@ -4,9 +4,8 @@
 import type { Failure, Payloads } from "../../chain/event-types.ts";
 import { decodePayload } from "../../chain/payload.ts";
 import { Link, type Value } from "../../chain/value.ts";
-import { err, failed, ok, returned, type HandlerAnswer } from "../../handlers/handler.ts";
+import { returned, type HandlerAnswer } from "../../handlers/handler.ts";
 import { fromUtf8 } from "../../lib/bytes.ts";
-import { ensureTheaterError } from "../../lib/errors.ts";
 import { isToBoot } from "../../supervision/advance.ts";
 import { findChild } from "../../supervision/children.ts";
 import { isUp } from "../../supervision/lifecycle.ts";
@@ -16,6 +15,8 @@ import { reached } from "../answers.ts";
 import type { Genesis } from "../birth/genesis.ts";
 import type { Starter } from "../birth/starter.ts";
 import { failActor } from "../lifecycle.ts";
+import type { Deadlocks } from "../mail/deadlocks.ts";
+import type { Idempotency } from "../mail/idempotency.ts";
 import type { Mailbox } from "../mail/mailbox.ts";
 import type { ActorRpc, BranchChild, BirthInput, EventRef } from "../protocol.ts";
 import type { Cell } from "../record/cell.ts";
@@ -25,6 +26,7 @@ import type { Journal } from "../record/journal.ts";
 import type { Runner } from "../turn/runner.ts";
 import type { CurrentVersion } from "../upgrade/version.ts";
 import { ChildRows, type ChildRow } from "./child-rows.ts";
+import { Commands } from "./commands.ts";
 import { Keeper } from "./keeper.ts";
 import { Notices } from "./notices.ts";
 import type { Notice } from "./orders.ts";
@@ -48,12 +50,11 @@ interface FamilyParts {
   version: CurrentVersion;
   starter: Starter;
   blocks: Blocks;
+  deadlocks: Deadlocks;
+  idempotency: Idempotency;
   peer: (id: string) => ActorRpc;
   runner: () => Runner;
 }
-
-/** How long a guest waits for its child to be down, or to run again. */
-const COMMAND_MS_MAX = 60_000;
 
 export class Family {
   readonly #parts: FamilyParts;
@@ -62,21 +63,23 @@ export class Family {
   readonly #spawner: Spawner;
   readonly #admitted: { seq: number; isInit: boolean }[] = [];
   readonly keeper: Keeper;
+  readonly commands: Commands;
   readonly subordinate: Subordinate;
 
   constructor(parts: FamilyParts) {
     this.#parts = parts;
-    const { sql, journal, cell, genesis, peer, runner } = parts;
+    const { sql, journal, cell, genesis, peer } = parts;
     const { spec } = genesis.supervision;
     const parent = genesis.parent?.actor ?? null;
     this.#rows = new ChildRows(sql);
-    this.#notices = new Notices({ sql, parent, peer });
+    this.#notices = new Notices({ ...parts, parent });
     this.keeper = new Keeper({
       sql,
       journal,
       rows: this.#rows,
       spec,
       peer,
+      deadlocks: parts.deadlocks,
       mayRun: () => cell.status === "running" || cell.status === "paused",
       openTurn: () => cell.get("openTurn")?.turn,
       keep: async (value, write) => {
@@ -95,11 +98,15 @@ export class Family {
       spec,
       permissions: () => parts.version.now.permissions,
     });
+    this.commands = new Commands({
+      ...parts,
+      rows: this.#rows,
+      keeper: this.keeper,
+      keepsChildren: hasFamily({ ...genesis, parent: null }),
+    });
     this.subordinate = new Subordinate({
-      journal,
-      cell,
+      ...parts,
       notices: this.#notices,
-      runner,
       keeper: () => this.keeper,
       raise: () => this.open(),
       initMessage: () => this.#initMessage(),
@@ -171,8 +178,8 @@ export class Family {
   }
 
   /** In the transaction that records that an operator stopped the actor. */
-  onStopped(): void {
-    this.subordinate.leave("stopped", "stopped from outside", null);
+  onStopped(change: string, principal: string): void {
+    this.subordinate.leave("stopped", `${change} by ${principal}`, null, principal);
   }
 
   spawn(spawn: Spawn): Promise<HandlerAnswer> {
@@ -197,38 +204,6 @@ export class Family {
       const actor = this.#rows.byName(spec.id)?.actor ?? null;
       return { name: spec.id, actor, status: state, incarnation, starts, lastExit };
     });
-  }
-
-  /** Stops or restarts a child, and waits until that is done. */
-  async command(
-    what: "stop-child" | "restart-child",
-    id: string,
-    callId: string,
-  ): Promise<HandlerAnswer> {
-    const { cell } = this.#parts;
-    const isRepeated = cell.get("command") === callId; // then the child may be forgotten by now
-    const row = this.#rows.byActor(id);
-    if (row === undefined) return isRepeated && what === "stop-child" ? ok(null) : notAChild(id);
-    const child = row.name;
-    if (!isRepeated) {
-      const trigger = what === "stop-child" ? { on: what, child } : { on: what, child, from: null };
-      try {
-        const decisions = this.keeper.command(trigger, () => cell.set("command", callId));
-        const refusal = decisions.find(({ verdict }) => verdict === "refused");
-        if (refusal !== undefined) return err(`refused: ${refusal.reason}`);
-      } catch (thrown) {
-        const { code, message } = ensureTheaterError(thrown);
-        if (code !== "busy") throw thrown;
-        return err(`${code}: ${message}`);
-      }
-    }
-    if (!(await this.keeper.isQuiet(COMMAND_MS_MAX, child))) {
-      return failed("outcome-unknown: the child takes its time");
-    }
-    const after = findChild(this.keeper.state, child);
-    const isRunning = after?.state === "running";
-    if (what === "restart-child" && !isRunning) return err("start-failed: see the child's chain");
-    return ok(null);
   }
 
   /** Whether a child that is down is going to be started, as far as its supervisor knows by now. */
@@ -343,8 +318,6 @@ export class Family {
     return { ...fields, seed: crypto.getRandomValues(new Uint8Array(32)) };
   }
 }
-
-export const notAChild = (id: string): HandlerAnswer => err(`not-a-child: ${id}`);
 
 /** Behind actor.created and actor.started. */
 const FIRST_MESSAGE = 2;

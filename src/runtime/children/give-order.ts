@@ -47,11 +47,13 @@ async function giveBirth(given: Given<Extract<Action, { do: "start" }>>): Promis
 
 async function giveOrder({ action, row, peer, parent }: Given): Promise<Obeyed> {
   const { operation, incarnation } = action;
-  const from = action.do === "start" ? action.from : "last-state";
+  const { from, by } = action.do === "start" ? action : STOP;
   const genesis = row.born ? null : row.genesis;
-  const order = { parent, operation, incarnation, what: action.do, from, genesis };
+  const order = { parent, operation, incarnation, what: action.do, from, by, genesis };
   return settled(await reached(() => peer(row.actor).obey(order)));
 }
+
+const STOP = { from: "last-state", by: null } as const;
 
 /** What the policy is told of an answer. */
 export function observed(of: { child: string; incarnation: number }, obeyed: Obeyed): Observation {

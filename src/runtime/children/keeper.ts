@@ -8,11 +8,12 @@ import { cidText } from "../../chain/cid.ts";
 import { Link, type Value } from "../../chain/value.ts";
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import { advance, inFlight, isToBoot, type Input } from "../../supervision/advance.ts";
-import { NEW_SUPERVISOR, type Supervisor } from "../../supervision/children.ts";
+import { findChild, NEW_SUPERVISOR, type Supervisor } from "../../supervision/children.ts";
 import type { Action } from "../../supervision/execute.ts";
 import type { EndKind, Step } from "../../supervision/plan.ts";
 import type { SupervisorSpec } from "../../supervision/spec.ts";
 import type { Decision, Trigger } from "../../supervision/trigger.ts";
+import type { Deadlocks } from "../mail/deadlocks.ts";
 import type { ActorRpc } from "../protocol.ts";
 import type { Journal } from "../record/journal.ts";
 import type { ChildRow, ChildRows } from "./child-rows.ts";
@@ -25,6 +26,7 @@ interface KeeperParts {
   rows: ChildRows;
   spec: SupervisorSpec;
   peer: (id: string) => ActorRpc;
+  deadlocks: Deadlocks;
   /** Whether the actor may have children running: it runs itself, or is paused. */
   mayRun: () => boolean;
   /** The turn that is running and has acted, if there is one. */
@@ -145,7 +147,7 @@ export class Keeper {
     if (row === undefined) {
       throw new TheaterError("not-found", "This actor has no such child.", { child: notice.child });
     }
-    if (notice.incarnation <= row.exited) return;
+    if (notice.incarnation <= row.exited) return this.#hold(row, notice);
     journal.transaction(() => {
       const { incarnation, kind, detail, head } = notice;
       // It has ended before the answer to its birth was heard here.
@@ -157,6 +159,14 @@ export class Keeper {
       this.#parts.tellGuest(row, notice);
     });
     this.#settle();
+  }
+
+  /** One that had ended already was stopped since: then it is not to be started again. */
+  #hold({ name, exited }: ChildRow, { incarnation, kind, by }: Notice): void {
+    const child = findChild(this.state, name);
+    const isToStart = child !== undefined && child.alive === null && child.state !== "stopped";
+    if (kind !== "stopped" || incarnation !== exited || !isToStart) return;
+    this.command({ on: "stop-child", child: name, by });
   }
 
   /** In a transaction: a spawned child was born, and is on the list unless the supervisor is ending. */
@@ -300,11 +310,12 @@ export class Keeper {
 
   /** Gives one order. Without an answer nothing is noted: the alarm has it given again. */
   async #perform(action: Exclude<Action, { do: "end" }>): Promise<void> {
-    const { rows, journal } = this.#parts;
+    const { rows, journal, deadlocks, peer } = this.#parts;
     const { child, incarnation } = action;
     try {
       const row = rows.byName(child) ?? (await this.#conceived(action));
-      const obeyed = await give({ action, row, peer: this.#parts.peer, parent: journal.actor });
+      const given = { action, row, peer, parent: journal.actor };
+      const obeyed = await deadlocks.ordering(row.actor, () => give(given));
       const note = (): void =>
         journal.transaction(() => {
           if (obeyed.saw !== "unborn") rows.noteBorn(child); // it has answered

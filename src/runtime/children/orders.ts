@@ -19,6 +19,8 @@ export interface Order {
   what: "start" | "stop" | "kill";
   /** For a start. */
   from: StartFrom;
+  /** The operator who asked for it, where one did. */
+  by: string | null;
   /** Its genesis block, as long as the supervisor does not know that the child was born. */
   genesis: Uint8Array | null;
 }
@@ -40,6 +42,8 @@ export interface Notice {
   kind: ExitKind;
   /** A code or a few words. */
   detail: string;
+  /** The operator who ended it, where one did. */
+  by: string | null;
   /** What the child gave to `shutdown`. */
   data: Uint8Array | null;
   head: HeadMark;

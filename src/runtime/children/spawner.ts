@@ -10,6 +10,7 @@ import { problemOfJoining } from "../../supervision/roster.ts";
 import type { SupervisorSpec } from "../../supervision/spec.ts";
 import { reached, settled } from "../answers.ts";
 import type { Starter } from "../birth/starter.ts";
+import { controlId, type Deadlocks } from "../mail/deadlocks.ts";
 import type { ActorRpc, Answer, BirthInput, EventRef } from "../protocol.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Intent } from "../turn/turn-parts.ts";
@@ -26,6 +27,7 @@ interface SpawnerParts {
   permissions: () => Permissions;
   starter: Starter;
   peer: (id: string) => ActorRpc;
+  deadlocks: Deadlocks;
 }
 
 export interface Spawn {
@@ -36,6 +38,8 @@ export interface Spawn {
   callId: string;
   turn: number;
   intent: Intent;
+  /** Whether the turn that waits for the birth goes on. */
+  isLive: () => boolean;
 }
 
 export class Spawner {
@@ -51,7 +55,7 @@ export class Spawner {
   /** The child's id, or an err that says why there is none. */
   async spawn(spawn: Spawn): Promise<HandlerAnswer> {
     const known = this.#parts.rows.byCall(spawn.callId);
-    if (known !== undefined) return await this.#bear(known);
+    if (known !== undefined) return await this.#bear(known, spawn);
     let row: ChildRow | string;
     try {
       row = await this.#conceive(spawn);
@@ -59,7 +63,7 @@ export class Spawner {
       const { code, message } = ensureTheaterError(thrown);
       return err(`${code}: ${message}`);
     }
-    return typeof row === "string" ? err(row) : await this.#bear(row);
+    return typeof row === "string" ? err(row) : await this.#bear(row, spawn);
   }
 
   /** The row of the child that is to be, or why it may not be. */
@@ -149,8 +153,9 @@ export class Spawner {
     }
   }
 
-  async #bear(row: ChildRow): Promise<HandlerAnswer> {
-    const answer = await this.#create(row);
+  async #bear(row: ChildRow, { callId, isLive }: Spawn): Promise<HandlerAnswer> {
+    const edge = { to: row.actor, callId: controlId(callId), isLive };
+    const answer = await this.#parts.deadlocks.during(edge, () => this.#create(row));
     if (answer.ok) return ok(row.actor);
     const { code, message } = answer.error;
     // What nobody knows is ended with the turn, see `settle`.

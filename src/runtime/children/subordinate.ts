@@ -6,21 +6,28 @@
 
 import type { Failure, Payloads } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
-import { TheaterError } from "../../lib/errors.ts";
+import { assert, TheaterError } from "../../lib/errors.ts";
 import { isUp } from "../../supervision/lifecycle.ts";
 import type { ExitKind } from "../../supervision/spec.ts";
+import { reached, settled } from "../answers.ts";
 import { failActor, INIT_FAILED, lifecycleEvent } from "../lifecycle.ts";
+import type { Deadlocks } from "../mail/deadlocks.ts";
+import type { Idempotency, MessageKey } from "../mail/idempotency.ts";
+import type { ActorRpc, EventRef } from "../protocol.ts";
 import type { Cell } from "../record/cell.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Runner } from "../turn/runner.ts";
 import type { Keeper } from "./keeper.ts";
 import type { Notices } from "./notices.ts";
-import type { Answered, HeadMark, Order } from "./orders.ts";
+import type { Answered, HeadMark, Notice, Order } from "./orders.ts";
 
 interface SubordinateParts {
   journal: Journal;
   cell: Cell;
   notices: Notices;
+  deadlocks: Deadlocks;
+  idempotency: Idempotency;
+  peer: (id: string) => ActorRpc;
   runner: () => Runner;
   /** Of its own children, which go down before it does. */
   keeper: () => Keeper | undefined;
@@ -56,23 +63,29 @@ export class Subordinate {
 
   /** Throws `forbidden` for an order of anybody else. */
   async obey(order: Order): Promise<Answered> {
-    const { cell, runner } = this.#parts;
+    const { cell, runner, deadlocks } = this.#parts;
     if (order.parent !== cell.get("parent")) {
       const message =
         "Only its supervisor gives this actor orders: use stop, restart and the like.";
       throw new TheaterError("forbidden", message);
     }
     try {
-      return order.what === "start" ? await this.#start(order) : await this.#stop(order);
+      return await deadlocks.obeying(() =>
+        order.what === "start" ? this.#start(order) : this.#stop(order),
+      );
     } finally {
       runner().start();
     }
   }
 
-  async #start({ parent, incarnation, from }: Order): Promise<Answered> {
+  async #start({ parent, incarnation, from, by }: Order): Promise<Answered> {
     const { cell, journal, runner, keeper } = this.#parts;
     if (this.#isPast(incarnation)) return this.#stopped(incarnation);
     if (this.#isNew(incarnation)) {
+      if (this.#parts.notices.isHeld(incarnation)) {
+        const detail = "somebody else has stopped it meanwhile";
+        return this.#told({ saw: "start-failed", kind: "stopped", detail });
+      }
       if (cell.status === "deleted") {
         return this.#told({ saw: "start-failed", kind: "corrupted-state", detail: "deleted" });
       }
@@ -89,7 +102,7 @@ export class Subordinate {
         journal.transaction(() => {
           // Again: the order may have come twice, or have been overtaken by the one to stop.
           if (!this.#isNew(incarnation)) return;
-          journal.append(lifecycleEvent("restart", parent, incarnation));
+          this.#noteStarted(journal.append(lifecycleEvent("restart", by ?? parent, incarnation)));
           cell.set("incarnation", incarnation);
           cell.set("status", "running");
           cell.set("reason", "");
@@ -108,6 +121,40 @@ export class Subordinate {
     await keeper()?.isQuiet(BOOT_MS_MAX);
     // Down again already: its notice says why, and the policy decides about that.
     return this.#told({ saw: "started" });
+  }
+
+  /** An operator who has asked for a start has it with the next one, whoever decided that. */
+  #noteStarted({ seq }: EventRef): void {
+    const { cell, idempotency } = this.#parts;
+    cell.set("started", seq);
+    const key = cell.get("restartKey");
+    if (key == null) return;
+    idempotency.keep("restart", key, seq);
+    cell.set("restartKey", null);
+  }
+
+  /**
+   * Has the supervisor start this actor, which is down, because an operator asked for it: the event that says
+   * so; null where the parent keeps no children. Throws what the supervisor answers.
+   */
+  async restart(by: string, key: MessageKey | null): Promise<EventRef | null> {
+    const { cell, journal, notices, peer } = this.#parts;
+    const parent = cell.get("parent") ?? null;
+    if (parent === null) return null;
+    await notices.tell(); // or it would learn of the end later, and from nobody
+    if (notices.isPending) {
+      const message = "The actor's supervisor does not answer: ask again in a moment.";
+      throw new TheaterError("unavailable", message, { parent });
+    }
+    if (key !== null) journal.transaction(() => cell.set("restartKey", key));
+    const child = journal.actor;
+    const answer = await reached(() => peer(parent).restartChild({ child, by }));
+    const isDone = answer.ok ? answer.value : answer.error.code === "outcome-unknown";
+    if (!isDone && key !== null) journal.transaction(() => cell.set("restartKey", null));
+    if (!settled(answer)) return null;
+    const started = cell.get("started");
+    assert(started !== undefined, "whoever was started knows it");
+    return journal.ref(started);
   }
 
   /** An incarnation that is down for good, whether or not it ever ran. */
@@ -150,22 +197,22 @@ export class Subordinate {
     if (cell.get("parent") == null || !isUp(cell.status)) return;
     if (code === "terminated" || code === "superseded") return; // whoever cut it says the rest
     failActor({ journal, cell }, `${kind}: ${code}`);
-    this.#notify(exitKind(kind, code), code, null);
+    this.#notify(exitKind(kind, code), code, { data: null, by: null });
   }
 
   /** In the transaction that records that the actor ended by itself, or that somebody else ended it. */
-  leave(kind: ExitKind, detail: string, data: Value): void {
+  leave(kind: ExitKind, detail: string, data: Value, by: string | null = null): void {
     if (this.#parts.cell.get("parent") == null) return;
     const [bytes = null] = (data ?? []) as readonly (null | readonly [Uint8Array])[];
-    this.#notify(kind, detail, bytes === null ? null : bytes[0]);
+    this.#notify(kind, detail, { data: bytes === null ? null : bytes[0], by });
   }
 
-  #notify(kind: ExitKind, detail: string, data: Uint8Array | null): void {
+  #notify(kind: ExitKind, detail: string, told: Pick<Notice, "data" | "by">): void {
     const { journal, notices } = this.#parts;
     const { seq, digest } = journal.head;
     const head = { seq, digest };
     const { incarnation } = this;
-    notices.add({ child: journal.actor, incarnation, kind, detail, data, head });
+    notices.add({ child: journal.actor, incarnation, kind, detail, ...told, head });
   }
 
   #told<S>(seen: S): S & { head: HeadMark } {

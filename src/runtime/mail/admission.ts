@@ -53,7 +53,7 @@ export class Admission {
 
   /** Appends the message and returns where it stands; its turn comes later. */
   async send(input: MessageInput): Promise<EventRef> {
-    return await this.#whileDown(() => this.#send(input));
+    return await this.whileDown(() => this.#send(input));
   }
 
   async #send(input: MessageInput): Promise<EventRef> {
@@ -78,7 +78,7 @@ export class Admission {
 
   /** A send of another actor. The last one taken, once more, is acknowledged again. */
   async deliver(delivery: Delivery): Promise<void> {
-    await this.#whileDown(() => this.#deliver(delivery));
+    await this.whileDown(() => this.#deliver(delivery));
   }
 
   async #deliver({ from, n, cause, body }: Delivery): Promise<void> {
@@ -116,14 +116,14 @@ export class Admission {
 
   /** Waits for the message's turn and returns the guest's answer, or throws what became of it. */
   async request(input: MessageInput): Promise<Reply> {
-    return await this.#whileDown(() => this.#requestHeld(input));
+    return await this.whileDown(() => this.#requestHeld(input));
   }
 
   /**
    * A child that is down until its supervisor starts it again takes nothing, but only for now: a send that was
    * committed elsewhere is kept for it, and other callers are told to come again.
    */
-  async #whileDown<T>(work: () => Promise<T>): Promise<T> {
+  async whileDown<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (thrown) {
@@ -233,7 +233,7 @@ export class Admission {
   }
 
   /** Throws `missing-handler`, `wrong-state`, `too-large`, `busy` or `unavailable`. */
-  check(about: string, body: Uint8Array): void {
+  check(about: string, body: Uint8Array, bytesMax?: number): void {
     const { cell, version, registry, mailbox, feeder } = this.#parts;
     const { limits, permissions } = version.now;
     registry.checkDriven(about, permissions.held);
@@ -246,9 +246,10 @@ export class Admission {
         { status },
       );
     }
-    if (body.length > limits.messageBytes) {
-      const message = `The message has ${body.length} bytes; this actor takes ${limits.messageBytes} at most.`;
-      throw new TheaterError("too-large", message, { limit: limits.messageBytes });
+    const limit = bytesMax ?? limits.messageBytes;
+    if (body.length > limit) {
+      const message = `The message has ${body.length} bytes; this actor takes ${limit} at most.`;
+      throw new TheaterError("too-large", message, { limit });
     }
     if (mailbox.length >= limits.mailbox) {
       throw new TheaterError("busy", `${mailbox.length} messages wait already: send again later.`);

@@ -2,6 +2,9 @@
 // has a request of another actor in line follows the waits from there: at once when the request comes, and
 // now and then as long as both last, because an actor on the way may have died and come back meanwhile.
 //
+// A turn that bears, stops or restarts a child waits for that child, and a child for its own children where it
+// is told to end or to begin: these are waits like those for an answer.
+//
 // A turn that waits for nobody and a line without such requests cost nothing.
 
 import { TheaterError } from "../../lib/errors.ts";
@@ -20,6 +23,8 @@ interface LiveEdge extends Edge {
 
 interface DeadlockParts {
   actor: string;
+  /** The supervisor's id. */
+  parent: string | null;
   mailbox: Mailbox;
   peer: (id: string) => ActorRpc;
 }
@@ -29,6 +34,10 @@ export class Deadlocks {
   /** Requests of actors that are being answered here, by call id, and how many callers wait for each. */
   readonly #held = new Map<string, number>();
   #edge: LiveEdge | undefined;
+  /** How many orders of the supervisor are being carried out here, the birth included. */
+  #obeyed = 0;
+  /** The orders that children carry out. */
+  readonly #ordered = new Set<Edge>();
   #isWatching = false;
   /** Ends the pause between two looks. */
   #wake: () => void = () => undefined;
@@ -63,12 +72,41 @@ export class Deadlocks {
     }
   }
 
-  /** For whom this actor waits while it has the request. */
+  /** `work` is what the supervisor has ordered. */
+  async obeying<T>(work: () => Promise<T>): Promise<T> {
+    this.#obeyed++;
+    try {
+      return await work();
+    } finally {
+      this.#obeyed--;
+    }
+  }
+
+  /** `work` gives an order to a child and lasts until it is carried out. No turn waits for that by itself. */
+  async ordering<T>(to: string, work: () => Promise<T>): Promise<T> {
+    const edge = { to, callId: controlId(`${this.#parts.actor}/${crypto.randomUUID()}`) };
+    this.#ordered.add(edge);
+    try {
+      return await work();
+    } finally {
+      this.#ordered.delete(edge);
+    }
+  }
+
+  /** For whom this actor waits while it has the request, or carries out the order. */
   waits(callId: string): Wait | null {
-    const edge = this.#live;
-    if (edge === undefined || !this.#held.has(callId)) return null;
+    if (!this.#held.has(callId) && !this.#isOrder(callId)) return null;
+    const [ordered] = this.#ordered;
+    const edge = this.#live ?? ordered;
+    if (edge === undefined) return null;
     const { to, callId: own } = edge;
     return { to, callId: own, queuedMs: this.#parts.mailbox.queuedMs(callId) ?? null };
+  }
+
+  /** The supervisor's own: whichever it is, it ends only after what this actor is doing. */
+  #isOrder(callId: string): boolean {
+    const { parent } = this.#parts;
+    return this.#obeyed > 0 && parent !== null && callId.startsWith(controlId(`${parent}/`));
   }
 
   get #live(): LiveEdge | undefined {
@@ -121,4 +159,9 @@ export class Deadlocks {
     const message = `this actor waits for ${through}, and so for the turn that asks`;
     mailbox.takeQueued(cycle.callId)?.failed(new TheaterError("request-cycle", message));
   }
+}
+
+/** What a wait for a child to be born, down or up is called; `callId` begins with the id of the one that waits. */
+export function controlId(callId: string): string {
+  return `control:${callId}`;
 }

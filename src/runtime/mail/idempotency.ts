@@ -4,6 +4,7 @@
 // caller who was told "busy" may try again with the same key.
 
 import { sha256 } from "../../chain/hash.ts";
+import type { MessageKind } from "../../chain/event-types.ts";
 import { concat, toHex } from "../../lib/bytes.ts";
 import { isActorId } from "../../chain/actor-id.ts";
 import { TheaterError } from "../../lib/errors.ts";
@@ -20,7 +21,17 @@ const KEYS_MAX = 10_000;
 /** In place of the digest of a body that was erased. */
 const ERASED = "";
 
-export type Route = "send" | "request" | LifecycleChange;
+export type Route = "send" | "request" | "http" | "revert" | "upgrade" | LifecycleChange;
+
+/** Who asks without a token. The keys of all of them are counted apart, so that they take nobody else's room. */
+export const PUBLIC = "public";
+
+/** Where a key of a message whose turn has ended is kept. */
+export function keyRoute(kind: MessageKind): Route {
+  return kind === "http" || kind === "http-middleware" ? "http" : "request";
+}
+
+const MESSAGES: ReadonlySet<Route> = new Set(["send", "request", "http"]);
 
 /** A key with the digest of the body it came with: hex of sha256. */
 export interface MessageKey extends IdempotencyKey {
@@ -47,7 +58,7 @@ export class Idempotency {
       .toArray();
     if (row === undefined || row.expires <= Date.now()) {
       if (isActorId(principal)) this.#refuseSuperseded(route, { principal, key });
-      else if (route === "send" || route === "request") this.#refuseWhenFull();
+      else if (MESSAGES.has(route)) this.#refuseWhenFull(principal === PUBLIC);
       return undefined;
     }
     if (row.digest === digest) return row.answer ?? row.seq;
@@ -79,11 +90,12 @@ export class Idempotency {
     throw new TheaterError("chain-fork", message, { key, last: row.key });
   }
 
-  #refuseWhenFull(): void {
+  #refuseWhenFull(isPublic: boolean): void {
     const [row] = this.#sql
       .exec<{ kept: number }>(
-        "SELECT count(*) AS kept FROM idempotency WHERE expires > ? AND principal LIKE 'token:%'",
+        "SELECT count(*) AS kept FROM idempotency WHERE expires > ? AND principal LIKE ?",
         Date.now(),
+        isPublic ? PUBLIC : "token:%",
       )
       .toArray();
     if ((row?.kept ?? 0) < KEYS_MAX) return;

@@ -49,7 +49,8 @@ export class Mail {
     this.channels = new Channels({ ...parts, outbox: this.outbox });
     this.peers = new Peers(sql, journal.actor, peer);
     const { actor } = journal;
-    this.deadlocks = new Deadlocks({ actor, mailbox, peer });
+    const parent = parts.cell.get("parent") ?? null;
+    this.deadlocks = new Deadlocks({ actor, parent, mailbox, peer });
     this.asking = new Asking(actor, {
       peer,
       outbox: this.outbox,

@@ -72,6 +72,11 @@ export class Mailbox {
     this.#queue.push({ message, isOld: false, sinceMs: Date.now(), ...waiter });
   }
 
+  /** As `put`, but nothing else has its turn before it: what an http request goes on with. */
+  putNext(message: Message, waiter: Waiter): void {
+    this.#queue.unshift({ message, isOld: false, sinceMs: Date.now(), ...waiter });
+  }
+
   /** Puts the send that was just appended at `seq` in line; `isInit`: before what came ahead of it. */
   putSend(seq: number, isInit = false): void {
     const waiting = { ...NOBODY, message: { seq }, isOld: false, sinceMs: Date.now() };

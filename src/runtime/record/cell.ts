@@ -5,6 +5,7 @@ import { concat, equalBytes } from "../../lib/bytes.ts";
 import type { MessageKey } from "../mail/idempotency.ts";
 import type { ActorStatus } from "../protocol.ts";
 import { PART_BYTES_MAX } from "../tables.ts";
+import type { RehearsalMark } from "../upgrade/upgrade-input.ts";
 
 /** What it takes to go on with an interrupted turn, besides what the chain says. */
 export interface OpenTurn {
@@ -30,6 +31,8 @@ export interface CellValues {
   parent: string | null;
   /** The `actor.upgraded` that says what runs; absent where genesis does. */
   version: number;
+  /** How far the rehearsal of another version is; null while none is under way. */
+  rehearsal: RehearsalMark | null;
   /** A turn that has flushed events and has not ended. */
   openTurn: OpenTurn | null;
   /** The call of the guest's last order to a child: given again after a crash, it is not a second one. */
@@ -40,6 +43,12 @@ export interface CellValues {
   incarnation: number;
   /** Of a child: no start up to this one may happen any more. */
   stoppedUpTo: number;
+  /** Of a child: the `actor.started` of the newest start that its supervisor ordered. */
+  started: number;
+  /** Of a child: the key of an operator who has asked for a start that has still to happen. */
+  restartKey: MessageKey | null;
+  /** Of a child that an operator stopped: its supervisor had not heard of that when it decided about starts up to this one. */
+  heldUpTo: number;
   /** Which of the ledger's databases this chain is in, for ever. */
   shard: number;
   /** The ledger's head as last heard; written along with other things, so it may lag behind. */

@@ -71,6 +71,13 @@ export class Blocks {
       for (const part of value) parts.push(await this.resolve(part as Value));
       return parts;
     }
+    if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) {
+      const fields: Record<string, Value> = {};
+      for (const [name, part] of Object.entries(value as Readonly<Record<string, Value>>)) {
+        fields[name] = await this.resolve(part);
+      }
+      return fields;
+    }
     return value;
   }
 

@@ -197,23 +197,48 @@ export class Journal {
     for (const row of this.#storage.sql.exec<Row>(query, from, limit)) {
       bytes += row.block.byteLength + (row.payload?.byteLength ?? 0);
       if (page.length > 0 && bytes > READ_BYTES_MAX) break;
-      page.push({
-        actor: this.actor,
-        seq: row.seq,
-        cid: new Uint8Array(row.cid),
-        parent: row.parent === null ? null : new Uint8Array(row.parent),
-        turn: row.turn,
-        type: row.type,
-        about: row.about,
-        time: row.time,
-        block: new Uint8Array(row.block),
-        payload: {
-          digest: new Uint8Array(row.payload_digest),
-          block: row.payload === null ? null : new Uint8Array(row.payload),
-        },
-      });
+      page.push(this.#entryOf(row));
     }
     return page;
+  }
+
+  /**
+   * A page of the other direction: events of these types from `to` down to `from`, the newest first. All of them are
+   * to be in the journal. Only an empty page means that there are no more.
+   */
+  entriesBack(
+    { from, to }: { from: number; to: number },
+    types: readonly EventType[],
+    limit: number,
+  ): LedgerEntry[] {
+    const page: LedgerEntry[] = [];
+    let bytes = 0;
+    const query = `SELECT * FROM event WHERE seq BETWEEN ? AND ? AND type IN (SELECT value FROM json_each(?))
+      ORDER BY seq DESC LIMIT ?`;
+    for (const row of this.#storage.sql.exec<Row>(query, from, to, JSON.stringify(types), limit)) {
+      bytes += row.block.byteLength + (row.payload?.byteLength ?? 0);
+      if (page.length > 0 && bytes > READ_BYTES_MAX) break;
+      page.push(this.#entryOf(row));
+    }
+    return page;
+  }
+
+  #entryOf(row: Row): LedgerEntry {
+    return {
+      actor: this.actor,
+      seq: row.seq,
+      cid: new Uint8Array(row.cid),
+      parent: row.parent === null ? null : new Uint8Array(row.parent),
+      turn: row.turn,
+      type: row.type,
+      about: row.about,
+      time: row.time,
+      block: new Uint8Array(row.block),
+      payload: {
+        digest: new Uint8Array(row.payload_digest),
+        block: row.payload === null ? null : new Uint8Array(row.payload),
+      },
+    };
   }
 
   ref(seq: number): EventRef {
@@ -281,6 +306,19 @@ export class Journal {
   /** Reads back from the head: turns are never far. */
   #newestOfTurns(): Row | undefined {
     return this.#rows("SELECT * FROM event WHERE turn > 0 ORDER BY seq DESC LIMIT 1")[0];
+  }
+
+  /** The newest turn that had begun by event `at`, if one of its events is at `from` or behind; 0 if not. */
+  turnBy({ from, to: at }: { from: number; to: number }): number {
+    const query =
+      "SELECT turn FROM event WHERE seq BETWEEN ? AND ? AND turn > 0 ORDER BY seq DESC LIMIT 1";
+    return this.#storage.sql.exec<{ turn: number }>(query, from, at).toArray()[0]?.turn ?? 0;
+  }
+
+  /** The first event of a turn at `from` or behind. */
+  beginOfTurn(turn: number, from: number): number | undefined {
+    const query = "SELECT seq FROM event WHERE seq >= ? AND turn = ? ORDER BY seq LIMIT 1";
+    return this.#storage.sql.exec<{ seq: number }>(query, from, turn).toArray()[0]?.seq;
   }
 
   /** The seq of the event that ended a turn; undefined while it has not ended. `from`: where to look first. */

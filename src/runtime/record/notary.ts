@@ -78,6 +78,14 @@ export class Notary {
     return published;
   }
 
+  /** How many events the ledger holds, and the root of the tree over them; null where the log does not sign. */
+  async mark(): Promise<{ size: number; root: Uint8Array | null }> {
+    const { log, feed } = this.#parts;
+    return (await log.key()) === null
+      ? { size: (await feed()) + 1, root: null }
+      : await this.checkpoint();
+  }
+
   /** Event `seq` with its turn's run, and the proof that it is in the chain that was signed. */
   async receipt(seq: number): Promise<string> {
     const { journal, history, tree } = this.#parts;

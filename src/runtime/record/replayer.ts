@@ -43,7 +43,11 @@ export async function replayActor(
 }
 
 /** A chain up to `head` as auditors read it. */
-function auditSource(id: string, head: EventRef, { audit, content, blocks }: Parts): ReplaySource {
+export function auditSource(
+  id: string,
+  head: EventRef,
+  { audit, content, blocks }: Pick<Parts, "audit" | "content" | "blocks">,
+): ReplaySource {
   const own = new Blocks(blocks);
   const range = { to: head.seq, types: [] };
   return {

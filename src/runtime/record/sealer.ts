@@ -10,6 +10,7 @@ import type { Archive, Segment } from "../../chain/archive.ts";
 import type { D1Segments } from "../../chain/d1-segments.ts";
 import { sizeOf, READ_ROWS_MAX, type LedgerEntry } from "../../chain/ledger.ts";
 import { assert } from "../../lib/errors.ts";
+import { stateSaid } from "../../chain/recorded-state.ts";
 import type { Cell } from "./cell.ts";
 import type { History } from "./history.ts";
 import type { Journal } from "./journal.ts";
@@ -45,6 +46,10 @@ interface SealerParts {
   /** The highest seq that the ledger holds. */
   acknowledged(this: void): number;
 }
+
+/** Whether it says what the state is; an erased payload may have said it. */
+const says = (type: string, payload: Uint8Array | null): boolean =>
+  stateSaid({ type, payload }) !== undefined;
 
 export class Sealer {
   readonly #parts: SealerParts;
@@ -99,7 +104,7 @@ export class Sealer {
     });
     const segment = await archive.put(journal.actor, entries);
     await segments.seal(journal.actor, segment, end.cid);
-    journal.transaction(() => this.#note(segment, end.cid));
+    journal.transaction(() => this.#note(segment, entries));
     await archive.clean(journal.actor, segment);
   }
 
@@ -121,10 +126,21 @@ export class Sealer {
     return entries;
   }
 
-  #note({ first, last, key, stretches }: Segment, lastCid: Uint8Array): void {
+  #note({ first, last, key, stretches }: Segment, entries: readonly LedgerEntry[]): void {
     const { sql, journal, cell } = this.#parts;
-    const row = [last, first, lastCid, key, stretches];
-    sql.exec("INSERT INTO segment VALUES (?, ?, ?, ?, ?, 1)", ...row);
+    const before = sql
+      .exec<{ turn: number; state: number | null }>(
+        "SELECT turn, state FROM segment ORDER BY last DESC LIMIT 1",
+      )
+      .toArray()[0];
+    const turn = entries.findLast((entry) => entry.turn > 0)?.turn ?? before?.turn ?? 0;
+    const said = entries.findLast(({ type, payload }) => says(type, payload.block));
+    const row = [last, first, entries.at(-1)?.cid ?? null, key, stretches, turn];
+    sql.exec(
+      "INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
+      ...row,
+      said?.seq ?? before?.state ?? null,
+    );
     cell.set("sealing", null);
     // Single rows stay: what every life begins with, what is looked up by position, and the events of the
     // tree's last tile, which is not full. The next sealing takes those that are not needed any more.
@@ -141,7 +157,8 @@ export class Sealer {
       journal.newestOfTurns(),
     ];
     sql.exec(
-      `DELETE FROM event WHERE seq >= ? AND seq < ? AND seq NOT IN (${stays})`,
+      `DELETE FROM event WHERE seq >= ? AND seq < ? AND seq NOT IN (${stays})
+         AND type <> 'actor.upgraded'`,
       FIRST_EVENTS,
       Math.floor((last + 1) / TILE_WIDTH) * TILE_WIDTH,
       JSON.stringify(named.filter((seq) => seq !== undefined)),

@@ -6,7 +6,7 @@
 import type { Failure } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
 import { TheaterError } from "../../lib/errors.ts";
-import type { Idempotency } from "../mail/idempotency.ts";
+import { keyRoute, type Idempotency } from "../mail/idempotency.ts";
 import { INIT } from "../../handlers/exports.ts";
 import { failBirth, SHUTDOWN_REASON } from "../lifecycle.ts";
 import { closeOpenTurn, readInterrupted } from "./interrupted.ts";
@@ -89,14 +89,14 @@ export class Runner {
     await this.#line;
   }
 
-  /** Does `work` when no turn is running and before another begins. `cut`: why the running one ends now. */
-  async between<T>(work: () => T, cut?: string): Promise<T> {
+  /** Does `work` when no turn is running; none begins before it is done. `cut`: why the running one ends now. */
+  async between<T>(work: () => T | Promise<T>, cut?: string): Promise<T> {
     this.#holds++;
     try {
       this.#cut = cut ?? this.#cut;
       if (cut !== undefined) this.#current?.cut(cut);
       await this.run().catch(() => undefined); // also where an open turn has still to go on
-      return work();
+      return await work();
     } finally {
       if (cut !== undefined) this.#cut = undefined;
       this.#holds--;
@@ -297,14 +297,15 @@ export class Runner {
   }
 
   /** Inside the transaction that ends the turn: what becomes true together with it. */
-  #record({ seq, key, about }: Message, end: TurnRecord, mail: TurnMail): void {
-    const { cell, journal, mailbox, outbox, idempotency, files, timers } = this.#parts;
+  #record({ seq, key, kind, about }: Message, end: TurnRecord, mail: TurnMail): void {
+    const { cell, journal, mailbox, outbox, idempotency, files, timers, site } = this.#parts;
     if (cell.get("openTurn") != null) cell.set("openTurn", null);
     if (seq !== null) mailbox.settle(seq);
-    if (key !== null) idempotency.keep("request", key, end.seq);
+    if (key !== null) idempotency.keep(keyRoute(kind), key, end.seq);
     if (end.files.size > 0) files.apply(end.files, end.seq);
     if (end.committed) outbox.add(end.sends, { turn: end.turn, cause: end.seq });
     if (end.committed) timers.apply(end.timers, journal.head);
+    if (end.site !== null) site.apply(end.site);
     mail.end(end);
     if (end.data !== null) {
       const fields = { reason: SHUTDOWN_REASON, by: null, data: end.data };

@@ -45,6 +45,9 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
     get files() {
       return turn.files;
     },
+    get site() {
+      return turn.site;
+    },
     send: async (to, body) => {
       if (await peers.isBorn(to)) return turn.addSend({ to, body });
       return err(`not-found: there is no actor ${to}`);

@@ -27,6 +27,8 @@ import { assert, ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { RecordedCall } from "../../replay/recorded-turn.ts";
 import { Divergence, Transcript } from "../../replay/transcript.ts";
 import type { TurnMail } from "../mail/turn-mail.ts";
+import { INIT } from "../../handlers/exports.ts";
+import type { Site, SiteTable } from "../../handlers/http-site.ts";
 import { FileDraft } from "../files/file-draft.ts";
 import type { Change } from "../files/file-tree.ts";
 import { PendingTimers } from "../timers/pending-timers.ts";
@@ -69,6 +71,7 @@ export class TurnDoor implements TurnActs {
   readonly #pages: TurnPages;
   #sends: PendingSend[] = [];
   #files: FileDraft | undefined;
+  #site: Site | undefined;
   readonly timers = new PendingTimers();
   /** When the turn will be cut, ms since the epoch: at its own limit, or when its caller stops waiting. */
   readonly endsMs: number;
@@ -120,6 +123,17 @@ export class TurnDoor implements TurnActs {
 
   get fileChanges(): ReadonlyMap<string, Change> {
     return this.#files?.changes ?? new Map<string, Change>();
+  }
+
+  /** What the actor serves over HTTP. With init it begins anew, and makes its routes once more. */
+  get site(): Site {
+    return (this.#site ??= this.#parts.site.draft(this.#message.about === INIT));
+  }
+
+  get siteChange(): SiteTable | null {
+    const isNew =
+      this.#message.about === INIT && Object.hasOwn(this.#parts.grants, "http-framework");
+    return this.#site ?? (isNew ? this.site : null);
   }
 
   /** The effect that is under way: what it causes elsewhere names this event. */

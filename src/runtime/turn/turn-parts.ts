@@ -4,6 +4,7 @@ import type { Cause, Failure, MessageKind } from "../../chain/event-types.ts";
 import type { Value } from "../../chain/value.ts";
 import type { Executor, ModuleSetRef } from "../../executor/executor.ts";
 import type { Files } from "../../handlers/filesystem.ts";
+import type { Site, SiteTable } from "../../handlers/http-site.ts";
 import type { HandlerAnswer, Services } from "../../handlers/handler.ts";
 import type { Registry } from "../../handlers/registry.ts";
 import type { RecordedCalls } from "../../replay/recorded-turn.ts";
@@ -15,6 +16,7 @@ import type { Change, FileTree } from "../files/file-tree.ts";
 import type { Journal } from "../record/journal.ts";
 import type { Limits } from "../../manifest/limits.ts";
 import type { PendingTimers, TimerChange } from "../timers/pending-timers.ts";
+import type { SiteRows } from "../web/site-rows.ts";
 
 export interface Message {
   id: string;
@@ -53,6 +55,7 @@ export interface TurnParts extends TurnVersion {
   executor: Executor;
   content: Blocks;
   files: FileTree;
+  site: SiteRows;
   mail: TurnMail;
   /** `waiting`: the actors whose turns wait for this one, besides its own. */
   services(turn: TurnActs, waiting: readonly string[]): Services;
@@ -67,6 +70,8 @@ export interface TurnActs {
   readonly timers: PendingTimers;
   readonly mail: TurnMail;
   readonly files: Files;
+  /** What the actor serves over HTTP, as this turn sees it. */
+  readonly site: Site;
   /** Of the effect that is under way. */
   readonly intent: Intent;
   /** When the turn will be cut, ms since the epoch. */
@@ -114,6 +119,8 @@ export interface TurnRecord {
   /** What becomes of the actor's files, by path; empty unless committed. */
   files: ReadonlyMap<string, Change>;
   timers: readonly TimerChange[];
+  /** What the actor serves over HTTP from now on; null: as before. */
+  site: SiteTable | null;
   /** Why the turn failed; null where it did not. */
   failure: { kind: Failure; code: string } | null;
   /** The argument of `runtime.shutdown` if the guest called it, an option; null: it did not. */

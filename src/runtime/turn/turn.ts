@@ -163,9 +163,9 @@ export class Turn {
       });
       if (changed) cell.setState(state);
       const data = shutdown === undefined ? null : [shutdown];
-      const { turn, fileChanges: files } = this.#door;
+      const { turn, fileChanges: files, siteChange: site } = this.#door;
       const what = { turn, seq: committed.seq, message, nowMs: journal.nowMs() };
-      const made = { result, sends, files, timers, data };
+      const made = { result, sends, files, timers, site, data };
       this.#parts.onEnd({ ...what, committed: true, failure: null, ...made });
       return committed;
     });
@@ -203,7 +203,7 @@ export class Turn {
       const closed = journal.append(draft(message));
       const { turn } = this.#door;
       const what = { turn, seq: closed.seq, message, nowMs: journal.nowMs(), result: null };
-      const nothing = { sends: [], files: UNCHANGED, timers: [], data: null };
+      const nothing = { sends: [], files: UNCHANGED, timers: [], site: null, data: null };
       this.#parts.onEnd({ ...what, committed: false, failure, ...nothing });
       return ref(closed);
     });

@@ -11,6 +11,7 @@ import { log, shutdown } from "theater/guest/runtime";
 import * as store from "theater:simple/store";
 import * as process from "theater:simple/process";
 import { callImport } from "./any-import.ts";
+import { webHandlers } from "./web.ts";
 
 type Step = readonly [name: string, ...args: never[]];
 
@@ -166,6 +167,8 @@ export const messageServerClient: typeof client = {
     return traps ? (7 as never) : result;
   },
 };
+
+export const httpHandlers = webHandlers(run as never);
 
 type Bytes = Uint8Array | null;
 

@@ -5,6 +5,7 @@ import * as timers from "theater:edge/timers";
 import * as environment from "theater:simple/environment";
 import * as filesystem from "theater:simple/filesystem";
 import * as httpClient from "theater:simple/http-client";
+import * as httpFramework from "theater:simple/http-framework";
 import * as messages from "theater:simple/message-server-host";
 import * as process from "theater:simple/process";
 import * as random from "theater:simple/random";
@@ -18,6 +19,7 @@ const IMPORTS: Record<string, unknown> = {
   "theater:simple/environment": environment,
   "theater:simple/filesystem": filesystem,
   "theater:simple/http-client": httpClient,
+  "theater:simple/http-framework": httpFramework,
   "theater:simple/message-server-host": messages,
   "theater:simple/process": process,
   "theater:simple/random": random,

@@ -1,12 +1,12 @@
 // What an event says the state is from there on. Every reader of the past asks here: replay, time travel, revert,
-// fork.
+// fork, and whoever verifies a fork.
 
-import type { EventType } from "../chain/event-types.ts";
-import { decodePayload } from "../chain/payload.ts";
-import type { Link } from "../chain/value.ts";
+import type { EventType } from "./event-types.ts";
+import { decodePayload } from "./payload.ts";
+import type { Link } from "./value.ts";
 
 /** The types of events that can say it. */
-const STATE_TYPES = [
+export const STATE_TYPES = [
   "actor.started",
   "turn.committed",
   "actor.migrated",

@@ -1,0 +1,151 @@
+// `theater:simple/http-framework`: the actor's own HTTP routes. What a turn changes is real with its commit, so
+// every function is local. Ports, hosts and TLS are taken and given back: at the edge nothing listens for one
+// actor, and TLS ends before it.
+
+import { z } from "zod";
+import type { Value } from "../chain/value.ts";
+import {
+  failed,
+  type Handler,
+  type HandlerAnswer,
+  type HostFunction,
+  type Services,
+} from "./handler.ts";
+import type { Site } from "./http-site.ts";
+import { both, common, either, least, narrowing } from "./narrow.ts";
+
+const FRAMEWORK = "theater:simple/http-framework";
+
+const MiB = 1024 * 1024;
+/** Of a body, in or out, where the manifest is silent, and at most: it crosses RPC, which carries 32 MiB. */
+const BODY_BYTES_DEFAULT = 10 * MiB;
+const BODY_BYTES_MAX = 16 * MiB;
+const HEADER_NAMES_MAX = 32;
+
+/** As it stands in a URL. */
+const SITE_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const HEADER_NAME = /^[a-z0-9][a-z0-9-]{0,63}$/;
+
+/** What is absent allows nothing. */
+export interface HttpFrameworkGrant {
+  /** Under which `/a/<name>/` leads here: none or one. */
+  publicName?: readonly string[];
+  /** Whether everybody may ask, without a token. */
+  public?: boolean;
+  maxRequestBytes?: number;
+  maxResponseBytes?: number;
+  /** In lower case: headers of requests that are hashed besides the usual ones. */
+  secretHeaders?: readonly string[];
+  /** In lower case: of the usual ones, those that are passed on and recorded as they are. */
+  clearHeaders?: readonly string[];
+}
+
+export const siteGrant = (grant: Value | undefined): HttpFrameworkGrant =>
+  (grant ?? {}) as HttpFrameworkGrant;
+
+const headerNames = z
+  .array(z.string().toLowerCase().regex(HEADER_NAME, "a header's name has letters, digits and -"))
+  .max(HEADER_NAMES_MAX)
+  .default([]);
+
+const config = z
+  .strictObject({
+    public_name: z
+      .string()
+      .regex(SITE_NAME, "a public name has up to 63 small letters, digits and - between them")
+      .optional(),
+    public: z.boolean().default(false),
+    max_request_bytes: z.int().positive().max(BODY_BYTES_MAX).default(BODY_BYTES_DEFAULT),
+    max_response_bytes: z.int().positive().max(BODY_BYTES_MAX).default(BODY_BYTES_DEFAULT),
+    secret_headers: headerNames,
+    clear_headers: headerNames,
+  })
+  .transform((table) => ({
+    publicName: table.public_name === undefined ? [] : [table.public_name],
+    public: table.public,
+    maxRequestBytes: table.max_request_bytes,
+    maxResponseBytes: table.max_response_bytes,
+    secretHeaders: table.secret_headers,
+    clearHeaders: table.clear_headers,
+  }));
+
+type Operation = (site: Site, args: readonly Value[]) => HandlerAnswer;
+
+function local(operation: Operation): HostFunction {
+  const on = ({ site }: Services, args: readonly Value[]): HandlerAnswer => operation(site, args);
+  return {
+    effect: "local",
+    call: ({ services }, args) => Promise.resolve(on(services, args)),
+    // In a turn that goes on: the table changes with commits only, so it makes the same again.
+    again: ({ services }, args) => {
+      on(services, args);
+      return Promise.resolve();
+    },
+  };
+}
+
+interface ServerConfig {
+  port: null | readonly [number];
+  host: null | readonly [string];
+}
+
+const id = (value: Value | undefined): number => Number(value);
+const text = (value: Value | undefined): string => value as string;
+const optional = (value: Value | undefined): number | null =>
+  value == null ? null : Number((value as readonly Value[])[0]);
+
+const NOBODY = failed("no-such-connection: no WebSocket of this actor has this id");
+
+export const httpFramework: Handler = {
+  type: "http-framework",
+  may: "answer HTTP requests",
+  imports: [FRAMEWORK],
+  exports: ["theater:simple/http-handlers"],
+  config,
+  narrow: narrowing({
+    publicName: common,
+    public: both,
+    maxRequestBytes: least,
+    maxResponseBytes: least,
+    secretHeaders: either,
+    clearHeaders: common,
+  }),
+  pure: {},
+  functions: {
+    [`${FRAMEWORK}#create-server`]: local((site, [given]) => {
+      const { host, port } = given as unknown as ServerConfig;
+      return site.createServer(host?.[0] ?? null, port?.[0] ?? null);
+    }),
+    [`${FRAMEWORK}#get-server-info`]: local((site, [server]) => site.serverInfo(id(server))),
+    [`${FRAMEWORK}#start-server`]: local((site, [server]) => site.setRunning(id(server), true)),
+    [`${FRAMEWORK}#stop-server`]: local((site, [server]) => site.setRunning(id(server), false)),
+    [`${FRAMEWORK}#destroy-server`]: local((site, [server]) => site.destroyServer(id(server))),
+    [`${FRAMEWORK}#register-handler`]: local((site, [name]) => site.registerHandler(text(name))),
+    [`${FRAMEWORK}#add-route`]: local((site, [server, path, method, handler]) =>
+      site.addRoute({
+        server: id(server),
+        path: text(path),
+        method: text(method),
+        handler: id(handler),
+      }),
+    ),
+    [`${FRAMEWORK}#remove-route`]: local((site, [route]) => site.remove("route", id(route))),
+    [`${FRAMEWORK}#add-middleware`]: local((site, [server, path, handler]) =>
+      site.addMiddleware({ server: id(server), path: text(path), handler: id(handler) }),
+    ),
+    [`${FRAMEWORK}#remove-middleware`]: local((site, [middleware]) =>
+      site.remove("middleware", id(middleware)),
+    ),
+    [`${FRAMEWORK}#enable-websocket`]: local((site, [server, path, connect, message, disconnect]) =>
+      site.enableWebsocket({
+        server: id(server),
+        path: text(path),
+        connect: optional(connect),
+        message: id(message),
+        disconnect: optional(disconnect),
+      }),
+    ),
+    [`${FRAMEWORK}#send-websocket-message`]: local(() => NOBODY),
+    [`${FRAMEWORK}#close-websocket`]: local(() => NOBODY),
+  },
+};

@@ -1,0 +1,91 @@
+// Which handlers a request goes to: the middlewares above its path, oldest first, and then its route.
+//
+// Rule: of the servers that run, the oldest with a route that fits serves the request. What no route fits is
+// answered without a turn, so a middleware sees only what leads somewhere.
+
+import type { SiteEntry, SiteTable } from "./http-site.ts";
+import { below, compareSpecificity, match, parsePattern, segmentsOf } from "./route-pattern.ts";
+
+export type Plan =
+  | {
+      readonly found: true;
+      /** The handlers of the middlewares, in order, and the route's last. */
+      readonly handlers: readonly number[];
+      readonly parameters: readonly (readonly [name: string, value: string])[];
+    }
+  /** Methods that the path takes; empty where no route fits it. */
+  | { readonly found: false; readonly allow: readonly string[] };
+
+type Route = Extract<SiteEntry, { kind: "route" }>;
+
+interface Fit {
+  route: Route;
+  pattern: Exclude<ReturnType<typeof parsePattern>, { problem: string }>;
+  parameters: readonly (readonly [string, string])[];
+}
+
+/** `path` is as it stands in the URL, without the query. */
+export function planOf({ entries }: SiteTable, method: string, path: string): Plan {
+  const segments = segmentsOf(path);
+  if (segments === undefined) return { found: false, allow: [] };
+  const all = [...entries];
+  const allow = new Set<string>();
+  for (const [server, entry] of all) {
+    if (entry.kind !== "server" || !entry.running) continue;
+    const fits = all.flatMap(([, each]) =>
+      each.kind === "route" && each.server === server ? fitOf(each, segments) : [],
+    );
+    const best = bestOf(fits, method);
+    if (best !== undefined) {
+      const { route, parameters } = best;
+      return {
+        found: true,
+        handlers: [...above(all, server, segments), route.handler],
+        parameters,
+      };
+    }
+    for (const { route } of fits) allow.add(route.method);
+  }
+  if (allow.has("GET")) allow.add("HEAD");
+  if (allow.size > 0) allow.add("OPTIONS");
+  return { found: false, allow: [...allow].sort() };
+}
+
+function fitOf(route: Route, segments: readonly string[]): Fit[] {
+  const pattern = parsePattern(route.path);
+  if ("problem" in pattern) return [];
+  const parameters = match(pattern, segments);
+  return parameters === undefined ? [] : [{ route, pattern, parameters }];
+}
+
+/** A method's own route before one for all methods, but the more specific path before either. */
+function bestOf(fits: readonly Fit[], method: string): Fit | undefined {
+  const wanted = fits.filter(({ route }) => speaks(route.method, method) < NOT);
+  return wanted.toSorted(
+    (one, other) =>
+      compareSpecificity(one.pattern, other.pattern) ||
+      speaks(one.route.method, method) - speaks(other.route.method, method),
+  )[0];
+}
+
+const NOT = 3;
+
+/** How well a route's method fits: a GET answers HEAD where nothing closer does (RFC 9110 section 9.3.2). */
+function speaks(own: string, method: string): number {
+  if (own === method) return 0;
+  if (own === "GET" && method === "HEAD") return 1;
+  return own === "*" ? 2 : NOT;
+}
+
+function above(
+  all: readonly (readonly [number, SiteEntry])[],
+  server: number,
+  segments: readonly string[],
+): number[] {
+  return all.flatMap(([, entry]) => {
+    if (entry.kind !== "middleware" || entry.server !== server) return [];
+    const pattern = parsePattern(entry.path);
+    const fits = !("problem" in pattern) && match(below(pattern), segments) !== undefined;
+    return fits ? [entry.handler] : [];
+  });
+}
