@@ -29,6 +29,7 @@ const pluginActor = join(import.meta.dirname, "build/plugin-probe.wasm");
 const exchange = join(import.meta.dirname, "build/exchange-actor.wasm");
 const tools = join(import.meta.dirname, "build/tools-actor.wasm");
 const probe = join(import.meta.dirname, "build/runtime-probe.wasm");
+const programs = join(import.meta.dirname, "build/program-actor.wasm");
 
 /** "…/plain" or "…/migrating". */
 const upgrading = (url: string): string =>
@@ -83,11 +84,14 @@ export default defineConfig({
                 ...settings,
                 EXCHANGE_MESSAGES: process.env["EXCHANGE_MESSAGES"] ?? "200",
                 EXCHANGE_SEED: process.env["EXCHANGE_SEED"] ?? "1",
+                REPLAY_PROGRAMS: process.env["REPLAY_PROGRAMS"] ?? "2",
+                REPLAY_SEED: process.env["REPLAY_SEED"] ?? "1",
               },
               serviceBindings: {
                 PROBE: async () => new Response(await readFile(probe)),
                 EXCHANGE: async () => new Response(await readFile(exchange)),
                 TOOLS: async () => new Response(await readFile(tools)),
+                PROGRAMS: async () => new Response(await readFile(programs)),
                 UPGRADE: async ({ url }: { url: string }) =>
                   new Response(await readFile(upgrading(url))),
                 CONFORMANCE: answerPage,
@@ -114,6 +118,7 @@ export default defineConfig({
             "test/runtime/build-tools.ts",
             "test/runtime/build-exchange-actor.ts",
             "test/runtime/build-plugin-actor.ts",
+            "test/runtime/build-program-actor.ts",
             "test/runtime/build-upgrade-actor.ts",
             "test/runtime/origin-server.ts",
             "test/conformance/components.ts",

@@ -116,7 +116,7 @@ export class ChainVerifier {
     this.#actor = expect.actor ?? null;
   }
 
-  /** Whether a bad event was found: what comes behind it is not looked at. */
+  /** Whether a bad event has been found: nothing that is read from there on counts. */
   get isBroken(): boolean {
     return this.#firstBad !== null;
   }

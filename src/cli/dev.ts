@@ -107,11 +107,13 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
   }
 }
 
-/** What actors may be granted to read or to send, from the environment that the server is started in. */
+/** What actors may be granted to read or to send, and which hosts lead to them, from the environment that the server is started in. */
 export function actorSettings(
   environment: Readonly<Record<string, string | undefined>>,
 ): Record<string, string> {
-  const names = Object.keys(environment).filter((name) => /^ACTOR_(ENV|SECRET)_./.test(name));
+  const names = Object.keys(environment).filter((name) =>
+    /^ACTOR_(?:(?:ENV|SECRET)_.|HOSTS$)/.test(name),
+  );
   return Object.fromEntries(names.map((name) => [name, environment[name] ?? ""]));
 }
 

@@ -83,6 +83,11 @@ export class ManifestUpload {
     return digest;
   }
 
+  /** The digest of a component that is a file, or the reference as it is. */
+  async component(named: string): Promise<string> {
+    return (await this.#component(named, ".")) ?? named;
+  }
+
   /** The digest of a component that is a file; undefined if the server finds it itself. */
   async #component(component: unknown, folder: string): Promise<string | undefined> {
     if (typeof component !== "string" || isReference(component)) return undefined;

@@ -20,10 +20,13 @@ export function describe(report: JsonObject): string {
     const { seq, problem } = asObject(asObject(chain, "chain")["firstBad"], "firstBad");
     return `${head}\nthe chain is broken at event ${Number(seq)}: ${printable(String(problem))}`;
   }
-  if (difference === null) return head;
+  return difference === null ? head : `${head}\n${describeDifference(difference)}`;
+}
+
+/** Where the histories part, and what each has there. */
+export function describeDifference(difference: unknown): string {
   const { seq, turn, likely, expected, found } = asObject(difference, "difference");
   return [
-    head,
     `turn ${Number(turn)} parts from its record at event ${Number(seq)} (${printable(String(likely))})`,
     `  recorded  ${side(expected)}`,
     `  now       ${side(found)}`,

@@ -7,6 +7,8 @@ import { actorPath } from "./actors.ts";
 import { askJson } from "./client.ts";
 import type { Context } from "./context.ts";
 import { replayFile } from "./replay-file.ts";
+import { ManifestUpload } from "./manifest-upload.ts";
+import { rehearsalQuery, replayAll } from "./regression.ts";
 import { replayParts } from "./replay-parts.ts";
 import { describe } from "./replay-report.ts";
 import { kindOf } from "./verify.ts";
@@ -17,32 +19,47 @@ export interface ReplayOptions extends Omit<VerifyOptions, "after"> {
   progress?: string;
   /** A file: the component that runs instead of the recorded one. */
   component?: string;
+  /** All actors that it would replace the component of. */
+  all?: true;
+  name?: string;
+  of?: string;
+  /** Where to begin with another component: an event, or a time, ms since the epoch. */
+  from?: number;
+  since?: number;
 }
 
 /** The exit code: 3 where a turn diverged or the chain is broken. */
 export async function replay(
   context: Context,
-  what: string,
+  what: string | undefined,
   options: ReplayOptions,
 ): Promise<number> {
+  if (options.all === true) return await all(context, what, options);
+  if (what === undefined || options.name !== undefined || options.of !== undefined) {
+    const message = "Say what to replay: an actor, a file, or --all with --component.";
+    throw new TheaterError("bad-request", message);
+  }
   if (!isActorId(what)) {
     if ((await kindOf(what)) === "car") return await replayFile(context, what, options);
     const message = "Replay an exported .car: no other file has the component in it.";
     throw new TheaterError("bad-request", message);
   }
   const { head, checkpoint, component, progress } = options;
-  if ([head, checkpoint, component].some((given) => given !== undefined)) {
-    const message = "Give --head, --checkpoint and --component only with a file.";
+  if ([head, checkpoint].some((given) => given !== undefined)) {
+    const message = "Give --head and --checkpoint only with a file.";
     throw new TheaterError("bad-request", message);
   }
   const { connection, output } = context;
+  const digest =
+    component === undefined ? null : await new ManifestUpload(context).component(component);
   const report = await replayParts(
     output,
     {
       actor: what,
-      component: null,
+      component: digest,
       async part(cursor) {
-        const query = cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`;
+        const query =
+          digest === null ? plainQuery(cursor) : rehearsalQuery(digest, options, cursor);
         return await askJson(connection, "POST", `${actorPath(what)}/chain/replay${query}`);
       },
     },
@@ -50,4 +67,21 @@ export async function replay(
   );
   output.show(report, () => describe(report));
   return report["verdict"] === "verified" ? VERIFIED : DIFFERENCE;
+}
+
+async function all(
+  context: Context,
+  what: string | undefined,
+  { component, ...options }: ReplayOptions,
+): Promise<number> {
+  if (component !== undefined && what === undefined) {
+    return await replayAll(context, { ...options, component });
+  }
+  const message =
+    "Give --component with --all, and no actor: what is it that would replace theirs?";
+  throw new TheaterError("bad-request", message);
+}
+
+function plainQuery(cursor: string | null): string {
+  return cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`;
 }

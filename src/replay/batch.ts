@@ -5,9 +5,10 @@ import type { Executor } from "../executor/executor.ts";
 import { roughBytes } from "../executor/recorder.ts";
 import type { ScriptedOutput } from "../executor/script.ts";
 import { assert } from "../lib/errors.ts";
-import type { FunctionsOf } from "./followed.ts";
+import type { FollowParts } from "./followed.ts";
 import type { Reached } from "./place.ts";
 import { judge, type ReadyTurn } from "./replay-turn.ts";
+import type { TurnEvents } from "./turns.ts";
 import type { TurnVerdict, Unrun } from "./verdict.ts";
 
 /** Turns of one hop. */
@@ -15,14 +16,13 @@ const BATCH_TURNS_MAX = 256;
 /** Roughly what they carry. One turn may be larger, and then goes alone. */
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 
-interface BatchParts {
+interface BatchParts extends FollowParts {
   executor: Executor;
-  functions: FunctionsOf;
 }
 
 /** A turn to be run, or why it cannot be. All of one batch run the same modules. */
 interface Waiting {
-  readonly turn: number;
+  readonly events: TurnEvents;
   /** Where the turn begins. */
   readonly before: Reached;
   readonly ready: ReadyTurn | Unrun;
@@ -70,7 +70,7 @@ export class Batch {
     if (!isReady(ready)) return { verdict: ready };
     const { done, value } = await outputs.next();
     assert(done !== true, "each turn has an output");
-    return judge(this.#parts.functions, ready, value);
+    return judge(this.#parts, ready, value);
   }
 
   /** In the order of the turns, and each as late as possible: behind a divergence nothing more is run. */

@@ -64,7 +64,7 @@ async function* pagesOf(
   let event: CarBlock | undefined;
   const take = (payload: Uint8Array | null): void => {
     if (event !== undefined && seq >= from) {
-      page.push({ seq, cid: event.link, block: event.bytes, payload });
+      page.push(new FileEntry(seq, event, payload));
       bytes += event.bytes.length + (payload?.length ?? 0);
     }
     if (event !== undefined) seq++;
@@ -83,6 +83,25 @@ async function* pagesOf(
   }
   take(null);
   if (page.length > 0) yield page;
+}
+
+/** Its CID becomes a text only where somebody asks for it. */
+class FileEntry implements SourceEntry {
+  readonly seq: number;
+  readonly link: Link;
+  readonly block: Uint8Array;
+  readonly payload: Uint8Array | null;
+
+  constructor(seq: number, { link, bytes }: CarBlock, payload: Uint8Array | null) {
+    this.seq = seq;
+    this.link = link;
+    this.block = bytes;
+    this.payload = payload;
+  }
+
+  get cid(): string {
+    return cidText(this.link);
+  }
 }
 
 /** In the canonical order the payload's link is the last thing in an event's block. */

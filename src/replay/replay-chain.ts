@@ -2,20 +2,24 @@
 // turns agree, the whole history does, because each begins where the one before ended. For the same reason
 // turns need not wait for one another: many are run together.
 
+import { isEventType } from "../chain/event-types.ts";
 import { toJson, type Json } from "../chain/ndjson.ts";
+import { decodePayload } from "../chain/payload.ts";
 import { Link } from "../chain/value.ts";
 import type { Executor } from "../executor/executor.ts";
 import { assert, TheaterError } from "../lib/errors.ts";
+import { Aftermath } from "./aftermath.ts";
 import { Batch } from "./batch.ts";
 import { changesComponent, inForceFrom, type InForce, type Override } from "./in-force.ts";
 import { migrationDifference } from "./migration-check.ts";
 import type { Reached } from "./place.ts";
 import { stateSaid } from "../chain/recorded-state.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
-import { readyTurn, type ReadyTurn, type ReplayParts } from "./replay-turn.ts";
+import { isCut, readyTurn, type ReadyTurn, type ReplayParts } from "./replay-turn.ts";
 import type { ReplaySource } from "./source.ts";
-import { TurnReader, type EarlierEvent } from "./turns.ts";
-import type { Difference } from "./verdict.ts";
+import { TurnForm } from "./turn-form.ts";
+import { TurnReader, type EarlierEvent, type TurnEvents } from "./turns.ts";
+import type { Did, Difference } from "./verdict.ts";
 import { viewAgain } from "./view-again.ts";
 
 export interface ChainReplayParts extends Pick<ReplayParts, "functions"> {
@@ -25,6 +29,8 @@ export interface ChainReplayParts extends Pick<ReplayParts, "functions"> {
   earlier: EarlierEvent;
   /** What runs instead of what is on record. */
   override?: Override | undefined;
+  /** Told of each turn as soon as it has agreed. */
+  onAgreed?: ((turn: TurnEvents, did: Did) => void) | undefined;
 }
 
 const BEGINNING: Reached = { seq: 0, stateSeq: null, componentSeq: 0, parent: null };
@@ -36,6 +42,8 @@ export class ChainReplay {
   readonly #parts: ChainReplayParts;
   readonly #turnParts: ReplayParts;
   readonly #reader: TurnReader;
+  #form = new TurnForm(true);
+  #aftermath: Aftermath;
   /** Undefined where what recorded it was erased. */
   #state: Uint8Array | null | undefined = null;
   /** What runs the next turn; undefined before the genesis. */
@@ -54,9 +62,10 @@ export class ChainReplay {
     const { source, executor, functions } = parts;
     const chainAgain: ReplayParts["chainAgain"] = (recorded) => viewAgain(source, recorded);
     this.#turnParts = { read: source.read, functions, chainAgain };
-    this.#batch = new Batch({ executor, functions });
+    this.#batch = new Batch({ executor, functions, actor: source.actor });
     this.#parts = parts;
     this.#reader = new TurnReader(parts.earlier);
+    this.#aftermath = new Aftermath(parts.earlier, true);
   }
 
   /** Behind the last turn that was run and did not diverge. */
@@ -76,9 +85,9 @@ export class ChainReplay {
     return inForce;
   }
 
-  /** The event that ended the turn that diverged. */
-  get divergedEnd(): number | undefined {
-    return this.#diverged?.events.end.seq;
+  /** The last event that had to be read to find the difference. */
+  get divergedAt(): number | undefined {
+    return this.#diverged?.events.end.seq ?? this.difference?.seq;
   }
 
   /** Begins at a place that another replay of this chain gave. */
@@ -89,11 +98,19 @@ export class ChainReplay {
     }
     if (stateSeq !== null) await this.#noteState(await this.#parts.earlier(stateSeq));
     this.#between = this.#place = { seq, stateSeq, componentSeq, parent };
+    this.#form = new TurnForm(false);
+    this.#aftermath = new Aftermath(this.#parts.earlier, false);
   }
 
   /** Takes the next event, oldest first, with its CID. False once the guest has done something else. */
   async next(event: RecordedEvent, cid: string | Link): Promise<boolean> {
     if (this.difference !== undefined) return false;
+    const rule = this.#form.next(event) ?? (await this.#aftermath.next(event));
+    if (rule !== undefined) {
+      // A turn before it counts first.
+      if (await this.finish()) this.difference = brokenRule(event, rule);
+      return false;
+    }
     if (changesComponent(event)) {
       if (!(await this.finish())) return false;
       await this.#noteComponent(event);
@@ -103,7 +120,9 @@ export class ChainReplay {
     const events = await this.#reader.next(event);
     if (events !== undefined) {
       const ready = await readyTurn(this.#turnParts, this.inForce, events, this.#state);
-      this.#batch.add({ turn: events.turn, before: this.#between, ready });
+      this.#batch.add({ events, before: this.#between, ready });
+      // It counts as run before it is: should it diverge, nothing behind it counts at all.
+      this.#aftermath.ended(events, typeof ready !== "string" && !isCut(events));
       if (event.type === "turn.committed") await this.#noteState(event);
     }
     // Between turns nothing is pending but messages, and those are found again by their seq.
@@ -116,7 +135,7 @@ export class ChainReplay {
 
   /** Runs the turns that wait to be run. False where one of them diverged. */
   async finish(): Promise<boolean> {
-    for await (const { turn, before, ready, told } of this.#batch.run()) {
+    for await (const { events, before, ready, told } of this.#batch.run()) {
       if (told.verdict === "diverged") {
         this.difference = told.difference;
         this.#place = before;
@@ -124,8 +143,9 @@ export class ChainReplay {
         return false;
       }
       this.counts[told.verdict]++;
+      if (told.verdict === "agreed") this.#parts.onAgreed?.(events, told.did);
       const isListed = this.erasedTurns.length < ERASED_LISTED_MAX;
-      if (told.verdict === "erased" && isListed) this.erasedTurns.push(turn);
+      if (told.verdict === "erased" && isListed) this.erasedTurns.push(events.turn);
     }
     this.#place = this.#between;
     return this.difference === undefined;
@@ -173,6 +193,13 @@ export class ChainReplay {
     this.#state = state instanceof Link ? await this.#parts.source.read(state) : state;
     this.#between = { ...this.#between, stateSeq: event.seq };
   }
+}
+
+function brokenRule({ seq, turn, type, about, payload }: RecordedEvent, rule: string): Difference {
+  const broken = { seq, turn, found: null, rule };
+  if (payload === null || !isEventType(type)) return { ...broken, expected: null };
+  const { salt: _, ...fields } = decodePayload(type, payload);
+  return { ...broken, expected: { type, about, fields } };
 }
 
 function readable({ seq, expected, found }: Difference): Json {

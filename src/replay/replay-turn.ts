@@ -12,7 +12,7 @@ import { describeSent, greetingOf, type Sent } from "../handlers/sent.ts";
 import { equalBytes } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { fieldsOf } from "./fields.ts";
-import { follow, type FunctionsOf } from "./followed.ts";
+import { follow, type FollowParts, type FunctionsOf } from "./followed.ts";
 import type { InForce } from "./in-force.ts";
 import { recordedCalls, type RecordedCall, type RecordedEvent } from "./recorded-turn.ts";
 import { NotHeld } from "./source.ts";
@@ -91,26 +91,33 @@ async function answerTo(
   return { about, answer: { outcome, result, ...(time === null ? {} : { time }) } };
 }
 
+/** Whether something that is in no guest ended the turn. */
+export function isCut({ end }: TurnEvents): boolean {
+  if (end.type !== "turn.failed" || end.payload === null) return false;
+  return CUTS.has(fieldsOf(end, "turn.failed").kind);
+}
+
 /** Whether the guest did again what is on record. */
 export function judge(
-  functions: FunctionsOf,
+  parts: FollowParts,
   ready: ReadyTurn,
   { outcome, calls: found }: ScriptedOutput,
 ): TurnVerdict {
   const { events, calls, scripted } = ready;
-  const { end } = events;
-  const isCut = end.type === "turn.failed" && CUTS.has(fieldsOf(end, "turn.failed").kind);
+  const { end, turn } = events;
   const answers = scripted.answers.map((one): HostAnswer | null => one && one.answer);
-  const { divergence, further, sends } = follow({ calls, answers, isCut }, found, functions);
+  const wasCut = isCut(events);
+  const followed = follow(parts, { turn, calls, answers, isCut: wasCut }, found);
+  const { divergence, further, sends, did } = followed;
   if (divergence !== undefined) return diverged(events, atCall(divergence));
-  if (isCut) return { verdict: "cut" };
+  if (wasCut) return { verdict: "cut" };
   const expected = { type: end.type, about: "", fields: recordedFields(end) };
   if (further !== undefined) {
     return diverged(events, { seq: end.seq, expected, found: callSide(further) });
   }
   const side = endSide(ready, sends, outcome);
   const isAgreed = side.type === expected.type && isSame(expected.fields, side.fields);
-  if (isAgreed) return { verdict: "agreed" };
+  if (isAgreed) return { verdict: "agreed", did: { calls: did, sends, end: side } };
   return diverged(events, { seq: end.seq, expected, found: side });
 }
 
@@ -118,14 +125,19 @@ function diverged({ turn }: TurnEvents, difference: Omit<Difference, "turn">): T
   return { verdict: "diverged", difference: { ...difference, turn } };
 }
 
-function atCall({ seq, expected, found }: Divergence): Omit<Difference, "turn"> {
-  const { about, args, answer } = expected;
-  const type = answer === null || answer.time !== null ? "host.intended" : "host.called";
+function atCall({ seq, expected, found, rule }: Divergence): Omit<Difference, "turn"> {
+  const { about, args, answer, key } = expected;
+  const type = key === null ? "host.called" : "host.intended";
   const fields = {
     args,
+    ...(rule === undefined ? {} : { key }),
     ...(answer === null ? {} : { outcome: answer.outcome, result: answer.result }),
   };
-  return { seq, expected: { type, about, fields }, found: found === null ? null : callSide(found) };
+  const sides = {
+    expected: { type, about, fields },
+    found: found === null ? null : callSide(found),
+  };
+  return { seq, ...sides, ...(rule === undefined ? {} : { rule }) };
 }
 
 function callSide({ about, args, outcome, result }: FoundCall): Side {

@@ -16,7 +16,7 @@ import type { ReplaySource, SourceEntry } from "./source.ts";
 
 export interface ReplayOptions extends Pick<
   ChainReplayParts,
-  "executor" | "functions" | "override"
+  "executor" | "functions" | "override" | "onAgreed"
 > {
   source: ReplaySource;
   /** `next` of an earlier report; null begins at the genesis. */
@@ -41,7 +41,7 @@ export async function replayPart({
 }: ReplayOptions): Promise<{ report: ReplayReport; at: string | null }> {
   const earlier = async (seq: number): Promise<RecordedEvent | undefined> => {
     const entry = await source.entry(seq);
-    const event = entry && readEvent(new ChainVerifier(), entry);
+    const event = entry && decoded(entry);
     return event && translate !== undefined ? await translate(event) : event;
   };
   const run = new ChainReplay({ ...options, source, earlier });
@@ -49,51 +49,45 @@ export async function replayPart({
   if (place !== null) await run.begin({ ...place, parent: new Link("dag-cbor", place.parent) });
   const from = place === null ? {} : { from: place };
   const verifier = new ChainVerifier({ actor: source.actor, ...from });
-  const deadline = Date.now() + runMs;
-  const isEnded = await feed(run, verifier, { source, deadline, translate });
-  const told = await report(run, verifier, { source, isEnded });
+  const isOver = await feed(run, verifier, { source, translate, deadline: Date.now() + runMs });
+  await run.finish();
+  const told = await report(run, verifier, { head: source.head, isOver });
   return { report: { actor: source.actor, ...told }, at: cursorOf(run.place) };
 }
 
-/** Runs turns until the source or the time is over, or something is wrong. True where the source has no more. */
+/** Gives the events to `run` until the time is over or something is wrong. True where the source has no more. */
 async function feed(
   run: ChainReplay,
   verifier: ChainVerifier,
   {
-    source,
+    source: { pages, head },
     deadline,
     translate,
   }: { source: ReplaySource; deadline: number } & Pick<ReplayOptions, "translate">,
 ): Promise<boolean> {
-  try {
-    for await (const page of source.pages(run.place.seq, source.head.seq)) {
-      for (const entry of page) {
-        const event = readEvent(verifier, entry);
-        if (event === undefined) {
-          await run.finish();
-          return false;
-        }
-        const given = translate === undefined ? event : await translate(event);
-        if (!(await run.next(given, entry.cid))) return false;
-        const isBetween = run.between === entry.seq + 1;
-        // A turn that holds a bad event is run to its end, because its difference shows what was changed.
-        if (!isBetween || (!verifier.isBroken && Date.now() < deadline)) continue;
-        await run.finish();
-        return false;
-      }
+  for await (const page of pages(run.place.seq, head.seq)) {
+    for (const entry of page) {
+      const event = readEvent(verifier, entry);
+      if (event === undefined) return false;
+      const given = translate === undefined ? event : await translate(event);
+      if (!(await run.next(given, entry.link ?? entry.cid))) return false;
+      const isBetween = run.between === entry.seq + 1;
+      if (isBetween && entry.seq < head.seq && Date.now() >= deadline) return false;
     }
-    await run.finish();
-    return true;
-  } catch (thrown) {
-    // Bytes that nobody vouches for may be anything: what they lead to is no failure of its own.
-    if (thrown instanceof TheaterError && verifier.isBroken) return false;
-    throw thrown;
   }
+  // Also where a turn is open at the head, and where the source ends before it: there is nothing to go on with.
+  return true;
 }
 
 /** Checks an event with its predecessors; undefined for one that cannot be read. */
 function readEvent(verifier: ChainVerifier, entry: SourceEntry): RecordedEvent | undefined {
-  verifier.next(entry);
+  const { seq, link, block, payload } = entry;
+  verifier.next({ seq, cid: link ?? entry.cid, block, payload });
+  // What a bad event holds may be anything.
+  return verifier.isBroken ? undefined : decoded(entry);
+}
+
+function decoded(entry: SourceEntry): RecordedEvent | undefined {
   try {
     const { seq, turn, type, about, time } = decodeEvent(entry.block);
     return { seq, turn, type, about, time, payload: entry.payload };
@@ -106,13 +100,12 @@ function readEvent(verifier: ChainVerifier, entry: SourceEntry): RecordedEvent |
 async function report(
   run: ChainReplay,
   verifier: ChainVerifier,
-  { source: { head }, isEnded }: { source: ReplaySource; isEnded: boolean },
+  { head, isOver }: { head: ReplaySource["head"]; isOver: boolean },
 ): Promise<Omit<ReplayReport, "actor">> {
-  const { difference, counts, place, divergedEnd = Infinity } = run;
-  const isOver = isEnded || place.seq > head.seq;
+  const { difference, counts, place, divergedAt = Infinity } = run;
   const chain = verifier.finish(isOver ? head : undefined);
   // Turns are run some events behind the verifier: what it found behind a divergence has no part in it.
-  const isBroken = chain.firstBad !== null && chain.firstBad.seq <= divergedEnd;
+  const isBroken = chain.firstBad !== null && chain.firstBad.seq <= divergedAt;
   const goesOn = !isOver && !isBroken && difference === undefined;
   return {
     verdict: isBroken ? "broken" : difference === undefined ? "verified" : "diverged",

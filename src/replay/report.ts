@@ -39,6 +39,8 @@ export interface ReportedDifference {
   expected: ReportedSide | null;
   found: ReportedSide | null;
   likely: Likely;
+  /** One sentence: the rule of every chain that the event breaks; null where the guest itself differs. */
+  rule: string | null;
 }
 
 /** One side as people read it; the spelling of values is DAG-JSON's. */
@@ -65,8 +67,9 @@ export type Likely =
 /** Looks at what ran, and if it is what is on record, at the turn that diverged once more. */
 export async function likelyReason(
   run: ChainReplay,
-  { expected, found }: Difference,
+  { expected, found, rule }: Difference,
 ): Promise<Likely> {
+  if (rule !== undefined) return "tampered-record";
   const { recorded, component, modules } = run.inForce;
   if (!equalBytes(component, recorded.component)) return "component-differs";
   if (modules.digest !== toHex(recorded.modules)) return "transpiler-differs";
@@ -76,12 +79,12 @@ export async function likelyReason(
 }
 
 export function reportDifference(
-  { seq, turn, expected, found }: Difference,
+  { seq, turn, expected, found, rule }: Difference,
   description: ComponentDescription,
   likely: Likely,
 ): ReportedDifference {
   const side = (one: Side | null): ReportedSide | null => one && reportSide(one, description);
-  return { seq, turn, expected: side(expected), found: side(found), likely };
+  return { seq, turn, expected: side(expected), found: side(found), likely, rule: rule ?? null };
 }
 
 function reportSide(

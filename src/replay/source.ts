@@ -10,8 +10,10 @@ import type { ComponentDescription } from "../executor/wit-type.ts";
 /** One event as it is listed. */
 export interface SourceEntry {
   readonly seq: number;
-  /** Of the event: as text, or bare, which is cheaper to compare. */
-  readonly cid: string | Link;
+  /** CID of the event. */
+  readonly cid: string;
+  /** The same bare, where the source has it so: cheaper to compare. */
+  readonly link?: Link;
   readonly block: Uint8Array;
   /** Null where erased or withheld. */
   readonly payload: Uint8Array | null;
@@ -22,7 +24,7 @@ export interface ReplaySource {
   /** The last event to be looked at. */
   readonly head: { readonly seq: number; readonly cid: string };
   /** Events from `from` to `to`, oldest first, some at a time. The reader may stop anywhere. */
-  pages(from: number, to: number): AsyncIterable<readonly SourceEntry[]>;
+  readonly pages: (from: number, to: number) => AsyncIterable<readonly SourceEntry[]>;
   /** One event that is not behind the head; undefined where there is none. */
   entry(seq: number): Promise<SourceEntry | undefined>;
   /** The actor's raw blocks. Throws where the source does not have one. */

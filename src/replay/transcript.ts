@@ -18,14 +18,17 @@ export class Divergence extends Error {
   readonly seq: number;
   readonly expected: RecordedCall;
   readonly found: FoundCall | null;
+  /** See `Difference`. */
+  readonly rule: string | undefined;
 
-  constructor(expected: RecordedCall, found: FoundCall | null) {
+  constructor(expected: RecordedCall, found: FoundCall | null, rule?: string) {
     super(
       `at event ${expected.seq} the guest called ${found?.about ?? "nothing"} instead of ${expected.about}`,
     );
     this.seq = expected.seq;
     this.expected = expected;
     this.found = found;
+    this.rule = rule;
   }
 }
 

@@ -1,6 +1,8 @@
 // What a replay says of one turn.
 
 import type { Value } from "../chain/value.ts";
+import type { Sent } from "../handlers/sent.ts";
+import type { FoundCall } from "./transcript.ts";
 
 /**
  * agreed: the guest did again exactly what is on record.
@@ -9,11 +11,20 @@ import type { Value } from "../chain/value.ts";
  * chain, and the source has only its own, so it was not run.
  */
 export type TurnVerdict =
-  | { verdict: "agreed" | "cut" | Unrun }
+  | { verdict: "agreed"; did: Did }
+  | { verdict: "cut" | Unrun }
   | { verdict: "diverged"; difference: Difference };
 
 /** Why a turn could not be run. */
 export type Unrun = "erased" | "foreign";
+
+/** What the guest did as it ran again. */
+export interface Did {
+  /** In their order; of one that the host answered, without the answer, which is the recorded one. */
+  calls: readonly FoundCall[];
+  sends: readonly Sent[];
+  end: Side;
+}
 
 /** One side of a difference. Values as in the payload: `theater:simple/…#fn` has them by its WIT types. */
 export interface Side {
@@ -30,4 +41,6 @@ export interface Difference {
   /** Null: nothing further is on record, or the guest did nothing further. */
   expected: Side | null;
   found: Side | null;
+  /** One sentence: the rule of every chain that the event breaks, where no guest has to be asked. */
+  rule?: string;
 }

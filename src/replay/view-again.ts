@@ -2,7 +2,7 @@
 
 import { parseCid } from "../chain/cid.ts";
 import { decodeEvent } from "../chain/event.ts";
-import { Link, type Value } from "../chain/value.ts";
+import type { Value } from "../chain/value.ts";
 import type { ChainView } from "../handlers/handler.ts";
 import type { ReplaySource, SourceEntry } from "./source.ts";
 
@@ -16,10 +16,11 @@ export async function viewAgain(source: ReplaySource, recorded: Value): Promise<
   return { recorded, events };
 }
 
-function shown({ cid, block, payload }: SourceEntry): ChainView["events"][number] {
+function shown(entry: SourceEntry): ChainView["events"][number] {
+  const { block, payload } = entry;
   const { parent, type, time } = decodeEvent(block);
   return {
-    digest: (cid instanceof Link ? cid : parseCid(cid)).digest,
+    digest: (entry.link ?? parseCid(entry.cid)).digest,
     parent: parent?.digest ?? null,
     type,
     payload: payload ?? new Uint8Array(0),

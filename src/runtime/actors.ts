@@ -23,7 +23,7 @@ import type {
 } from "./protocol.ts";
 import type { ReplayReport } from "../replay/report.ts";
 import type { Report } from "../chain/verify.ts";
-import type { UpgradeReport, UpgradeRequest } from "./upgrade/upgrades.ts";
+import type { RehearsalRequest, UpgradeReport, UpgradeRequest } from "./upgrade/upgrades.ts";
 
 export interface StartInput {
   /** TOML text, or the same as a JSON object. */
@@ -132,6 +132,8 @@ export interface Actors {
 
   /** Rehearses another version and puts it in force; part by part, where the history is long. */
   upgrade(id: string, asked: UpgradeRequest): Promise<Answer<UpgradeReport>>;
+  /** What such an upgrade would compare, and nothing else: a part of it. */
+  rehearse(id: string, asked: RehearsalRequest): Promise<Answer<ReplayReport>>;
 
   head(id: string): Promise<Answer<EventRef>>;
   /** Pages oldest first; includes everything acknowledged at the time of the call. `next` = seq to go on from. */

@@ -58,7 +58,12 @@ import { Forker } from "./birth/forker.ts";
 import type { Starter } from "./birth/starter.ts";
 import { componentsOf, referencesOf, starterOf } from "./birth/starter-of.ts";
 import { treeOf } from "./tree.ts";
-import { Upgrades, type UpgradeReport, type UpgradeRequest } from "./upgrade/upgrades.ts";
+import {
+  Upgrades,
+  type RehearsalRequest,
+  type UpgradeReport,
+  type UpgradeRequest,
+} from "./upgrade/upgrades.ts";
 
 export interface TheaterParts {
   environment: Environment;
@@ -224,6 +229,10 @@ export class Theater implements Actors {
 
   upgrade(id: string, asked: UpgradeRequest): Promise<Answer<UpgradeReport>> {
     return answer(async () => await this.#upgrades.upgrade(id, asked));
+  }
+
+  rehearse(id: string, asked: RehearsalRequest): Promise<Answer<ReplayReport>> {
+    return answer(async () => await this.#upgrades.rehearse(id, asked));
   }
 
   head(id: string): Promise<Answer<EventRef>> {

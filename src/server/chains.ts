@@ -12,7 +12,13 @@ import { pagesFrom, type Range } from "./chain-pages.ts";
 import { exportCar } from "./export.ts";
 import { INCLUDES } from "./export-content.ts";
 import { moment, readQuery, wholeNumber } from "./input.ts";
-import { ABOUT_CHARS_MAX, CHAIN_PAGE_DEFAULT, CHAIN_PAGE_MAX, EVENT_TYPES_MAX } from "./limits.ts";
+import {
+  ABOUT_CHARS_MAX,
+  CHAIN_PAGE_DEFAULT,
+  CHAIN_PAGE_MAX,
+  EVENT_TYPES_MAX,
+  REFERENCE_CHARS_MAX,
+} from "./limits.ts";
 import { eventHeader, problem, respond } from "./problem.ts";
 import { json } from "./route.ts";
 import type { Call, Route } from "./route.ts";
@@ -186,6 +192,14 @@ const replayQuery = z.object({
     .regex(REPLAY_CURSOR, { error: "expected `next` of an earlier report" })
     .optional()
     .describe("From `next` of an earlier report: goes on from there."),
+  component: z
+    .string()
+    .min(1)
+    .max(REFERENCE_CHARS_MAX)
+    .optional()
+    .describe("A component that runs instead of the recorded one: `sha256:…`, `store://…`."),
+  from: position.optional().describe("With `component`: the first event to compare."),
+  since: moment().optional().describe("With `component`: compares what is not before this time."),
 });
 
 const replay: Route = {
@@ -201,12 +215,33 @@ const replay: Route = {
       content: json(replayReport),
     },
   ],
-  refusals: ["unavailable", "outcome-unknown", "unsupported"],
+  refusals: [
+    "unavailable",
+    "outcome-unknown",
+    "unsupported",
+    "missing-handler",
+    "not-granted",
+    "unknown-import",
+    "not-an-actor",
+    "host-failure",
+  ],
   serve: async (call) => {
-    const { cursor = null } = readQuery(call, replayQuery);
-    return respond(await call.actors.replay(call.param("id"), cursor), (told) =>
-      Response.json(told),
-    );
+    const { cursor = null, component, from, since } = readQuery(call, replayQuery);
+    const id = call.param("id");
+    if (component === undefined && (from !== undefined || since !== undefined)) {
+      const message = "Give `from` and `since` with a `component`: its rehearsal can begin later.";
+      throw new TheaterError("bad-request", message, { parameter: "component" });
+    }
+    const told =
+      component === undefined
+        ? await call.actors.replay(id, cursor)
+        : await call.actors.rehearse(id, {
+            component,
+            cursor,
+            from: from ?? null,
+            since: since ?? null,
+          });
+    return respond(told, (report) => Response.json(report));
   },
 };
 

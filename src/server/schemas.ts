@@ -233,6 +233,10 @@ export const replayReport = z.object({
         "non-deterministic-guest",
         "tampered-record",
       ]),
+      rule: z
+        .string()
+        .nullable()
+        .describe("The rule of every chain that the event breaks; null where the guest differs."),
     })
     .nullable(),
   chain: report,

@@ -44,9 +44,19 @@ export function siteResponse(
     return new Response(null, { status, headers });
   }
   headers.delete("content-length");
-  const content = body !== null && isChunked ? new Blob([body]).stream() : body;
+  const content = body !== null && isChunked ? streamOf(body) : body;
   // The guest's bytes are what its content-encoding says already.
   return new Response(content, { status, headers, encodeBody: "manual" });
+}
+
+/** Of a length that is not known ahead, so that it leaves in chunks. */
+function streamOf(body: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(body);
+      controller.close();
+    },
+  });
 }
 
 /** Undefined where the header is not an actor's to send. */

@@ -10,7 +10,8 @@ async function upload(): Promise<string> {
   return must(await theater.upload(await response.bytes())).component;
 }
 
-const TYPES = [
+/** Of every built-in handler. */
+export const TYPES = [
   "runtime",
   "message-server",
   "store",

@@ -20,8 +20,8 @@ export interface FrontDoor {
   ask: (path: string, init?: RequestInit) => Promise<Response>;
 }
 
-/** `configured` null: the variable is not there at all. */
-export function frontDoor(configured: string | null = sha256Hex(TOKEN)): FrontDoor {
+/** `configured` null: the variable is not there at all. `hosts`: ACTOR_HOSTS. */
+export function frontDoor(configured: string | null = sha256Hex(TOKEN), hosts?: string): FrontDoor {
   const actors = new MemoryActors();
   const reported: TheaterError[] = [];
   const app = createApp(
@@ -29,7 +29,10 @@ export function frontDoor(configured: string | null = sha256Hex(TOKEN)): FrontDo
     (error) => reported.push(error),
   );
   const ctx = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} };
-  const env = configured === null ? {} : { THEATER_TOKEN_SHA256: configured };
+  const env = {
+    ...(configured === null ? {} : { THEATER_TOKEN_SHA256: configured }),
+    ...(hosts === undefined ? {} : { ACTOR_HOSTS: hosts }),
+  };
   return {
     actors,
     reported,

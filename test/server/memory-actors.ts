@@ -5,12 +5,14 @@ import { cidText } from "../../src/chain/cid.ts";
 import { sha256 } from "../../src/chain/hash.ts";
 import { Link } from "../../src/chain/value.ts";
 import { fromUtf8 } from "../../src/lib/bytes.ts";
+import type { ReplayReport } from "../../src/replay/report.ts";
 import type { Actors, ChainQuery, ComponentSummary, TreeNode } from "../../src/runtime/actors.ts";
 import type {
   ActorSummary,
   Answer,
   ChainEntry,
   EventRef,
+  HttpReply,
   Refusal,
 } from "../../src/runtime/protocol.ts";
 
@@ -73,6 +75,13 @@ export class MemoryActors implements Actors {
   /** Events in one page at most, whatever the caller asks for. */
   pageEvents = 1000;
   reply = fromUtf8("pong");
+  /** What an actor's own routes answer, and whether they answer everybody. */
+  response: Pick<HttpReply, "status" | "headers" | "isChunked"> = {
+    status: 200,
+    headers: [],
+    isChunked: false,
+  };
+  isPublic = false;
   stateBytes: Uint8Array | null = fromUtf8("state");
   /** What the call with this number (from 1; every call by default) answers instead. */
   refusal: { refusal: Refusal; atCall?: number } | undefined;
@@ -108,14 +117,9 @@ export class MemoryActors implements Actors {
   start: Actors["start"] = (...args) =>
     this.#answer("start", args, { id: ID, name: "tiny", component: DIGEST, head: refAt(1) });
   http: Actors["http"] = (...args) =>
-    this.#answer("http", args, {
-      status: 200,
-      headers: [],
-      body: this.reply,
-      isChunked: false,
-      event: refAt(2),
-    });
-  site: Actors["site"] = (...args) => this.#answer("site", args, { id: ID, isPublic: false });
+    this.#answer("http", args, { ...this.response, body: this.reply, event: refAt(2) });
+  site: Actors["site"] = (...args) =>
+    this.#answer("site", args, { id: ID, isPublic: this.isPublic });
   list: Actors["list"] = (...args) => {
     const { id, name, parent, createdMs } = actor;
     const listing = { id, name, component: DIGEST, status: "running", parent, createdMs };
@@ -171,8 +175,10 @@ export class MemoryActors implements Actors {
 
   head: Actors["head"] = (...args) => this.#answer("head", args, refAt(this.events - 1));
   chain: Actors["chain"] = (id, query) => this.#answer("chain", [id, query], this.#page(query));
-  replay: Actors["replay"] = (...args) =>
-    this.#answer("replay", args, {
+  rehearse: Actors["rehearse"] = (...args) => this.#answer("rehearse", args, this.#replayed());
+  replay: Actors["replay"] = (...args) => this.#answer("replay", args, this.#replayed());
+  #replayed(): ReplayReport {
+    return {
       actor: ID,
       verdict: "verified" as const,
       turns: { agreed: 1, cut: 0, erased: 0, foreign: 0 },
@@ -188,7 +194,8 @@ export class MemoryActors implements Actors {
         firstBad: null,
       },
       next: null,
-    });
+    };
+  }
 
   verify: Actors["verify"] = (...args) =>
     this.#answer("verify", args, {

@@ -2,7 +2,9 @@
 
 import type { Command } from "commander";
 import { contextOf } from "../context.ts";
+import { moment, wholeNumber } from "../arguments.ts";
 import type { StartOptions } from "../start.ts";
+import type { UpgradeOptions } from "../upgrade.ts";
 
 export function addActorCommands(program: Command): void {
   const variables = [
@@ -31,6 +33,23 @@ export function addActorCommands(program: Command): void {
     .action(async (path: string, options: StartOptions, command: Command) => {
       const { start } = await import("../start.ts");
       await start(contextOf(command), path, options);
+    });
+  program
+    .command("upgrade <id>")
+    .description(
+      "rehearse another version with an actor's history, and put it in force if it agrees",
+    )
+    .option("--component <wasm>", "a file, or sha256:…, store://… or https://…")
+    .option("--manifest <file>", "what it may do from then on; by default as before")
+    .option(...variables)
+    .option("--rollback", "back to the version before the one in force")
+    .option("--accept <reason>", "put it in force also where it differs; recorded for ever")
+    .option("--from <seq>", "rehearse from this event on", wholeNumber)
+    .option("--since <time>", "rehearse what is not before: 7d, 12h, or ISO 8601", moment)
+    .option("--key <key>", "Idempotency-Key: the same key never upgrades twice")
+    .action(async (id: string, options: UpgradeOptions, command: Command) => {
+      const { upgrade } = await import("../upgrade.ts");
+      process.exitCode = await upgrade(contextOf(command), id, options);
     });
   const changes = [
     ["stop", "stop an actor after its running turn"],

@@ -1,7 +1,7 @@
 // Commands that check a history: replay, verification, receipts, trust. What one does is loaded only when it runs.
 
 import type { Command } from "commander";
-import { eventRef, wholeNumber } from "../arguments.ts";
+import { eventRef, moment, wholeNumber } from "../arguments.ts";
 import { contextOf } from "../context.ts";
 import type { ReplayOptions } from "../replay.ts";
 import type { VerifyOptions } from "../verify-report.ts";
@@ -10,12 +10,20 @@ export function addProofCommands(program: Command): void {
   program
     .command("replay")
     .description("run the recorded turns again and compare: does the component do what it did?")
-    .argument("<what>", "an actor's id, or an exported .car, which needs no server")
+    .argument("[what]", "an actor's id, or an exported .car, which needs no server")
     .option("--progress <file>", "keep there how far it is, and go on from there the next time")
     .option("--head <seq:cid>", "the event that a file must end with", eventRef)
     .option("--checkpoint <file>", "a signed checkpoint that a file must fit")
-    .option("--component <wasm>", "run a file's turns with this component instead")
-    .action(async (what: string, options: ReplayOptions, command: Command) => {
+    .option("--component <wasm>", "run the turns with this component instead")
+    .option("--all", "all actors whose component that would replace; changes nothing")
+    .option(
+      "--name <name>",
+      "with --all: the actors of this name (by default that of its manifest)",
+    )
+    .option("--of <digest>", "with --all: the actors that run this component now")
+    .option("--from <seq>", "with --component: from this event on", wholeNumber)
+    .option("--since <time>", "with --component: what is not before: 7d, 12h, or ISO 8601", moment)
+    .action(async (what: string | undefined, options: ReplayOptions, command: Command) => {
       const { replay } = await import("../replay.ts");
       process.exitCode = await replay(contextOf(command), what, options);
     });

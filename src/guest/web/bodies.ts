@@ -2,7 +2,7 @@
 // a whole. There are no streams, and `body` is the bytes themselves.
 
 import { decodeUtf8, encodeUtf8 } from "../utf8.ts";
-import { GuestBlob, GuestFormData, readForm } from "./form-data.ts";
+import { GuestBlob, GuestFile, GuestFormData, readForm } from "./form-data.ts";
 import { GuestHeaders, type HeadersInit } from "./headers.ts";
 import { GuestSearchParams, GuestUrl } from "./url.ts";
 
@@ -153,6 +153,7 @@ for (const [name, value] of Object.entries({
   URLSearchParams: GuestSearchParams,
   FormData: GuestFormData,
   Blob: GuestBlob,
+  File: GuestFile,
 })) {
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
 }

@@ -31,7 +31,7 @@ import { Keeper } from "./keeper.ts";
 import { Notices } from "./notices.ts";
 import type { Notice } from "./orders.ts";
 import { Spawner, type Spawn } from "./spawner.ts";
-import { Subordinate } from "./subordinate.ts";
+import { Subordinate, type Beginning } from "./subordinate.ts";
 
 /** Whether an actor has a supervisor, or can have children. */
 export function hasFamily({ parent, permissions, supervision }: Genesis): boolean {
@@ -109,8 +109,8 @@ export class Family {
       notices: this.#notices,
       keeper: () => this.keeper,
       raise: () => this.open(),
-      initMessage: () => this.#initMessage(),
-      keep: (message, start) => parts.blocks.keep(message.params, start),
+      beginning: () => this.#beginning(),
+      keep: (value, start) => parts.blocks.keep(value, start),
       admit: (message) => this.#admit(message),
       admitted: () => this.#line(),
     });
@@ -310,16 +310,24 @@ export class Family {
     runner().start();
   }
 
-  async #initMessage(): Promise<Payloads["message.received"] | undefined> {
-    const [first] = await this.#parts.history.entries(FIRST_MESSAGE, 1);
+  async #beginning(): Promise<Beginning | undefined> {
+    const { history, blocks } = this.#parts;
+    const [started] = await history.entries(STARTED, 1);
+    if (started?.payload.block == null) return undefined;
+    const { state } = decodePayload("actor.started", started.payload.block);
+    if (state !== null) {
+      return { init: null, state: (await blocks.resolve(state)) as readonly Uint8Array[] };
+    }
+    const [first] = await history.entries(FIRST_MESSAGE, 1);
     if (first?.payload.block == null || first.about !== "lifecycle") return undefined;
     const { salt: _, ...read } = decodePayload("message.received", first.payload.block);
-    const fields = { ...read, params: await this.#parts.blocks.resolve(read.params) };
-    return { ...fields, seed: crypto.getRandomValues(new Uint8Array(32)) };
+    const fields = { ...read, params: await blocks.resolve(read.params) };
+    return { init: { ...fields, seed: crypto.getRandomValues(new Uint8Array(32)) }, state: null };
   }
 }
 
-/** Behind actor.created and actor.started. */
+/** The events behind actor.created: how it began, and init where it did not begin as it is. */
+const STARTED = 1;
 const FIRST_MESSAGE = 2;
 
 /** As `theater:simple/supervisor-handlers` has it: an exit, an external stop, or an error. */

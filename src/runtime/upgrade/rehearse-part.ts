@@ -4,9 +4,10 @@ import type { Executor } from "../../executor/executor.ts";
 import type { Registry } from "../../handlers/registry.ts";
 import { readCursor } from "../../replay/place.ts";
 import { replayPart } from "../../replay/replay.ts";
-import type { ReportedDifference } from "../../replay/report.ts";
+import type { ReplayReport, ReportedDifference } from "../../replay/report.ts";
 import type { ContentStore } from "../../store/store.ts";
 import { moduleSetRef } from "../birth/module-sets.ts";
+import type { EventRef } from "../protocol.ts";
 import type { AuditReader } from "../record/audit-reader.ts";
 import { auditSource } from "../record/replayer.ts";
 import { checkSound, rehearsing, reshapeBy, type Candidate } from "./rehearsal.ts";
@@ -34,6 +35,8 @@ export function candidateOf({ version, description }: Target, content: ContentSt
 
 interface Part {
   mark: RehearsalMark;
+  /** Of this part alone. */
+  report: ReplayReport;
   difference: ReportedDifference | null;
   /** Whether it came to the head of when it began. */
   isOver: boolean;
@@ -60,7 +63,8 @@ export async function rehearsePart(
   const { audit, registry, executor, content, blocksOf } = parts;
   const head = await audit.head(id);
   if (mark.at !== null && readCursor(mark.at).seq > head.seq) {
-    return { mark, difference: null, isOver: true, head: head.seq };
+    const report = nothingFor(id, head);
+    return { mark, report, difference: null, isOver: true, head: head.seq };
   }
   const candidate = candidateOf(target, content);
   const source = auditSource(id, head, { ...parts, blocks: blocksOf(id) });
@@ -74,9 +78,24 @@ export async function rehearsePart(
   });
   checkSound(report.verdict, report.chain.firstBad);
   return {
+    report,
     mark: { ...mark, at: at ?? mark.at, turns: addTurns(mark.turns, report.turns) },
     difference: report.difference,
     isOver: report.difference === null && report.next === null,
     head: head.seq,
+  };
+}
+
+/** The report of a part without events: it would begin behind the head. */
+function nothingFor(actor: string, head: EventRef): ReplayReport {
+  const none = { events: 0, head, erased: [], withheld: [], firstBad: null };
+  return {
+    actor,
+    verdict: "verified",
+    turns: { agreed: 0, cut: 0, erased: 0, foreign: 0 },
+    erasedTurns: [],
+    difference: null,
+    chain: { verdict: "verified", actor, ...none },
+    next: null,
   };
 }

@@ -7,6 +7,7 @@ import { digestText } from "../../chain/cid.ts";
 import { sha256 } from "../../chain/hash.ts";
 import { concat, fromUtf8, toHex } from "../../lib/bytes.ts";
 import { TheaterError } from "../../lib/errors.ts";
+import type { ReplayReport } from "../../replay/report.ts";
 import { reached, settled } from "../answers.ts";
 import { runtimeNow } from "../birth/genesis.ts";
 import { messageKey } from "../mail/idempotency.ts";
@@ -43,6 +44,13 @@ export interface UpgradeRequest extends Wanted {
   /** Idempotency-Key, and the body that it came with. */
   key: string | null;
   body: Uint8Array;
+}
+
+export interface RehearsalRequest extends Pick<UpgradeRequest, "from" | "since"> {
+  /** A reference. */
+  component: string;
+  /** `next` of an earlier report. */
+  cursor: string | null;
 }
 
 export interface UpgradeReport {
@@ -105,6 +113,25 @@ export class Upgrades {
     return await this.#run(id, { asked, view, target, mark, input });
   }
 
+  /**
+   * What a rehearsal would say, and nothing else: one part of it, from `cursor` or from the beginning that the upgrade
+   * would have. Throws what is wrong with the version.
+   */
+  async rehearse(id: string, asked: RehearsalRequest): Promise<ReplayReport> {
+    const actor = this.#parts.actor(id);
+    const { component, cursor, from, since } = asked;
+    const view = settled(await reached(() => actor.upgradeView(null, false)));
+    const wanted = { component, manifest: null, variables: {} };
+    const target = await findTarget(view, wanted, this.#parts);
+    const begin = await this.#begin(id, view, { rollback: false, from, since });
+    const mark =
+      cursor === null
+        ? await begun(actor, "", begin)
+        : { plan: "", from: begin, at: cursor, turns: NONE };
+    const part = { target, back: null, mark, runMs: RUN_MS };
+    return (await rehearsePart(this.#parts, id, part)).report;
+  }
+
   async #run(id: string, { asked, view, target, mark, input }: Going): Promise<UpgradeReport> {
     const actor = this.#parts.actor(id);
     const deadline = Date.now() + RUN_MS;
@@ -152,7 +179,11 @@ export class Upgrades {
    * The first event of the rehearsal. By default the first of the form that states have now; what ran before it has
    * no bearing on what a component that reads this form does. A rollback looks only at what it takes back.
    */
-  async #begin(id: string, view: UpgradeView, asked: UpgradeRequest): Promise<number> {
+  async #begin(
+    id: string,
+    view: UpgradeView,
+    asked: Pick<UpgradeRequest, "rollback" | "from" | "since">,
+  ): Promise<number> {
     const least = asked.rollback ? view.version + 1 : 0;
     if (asked.from !== null) return Math.max(asked.from, least);
     if (asked.since !== null) return Math.max(await this.#seqAt(id, asked.since), least);

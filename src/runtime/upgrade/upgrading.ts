@@ -225,7 +225,7 @@ export class Upgrading {
           component: raw(component),
           modules: raw(modules),
           manifest: raw(manifest),
-          grants: { held: permissions.held, inheritable: permissions.inheritable },
+          grants: { ...permissions },
           limits: { ...limits },
           runtime,
           rehearsal: { ...rehearsal, turns: { ...rehearsal.turns } },

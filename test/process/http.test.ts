@@ -1,0 +1,293 @@
+// What HTTP can do, against an actor that is a Hono application, over real HTTP: one server for all of it. And the
+// guestbook as visitors see it.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { request as open, type IncomingHttpHeaders } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { buildActor } from "../../src/cli/build-actor.ts";
+import { startDevServer, type DevServer } from "../../src/cli/dev.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const TEN_MB = 10_000_000;
+
+let folder: string;
+let server: DevServer;
+let web: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "theater-http-"));
+  process.env["ACTOR_HOSTS"] = "localhost=guestbook";
+  server = await startDevServer({ port: 0, data: folder });
+  web = await started("test/process/http-actor", "web");
+  await started("examples/guestbook", "guestbook");
+}, 120_000);
+
+afterAll(async () => {
+  delete process.env["ACTOR_HOSTS"];
+  await server.dispose();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const ask = async (path: string, init: RequestInit): Promise<Record<string, unknown>> => {
+  const headers = { authorization: `Bearer ${server.token}` };
+  const response = await fetch(server.url + path, { ...init, headers });
+  return (await response.json()) as Record<string, unknown>;
+};
+
+async function started(dir: string, name: string): Promise<string> {
+  const { component: body } = await buildActor(join(ROOT, dir), { write: false });
+  const { component } = await ask("/v1/components", { method: "PUT", body: body as BodyInit });
+  const site = { type: "http-framework", public_name: name, public: true };
+  const handler = [site, { type: "runtime" }, { type: "timing" }];
+  const manifest = { name, version: "1", component, handler };
+  const { id } = await ask("/v1/actors", { method: "POST", body: JSON.stringify({ manifest }) });
+  return String(id);
+}
+
+interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+}
+
+interface Ask {
+  method?: string;
+  headers?: Record<string, string>;
+  /** Several parts go in chunks, without a length. */
+  parts?: readonly (string | Uint8Array)[];
+}
+
+/** Past fetch, which hides lengths and chunks. */
+async function raw(
+  path: string,
+  { method = "GET", headers = {}, parts = [] }: Ask = {},
+): Promise<Answer> {
+  return await new Promise((resolve, reject) => {
+    const asked = open(server.url + path, { method, headers }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("error", reject);
+      response.on("end", () => {
+        const { statusCode: status = 0, headers: given } = response;
+        resolve({ status, headers: given, body: Buffer.concat(chunks) });
+      });
+    });
+    asked.on("error", reject);
+    const [only] = parts;
+    if (parts.length === 1 && only !== undefined) {
+      asked.setHeader("content-length", Buffer.byteLength(only));
+    }
+    for (const part of parts) asked.write(part);
+    asked.end();
+  });
+}
+
+const ten = Buffer.alloc(TEN_MB, "abcdefghij");
+
+/** Of every 997th byte. */
+function sumOf(bytes: Uint8Array): number {
+  let sum = 0;
+  for (let at = 0; at < bytes.length; at += 997) sum = (sum * 31 + (bytes[at] ?? 0)) % 65_521;
+  return sum;
+}
+
+const halves = [ten.subarray(0, TEN_MB / 2), ten.subarray(TEN_MB / 2)];
+
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+const STATUSES = [200, 201, 203, 206, 301, 400, 401, 404, 410, 418, 422, 429, 500, 503, 599];
+
+/** What is asked, and what of the answer must be so. */
+const table: readonly (readonly [string, string, Ask, Partial<Answer>, string | object])[] = [
+  ...METHODS.map(
+    (method) =>
+      [`method ${method}`, "/echo", { method }, { status: 200 }, { method, length: 0 }] as const,
+  ),
+  ...STATUSES.map(
+    (status) => [`status ${status}`, `/status/${status}`, {}, { status }, "body"] as const,
+  ),
+  ["no content", "/empty", {}, { status: 204 }, ""],
+  ["not modified", "/status/304", {}, { status: 304 }, ""],
+  [
+    "a text with its length",
+    "/text",
+    {},
+    { status: 200, headers: { "content-length": "7" } },
+    "grüße",
+  ],
+  [
+    "a query",
+    "/query?one=1&all=a&all=%C3%A4%20b",
+    {},
+    { status: 200 },
+    { one: "1", all: ["a", "ä b"] },
+  ],
+  ["HEAD", "/text", { method: "HEAD" }, { status: 200 }, ""],
+  ["an await", "/async", {}, { status: 200 }, "ab"],
+  [
+    "a middleware",
+    "/middleware/ada",
+    {},
+    { status: 200, headers: { "x-after": "yes" } },
+    "hello ada",
+  ],
+  [
+    "a middleware that answers",
+    "/middleware/ada",
+    { headers: { "x-stop": "1" } },
+    { status: 401 },
+    "stopped",
+  ],
+  [
+    "a range",
+    "/range",
+    { headers: { range: "bytes=2-4" } },
+    { status: 206, headers: { "content-range": "bytes 2-4/10" } },
+    "234",
+  ],
+  [
+    "chunks out",
+    "/chunked",
+    {},
+    { status: 200, headers: { "transfer-encoding": "chunked" } },
+    "in chunks",
+  ],
+  [
+    "bytes with an encoding",
+    "/gzip",
+    {},
+    { status: 200, headers: { "content-encoding": "gzip" } },
+    "not really",
+  ],
+  ["a redirect", "/redirect", {}, { status: 302, headers: { location: "/a/web/text" } }, ""],
+  ["no route of the application", "/none", {}, { status: 404 }, "404 Not Found"],
+  ["an error of the application", "/throws", {}, { status: 500 }, "Internal Server Error"],
+  [
+    "an empty body",
+    "/echo",
+    { method: "POST", headers: { "content-length": "0" } },
+    { status: 200 },
+    { length: 0 },
+  ],
+  ["chunks in", "/echo", { method: "POST", parts: ["ab", "cd"] }, { status: 200 }, { length: 4 }],
+  [
+    "10 MB in",
+    "/echo",
+    { method: "POST", parts: [ten] },
+    { status: 200 },
+    { length: TEN_MB, sum: sumOf(ten) },
+  ],
+  [
+    "10 MB in chunks",
+    "/echo",
+    { method: "PUT", parts: halves },
+    { status: 200 },
+    { length: TEN_MB, sum: sumOf(ten) },
+  ],
+  [
+    "a form",
+    "/form",
+    {
+      method: "POST",
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+      parts: ["a=1+2&b=%C3%A4"],
+    },
+    { status: 200 },
+    [
+      ["a", "1 2"],
+      ["b", "ä"],
+    ],
+  ],
+];
+
+test.for(table)("%s", async ([, path, asked, expected, content]) => {
+  const answer = await raw(`/a/web${path}`, asked);
+  expect(answer).toMatchObject(expected);
+  const text = answer.body.toString();
+  const found: unknown = typeof content === "string" ? text : JSON.parse(text);
+  expect({ content: found }).toMatchObject({ content });
+  expect(answer.headers["theater-event"]).toMatch(/^\d+:b[a-z2-7]{58}$/);
+  expect(answer.headers["content-security-policy"]).toContain("sandbox");
+});
+
+test("10 MB out", async () => {
+  const { status, body, headers } = await raw("/a/web/big");
+  expect([status, body.length, headers["content-length"]]).toEqual([200, TEN_MB, String(TEN_MB)]);
+  expect(body.every((byte) => byte === 120)).toBe(true);
+});
+
+test("a multipart form with a file", async () => {
+  const form = new FormData();
+  form.set("text", 'a "b"');
+  form.set("file", new Blob(["\r\n--x"], { type: "text/plain" }), "a.txt");
+  const response = await fetch(`${server.url}/a/web/form`, { method: "POST", body: form });
+  expect(await response.json()).toEqual([
+    ["text", 'a "b"'],
+    ["file", "a.txt", "text/plain", 5],
+  ]);
+});
+
+test("cookies are set below the actor's name, and reach it as keyed hashes", async () => {
+  const { headers, body } = await raw("/a/web/cookies", { headers: { cookie: "sid=secret" } });
+  expect(headers["set-cookie"]).toEqual([
+    "one=1; Path=/a/web/; HttpOnly",
+    "two=2; Path=/a/web/; Expires=Wed, 21 Oct 2026 07:28:00 GMT",
+  ]);
+  expect(body.toString()).toMatch(/^sid=hash\.[0-9a-f]{32}$/);
+});
+
+test("refusals of ours are problems: too large, too many headers, too long, and waits without an end", async () => {
+  const problem = async (path: string, asked: Ask = {}): Promise<unknown> => {
+    const { status, headers, body } = await raw(path, asked);
+    expect(headers["content-type"]).toBe("application/problem+json");
+    return [status, (JSON.parse(body.toString()) as { code: string }).code];
+  };
+  const large = Buffer.alloc(10 * 1024 * 1024 + 1);
+  expect(await problem("/a/web/echo", { method: "POST", parts: [large] })).toEqual([
+    413,
+    "too-large",
+  ]);
+  const many = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`x-${n}`, "1"]));
+  expect(await problem("/a/web/echo", { headers: many })).toEqual([431, "headers-too-large"]);
+  expect(await problem(`/a/web/echo?${"x".repeat(9_000)}`)).toEqual([414, "uri-too-long"]);
+  expect(await problem("/a/web/waits")).toEqual([422, "guest-error"]);
+  expect(await problem("/a/nobody/")).toEqual([401, "unauthorized"]);
+  expect(await problem(`/v1/actors/${web}/http/text`)).toEqual([401, "unauthorized"]);
+});
+
+test("a POST with a key happens once", async () => {
+  const headers = { "idempotency-key": "k1", authorization: `Bearer ${server.token}` };
+  const count = async () => await raw(`/v1/actors/${web}/http/count`, { method: "POST", headers });
+  const [first, second] = [await count(), await count()];
+  expect([first.status, first.body.toString()]).toEqual([200, '{"count":1}']);
+  expect([second.body.toString(), second.headers["theater-event"]]).toEqual([
+    first.body.toString(),
+    first.headers["theater-event"],
+  ]);
+});
+
+test("a guestbook is signed and read below its name, and on a host of its own without the sandbox", async () => {
+  const form = { "content-type": "application/x-www-form-urlencoded" };
+  const text = "name=Ada&text=%3Cb%3EHello";
+  const signed = await raw("/a/guestbook/entries", {
+    method: "POST",
+    headers: form,
+    parts: [text],
+  });
+  expect([signed.status, signed.headers.location]).toEqual([303, "/a/guestbook/"]);
+  const page = await raw("/a/guestbook/");
+  expect(page.body.toString()).toContain("<b>Ada</b>: &lt;b&gt;Hello");
+  const own = await raw("/", { headers: { host: "localhost" } });
+  expect(own.body.toString()).toBe(page.body.toString());
+  expect(own.headers["content-security-policy"]).toBeUndefined();
+  const { headers } = await raw("/a/guestbook");
+  expect(headers.location).toBe("/a/guestbook/");
+});
+
+test("every turn of all this verifies and replays", async () => {
+  for (const path of ["verify", "replay"]) {
+    const report = await ask(`/v1/actors/${web}/chain/${path}`, { method: "POST" });
+    expect(report).toMatchObject({ verdict: "verified" });
+  }
+});

@@ -1,0 +1,124 @@
+// Whatever an actor lives through, its chain is enough: a replay makes every event of its turns again, and any
+// single change to the chain or to the component is found at the event that was named beforehand.
+//
+// `npm run drill:replay` is the same with a hundred programs; REPLAY_SEED chooses others.
+
+import fc from "fast-check";
+import { beforeAll, expect, test } from "vitest";
+import { decodePayload } from "../../src/chain/payload.ts";
+import type { SourceEntry } from "../../src/replay/source.ts";
+import { ChainCopy } from "./chain-copy.ts";
+import { chainOf, firstWrong, modulesOf, rebuilt, replayOf } from "./copied-replay.ts";
+import { live } from "./live.ts";
+import { mutationsOf } from "./mutations.ts";
+import { lives, startProgrammed, stepsOfRows } from "./programs.ts";
+import { notAsSigned } from "./signed-chain.ts";
+import { bindings, must, theater } from "./stage.ts";
+import { tamperings } from "./tampering.ts";
+
+const given = bindings as unknown as { REPLAY_PROGRAMS: string; REPLAY_SEED: string };
+const PROGRAMS = Number(given.REPLAY_PROGRAMS);
+const SEED = Number(given.REPLAY_SEED);
+/** Happenings of a program, and changes of one kind to its chain. */
+const LENGTH = 8;
+const CHANGES = 2;
+
+interface Lived {
+  id: string;
+  entries: readonly SourceEntry[];
+}
+
+const lived: Lived[] = [];
+const choose = randomFrom(SEED);
+
+/** Mulberry32: the same numbers for the same seed. */
+function randomFrom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+beforeAll(
+  async () => {
+    const peer = await startProgrammed({ name: "peer" });
+    const pool = await stepsOfRows(peer, peer);
+    const programs = fc.sample(lives(pool, LENGTH), { numRuns: PROGRAMS, seed: SEED });
+    // Once every call there is; then what chance makes of them.
+    const all = [{ what: "request", steps: [...pool, ["variant"], ["say"]] }] as const;
+    for (const program of [all, ...programs]) {
+      const actor = await startProgrammed();
+      await live(actor, peer, program);
+      lived.push({ id: actor.id, entries: await chainOf(actor.id) });
+    }
+  },
+  60_000 + PROGRAMS * 20_000,
+);
+
+const TIMEOUT = { timeout: 60_000 + PROGRAMS * 60_000 };
+
+test("a replay makes every event of every turn again, byte for byte", TIMEOUT, async () => {
+  for (const { id, entries } of lived) {
+    expect(must(await theater.replay(id, null))).toMatchObject({ verdict: "verified" });
+    expect(await rebuilt(id, entries)).toEqual(entries.map(({ cid }) => cid));
+  }
+});
+
+test("a change with all hashes made to fit is found where it was said", TIMEOUT, async () => {
+  const [missed, kinds] = [[] as unknown[], new Map<string, number>()];
+  for (const { id, entries } of lived) {
+    const copy = ChainCopy.of(id, entries);
+    expect(copy.entries().map(({ cid }) => cid)).toEqual(entries.map(({ cid }) => cid));
+    for (const { name, at, expected, chain } of mutationsOf(copy, choose, CHANGES)) {
+      kinds.set(name, (kinds.get(name) ?? 0) + 1);
+      const changed = chain.entries();
+      const report = await replayOf(id, changed);
+      const found = firstWrong(report);
+      if (found !== expected) {
+        const { difference, chain: verdict } = report;
+        missed.push({ id, name, at, expected, found, difference, firstBad: verdict.firstBad });
+      }
+      if (expected !== null) continue;
+      // The guest cannot tell: what was signed can.
+      const signed = await notAsSigned(id, { entries, changed, at });
+      if (signed !== at) missed.push({ id, name, at, signed });
+    }
+  }
+  expect(missed).toEqual([]);
+  expect(kinds.size).toBeGreaterThan(20);
+});
+
+test("a change whose hashes do not fit is found where it is", TIMEOUT, async () => {
+  const missed: unknown[] = [];
+  for (const { id, entries } of lived) {
+    for (const { name, at, changed } of tamperings(entries, choose)) {
+      const report = await replayOf(id, changed, entries);
+      const found = firstWrong(report);
+      if (found !== at) missed.push({ name, at, found, report });
+    }
+  }
+  expect(missed).toEqual([]);
+});
+
+test("another component is found at the first event that it makes otherwise", TIMEOUT, async () => {
+  const variant = await startProgrammed({ isVariant: true });
+  const [genesis] = await chainOf(variant.id);
+  const { modules } = decodePayload("actor.created", genesis?.payload ?? new Uint8Array());
+  const loaded = await modulesOf(modules.digest);
+  let found = 0;
+  for (const { id, entries } of lived) {
+    const { events } = ChainCopy.of(id, entries);
+    const isNamed = ({ fields }: (typeof events)[number]): boolean =>
+      (fields["args"] as unknown[] | undefined)?.[0] === "variant-one";
+    const expected = events.find(isNamed)?.was ?? null;
+    const report = await replayOf(id, entries, entries, {
+      override: async (recorded) => ({ ...recorded, ...loaded, component: modules.digest }),
+    });
+    expect([id, firstWrong(report)]).toEqual([id, expected]);
+    if (expected !== null) found++;
+  }
+  expect(found).toBeGreaterThan(0);
+});
