@@ -401,7 +401,8 @@ test("a child that is started anew has the routes of its new init, and no others
   const parent = new Probe(must(await startTools({}, { manifest: supervisor })).id);
   const born = async () => await parent.sql("SELECT actor FROM child WHERE born = 1");
   await until(async () => (await born()).length === 1);
-  const child = new Probe(String((await born())[0]?.["actor"]));
+  const [row] = (await born()) as { actor: string }[];
+  const child = new Probe(row?.actor ?? "");
   await does(child, ["add-route", 1, "/other", "GET", 2]);
   expect((await ask(child, "GET", "/first")).status).toBe(200);
   expect((await ask(child, "GET", "/other")).status).toBe(200);
