@@ -29,6 +29,7 @@ interface TurnCounts {
   agreed: number;
   cut: number;
   erased: number;
+  foreign: number;
 }
 
 export interface ReportedDifference {

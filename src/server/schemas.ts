@@ -216,7 +216,9 @@ const turnCounts = z.object({
 export const replayReport = z.object({
   actor: z.string(),
   verdict: z.enum(["verified", "diverged", "broken"]),
-  turns: turnCounts,
+  turns: turnCounts.extend({
+    foreign: count.describe("Not run: they were shown another chain, which is not at hand."),
+  }),
   erasedTurns: z.array(count).describe("Which turns those were; at most 1,000 are named."),
   difference: z
     .object({

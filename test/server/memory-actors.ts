@@ -181,7 +181,7 @@ export class MemoryActors implements Actors {
     return {
       actor: ID,
       verdict: "verified" as const,
-      turns: { agreed: 1, cut: 0, erased: 0 },
+      turns: { agreed: 1, cut: 0, erased: 0, foreign: 0 },
       erasedTurns: [],
       difference: null,
       chain: {

@@ -38,6 +38,7 @@ export function addProofCommands(program: Command): void {
     )
     .option("--after <seq:cid>", "a file that begins behind this event", eventRef)
     .option("--checkpoint <file>", "a signed checkpoint that the file must fit")
+    .option("--with-origin [file...]", "of a fork: check too that it comes from where it says")
     .addHelpText("after", VERIFY_HELP)
     .action(async (what: string, options: VerifyOptions, command: Command) => {
       const { verify } = await import("../verify.ts");
@@ -63,6 +64,10 @@ export function addProofCommands(program: Command): void {
       const { receipt } = await import("../receipt.ts");
       await receipt(contextOf(command), id, seq, options.output);
     });
+  addTrustCommand(program);
+}
+
+function addTrustCommand(program: Command): void {
   program
     .command("trust")
     .description("say whose signatures count; without such keys, verify checks hashes only")

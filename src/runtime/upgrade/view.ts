@@ -1,6 +1,5 @@
 // What an actor's object tells of itself to whoever prepares an upgrade.
 
-import { cidText } from "../../chain/cid.ts";
 import { Link } from "../../chain/value.ts";
 import { ensureTheaterError } from "../../lib/errors.ts";
 import { cursorOf } from "../../replay/place.ts";
@@ -68,8 +67,9 @@ export async function rehearsalStart(
     seq,
     stateSeq: await stateSeq(past, seq - 1),
     componentSeq: upgrade?.seq ?? 0,
+    parent: new Link("dag-cbor", before.cid),
   };
-  return { from: seq, at: cursorOf(place, cidText(new Link("dag-cbor", before.cid))) };
+  return { from: seq, at: cursorOf(place) };
 }
 
 async function turnStart(past: Past, seq: number): Promise<number> {
