@@ -129,8 +129,8 @@ export class Keeper {
       if (phase === "up" || isToHurry || isToBoot(this.state)) {
         this.command({ on: "shutdown", ...end });
       }
-      while (this.state.phase === "ending")
-        await this.#change(Math.min(LOOK_MS_MAX, this.#parts.unreachableMs));
+      const lookMs = Math.min(LOOK_MS_MAX, this.#parts.unreachableMs);
+      while (this.state.phase === "ending") await this.#change(lookMs);
       return await then();
     } finally {
       this.#orders--;
