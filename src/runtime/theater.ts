@@ -59,6 +59,7 @@ import type { Starter } from "./birth/starter.ts";
 import { componentsOf, referencesOf, starterOf } from "./birth/starter-of.ts";
 import { treeOf } from "./tree.ts";
 import {
+  REHEARSAL_MS,
   Upgrades,
   type RehearsalRequest,
   type UpgradeReport,
@@ -70,6 +71,8 @@ export interface TheaterParts {
   content: ContentStore;
   executor: Executor;
   registry: Registry;
+  /** How long one call rehearses an upgrade, ms; REHEARSAL_MS by default. */
+  rehearsalMs?: number;
 }
 
 export class Theater implements Actors {
@@ -85,7 +88,7 @@ export class Theater implements Actors {
   readonly #audit: AuditReader;
   readonly #upgrades: Upgrades;
 
-  constructor({ environment, content, executor, registry }: TheaterParts) {
+  constructor({ environment, content, executor, registry, rehearsalMs }: TheaterParts) {
     this.#registry = registry;
     const plugins = pluginsOf(environment);
     this.#environment = environment;
@@ -109,6 +112,7 @@ export class Theater implements Actors {
     this.#upgrades = new Upgrades({
       ...given,
       audit: this.#audit,
+      runMs: rehearsalMs ?? REHEARSAL_MS,
       references: referencesOf(environment, given, this.#components),
       actor: (id) => this.#actor(id),
       blocksOf: (id) => new R2Store(environment.CONTENT, blocksPrefix(id)),
