@@ -86,6 +86,24 @@ test.each(["before", "behind"])(
   },
 );
 
+test("no turn begins while the state is on its way", async () => {
+  const actor = await start();
+  await actor.ask([["turns"], ["pad", 70_000]]);
+  await actor.ask([["turns"]]);
+  const gate = new Gate();
+  faults.content = async ({ name }, go) => {
+    if (name === "put") await gate.wait();
+    return await go();
+  };
+  const told = undo(actor, 1);
+  await gate.reached();
+  const later = actor.ask([["turns"]]);
+  await until(async () => (await actor.summary()).mailbox > 0);
+  gate.open();
+  must(await told);
+  expect((await later).gave).toEqual([1]);
+});
+
 test("what waits, what was sent, and timers are as they were", async () => {
   const [actor, peer] = [await start(), await start()];
   await actor.ask([["turns"]]);
