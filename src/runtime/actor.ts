@@ -23,6 +23,7 @@ import {
   logOf,
   pluginsOf,
   sealEventsOf,
+  unreachableMsOf,
   settingsOf,
   shardAtBirth,
   shardOf,
@@ -94,6 +95,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       starter: starterOf(environment, given),
       log: logOf(environment),
       sealEvents: sealEventsOf(environment),
+      unreachableMs: unreachableMsOf(environment),
       // Every hop is the handler's to judge, and no shared cache may answer for a server.
       fetch: (url, init, signal) =>
         fetch(url, { ...init, signal, redirect: "manual", cache: "no-store" } as RequestInit),

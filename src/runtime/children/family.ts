@@ -51,6 +51,7 @@ interface FamilyParts {
   starter: Starter;
   blocks: Blocks;
   deadlocks: Deadlocks;
+  unreachableMs: number;
   idempotency: Idempotency;
   peer: (id: string) => ActorRpc;
   runner: () => Runner;
@@ -80,6 +81,7 @@ export class Family {
       spec,
       peer,
       deadlocks: parts.deadlocks,
+      unreachableMs: parts.unreachableMs,
       mayRun: () => cell.status === "running" || cell.status === "paused",
       openTurn: () => cell.get("openTurn")?.turn,
       keep: async (value, write) => {
@@ -174,7 +176,7 @@ export class Family {
   #leaveAlone(reason: string): void {
     const { state } = this.keeper;
     if (state.phase !== "up" && !isToBoot(state)) return;
-    this.keeper.decide({ on: "shutdown", kind: "shutdown", reason });
+    this.keeper.decide({ on: "shutdown", kind: "shutdown", reason, brutal: false });
   }
 
   /** In the transaction that records that an operator stopped the actor. */

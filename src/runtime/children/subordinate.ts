@@ -189,7 +189,9 @@ export class Subordinate {
       });
     const end = (): Promise<void> =>
       runner().between(down, what === "kill" ? "terminated" : undefined);
-    await (keeper()?.ending("shutdown", "its supervisor ordered it", end) ?? end());
+    const brutal = what === "kill";
+    const told = { kind: "shutdown", reason: "its supervisor ordered it", brutal } as const;
+    await (keeper()?.ending(told, end) ?? end());
     return this.#stopped(incarnation);
   }
 
