@@ -58,6 +58,7 @@ import { Forker } from "./birth/forker.ts";
 import type { Starter } from "./birth/starter.ts";
 import { componentsOf, referencesOf, starterOf } from "./birth/starter-of.ts";
 import { treeOf } from "./tree.ts";
+import { findSite } from "./web/site-names.ts";
 import {
   REHEARSAL_MS,
   Upgrades,
@@ -218,8 +219,8 @@ export class Theater implements Actors {
     return reached(() => this.#actor(id).http(input));
   }
 
-  site(named: string): Promise<Answer<SiteRef>> {
-    return answer(async () => await this.#directory.site(named));
+  site(named: string, anew: boolean): Promise<Answer<SiteRef>> {
+    return answer(async () => await findSite(this.#directory, named, anew));
   }
 
   lifecycle(
