@@ -79,10 +79,8 @@ export class ChainReplay {
   }
 
   /** What ran the turn that diverged, or else the newest one. */
-  get inForce(): InForce {
-    const inForce = this.#diverged?.inForce ?? this.#inForce;
-    assert(inForce !== undefined, "a chain begins with its genesis");
-    return inForce;
+  get inForce(): InForce | undefined {
+    return this.#diverged?.inForce ?? this.#inForce;
   }
 
   /** The last event that had to be read to find the difference. */
@@ -119,7 +117,7 @@ export class ChainReplay {
     if (event.turn === 0) await this.#noteState(event);
     const events = await this.#reader.next(event);
     if (events !== undefined) {
-      const ready = await readyTurn(this.#turnParts, this.inForce, events, this.#state);
+      const ready = await readyTurn(this.#turnParts, this.#known(), events, this.#state);
       this.#batch.add({ events, before: this.#between, ready });
       // It counts as run before it is: should it diverge, nothing behind it counts at all.
       this.#aftermath.ended(events, typeof ready !== "string" && !isCut(events));
@@ -163,7 +161,7 @@ export class ChainReplay {
   async #migratesAgain(event: RecordedEvent): Promise<boolean> {
     if (!(await this.finish())) return false;
     const { executor } = this.#parts;
-    const difference = await migrationDifference(executor, this.inForce, event, this.#state);
+    const difference = await migrationDifference(executor, this.#known(), event, this.#state);
     this.difference = difference;
     return difference === undefined;
   }
@@ -173,6 +171,11 @@ export class ChainReplay {
     const modules: ReplaySource["modules"] = (named) => source.modules(named);
     this.#inForce = await inForceFrom(event, this.#inForce, { modules, override });
     this.#between = { ...this.#between, componentSeq: event.seq };
+  }
+
+  #known(): InForce {
+    assert(this.#inForce !== undefined, "a chain begins with its genesis");
+    return this.#inForce;
   }
 
   async #earlier(seq: number): Promise<RecordedEvent> {

@@ -11,7 +11,7 @@ import { TheaterError } from "../lib/errors.ts";
 import { cursorOf, readCursor } from "./place.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
 import { ChainReplay, type ChainReplayParts } from "./replay-chain.ts";
-import { likelyReason, reportDifference, type ReplayReport } from "./report.ts";
+import { likelyReason, reportDifference, reportRan, type ReplayReport } from "./report.ts";
 import type { ReplaySource, SourceEntry } from "./source.ts";
 
 export interface ReplayOptions extends Pick<
@@ -116,9 +116,10 @@ async function report(
         ? null
         : reportDifference(
             difference,
-            run.inForce.description,
+            run.inForce?.description,
             isBroken ? "tampered-record" : await likelyReason(run, difference),
           ),
+    ran: run.inForce === undefined ? null : reportRan(run.inForce),
     chain,
     next: goesOn ? cursorOf(place) : null,
   };

@@ -239,6 +239,14 @@ export const replayReport = z.object({
         .describe("The rule of every chain that the event breaks; null where the guest differs."),
     })
     .nullable(),
+  ran: z
+    .object({
+      component: digest,
+      modules: digest,
+      recorded: z.object({ component: digest, modules: digest }),
+    })
+    .nullable()
+    .describe("What ran the newest turn, and what the chain names."),
   chain: report,
   next: z.string().nullable().describe("The `cursor` of the call that goes on; null at the end."),
 });

@@ -366,7 +366,7 @@ test("a request whose turn had acted goes on after a crash, and whoever comes ba
 test("of several actors with a public name the oldest that was not stopped has it", async () => {
   const name = { public_name: "held", public: true };
   const [first, second] = [await site(name), await site({ public_name: "held" })];
-  const held = async () => await theater.site("held");
+  const held = async () => await theater.site("held", true);
   expect(await held()).toEqual({ ok: true, value: { id: first.id, isPublic: true } });
   await first.change("pause");
   expect(await held()).toMatchObject({ value: { id: first.id } });
@@ -384,7 +384,7 @@ test("a child may be public, and have a public name, only as its parent is and h
   expect(await child(parent, { public: true })).toMatchObject(refused);
   expect(await child(parent, { public_name: "other" })).toMatchObject(refused);
   expect(await child(parent, { public_name: "mine" })).toMatchObject({ ok: true });
-  expect(await theater.site("mine")).toMatchObject({ value: { id: parent.id } });
+  expect(await theater.site("mine", true)).toMatchObject({ value: { id: parent.id } });
 });
 
 test("a child that is started anew has the routes of its new init, and no others", async () => {
@@ -411,4 +411,30 @@ test("a child that is started anew has the routes of its new init, and no others
   // Ids go on where they were: the route for 1 and 2 was none, and the rest is there.
   const kept = await child.sql("SELECT id FROM site WHERE id > 0 ORDER BY id");
   expect(kept.map(({ id }) => id)).toEqual([5, 6]);
+});
+
+test("nothing has its turn between a middleware and the route", async () => {
+  const actor = await site();
+  await does(actor, ["add-route", 1, "/*", "*", 2], ["add-middleware", 1, "/", 2]);
+  const gate = new Gate();
+  faults.guest = async ({ args }, go) => {
+    const { about } = args[0] as { about: string };
+    if (about.endsWith("#handle-middleware")) await gate.wait();
+    return await go();
+  };
+  const asked = ask(actor, "POST", "/x");
+  await gate.reached();
+  await actor.tell([["log", "meanwhile"]]);
+  const from = await actor.nextSeq();
+  gate.open();
+  expect((await asked).status).toBe(200);
+  await actor.quiet();
+  const ends = (await actor.events(from)).filter(({ type }) => type !== "host.called");
+  expect(ends.map(({ type, about }) => `${type} ${about}`.trim())).toEqual([
+    "message.received http-middleware",
+    "turn.committed",
+    "message.received http",
+    "turn.committed",
+    "turn.committed",
+  ]);
 });

@@ -184,6 +184,7 @@ export class MemoryActors implements Actors {
       turns: { agreed: 1, cut: 0, erased: 0, foreign: 0 },
       erasedTurns: [],
       difference: null,
+      ran: null,
       chain: {
         verdict: "verified" as const,
         actor: ID,

@@ -12,6 +12,7 @@ export function addProofCommands(program: Command): void {
     .description("run the recorded turns again and compare: does the component do what it did?")
     .argument("[what]", "an actor's id, or an exported .car, which needs no server")
     .option("--progress <file>", "keep there how far it is, and go on from there the next time")
+    .option("--every <ms>", "how often a file's progress is shown and kept (2000)", wholeNumber)
     .option("--head <seq:cid>", "the event that a file must end with", eventRef)
     .option("--checkpoint <file>", "a signed checkpoint that a file must fit")
     .option("--component <wasm>", "run the turns with this component instead")
