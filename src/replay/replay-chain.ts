@@ -26,8 +26,8 @@ export interface ChainReplayParts extends Pick<ReplayParts, "executor" | "functi
   earlier: EarlierEvent;
   /** What runs instead of what is on record. */
   override?: Override | undefined;
-  /** Told of each turn as soon as it has agreed. */
-  onAgreed?: ((turn: TurnEvents, did: Did) => void) | undefined;
+  /** Told of each turn that ended as it is on record, with what the guest did where it agreed. */
+  onTurn?: ((turn: TurnEvents, did: Did | undefined) => void) | undefined;
 }
 
 /** Turns that a report names one by one; it counts all. */
@@ -111,7 +111,7 @@ export class ChainReplay {
       }
       this.counts[told.verdict]++;
       this.#aftermath.ended(turn, told.verdict === "agreed");
-      if (told.verdict === "agreed") this.#parts.onAgreed?.(turn, told.did);
+      this.#parts.onTurn?.(turn, told.verdict === "agreed" ? told.did : undefined);
       const isListed = this.erasedTurns.length < ERASED_LISTED_MAX;
       if (told.verdict === "erased" && isListed) this.erasedTurns.push(turn.turn);
       if (event.type === "turn.committed") await this.#noteState(event);

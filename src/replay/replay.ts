@@ -15,7 +15,7 @@ import type { ReplaySource, SourceEntry } from "./source.ts";
 
 export interface ReplayOptions extends Pick<
   ChainReplayParts,
-  "executor" | "functions" | "override" | "onAgreed"
+  "executor" | "functions" | "override" | "onTurn"
 > {
   source: ReplaySource;
   /** `next` of an earlier report; null begins at the genesis. */
@@ -70,13 +70,13 @@ export async function replayPart({
 }
 
 /** Checks an event with its predecessors; undefined for one that cannot be read. */
-function readEvent(verifier: ChainVerifier, entry: SourceEntry): RecordedEvent | undefined {
+export function readEvent(verifier: ChainVerifier, entry: SourceEntry): RecordedEvent | undefined {
   verifier.next(entry);
   // What a bad event holds may be anything.
   return verifier.isBroken ? undefined : decoded(entry);
 }
 
-function decoded(entry: SourceEntry): RecordedEvent | undefined {
+export function decoded(entry: SourceEntry): RecordedEvent | undefined {
   try {
     const { seq, turn, type, about, time } = decodeEvent(entry.block);
     return { seq, turn, type, about, time, payload: entry.payload };
@@ -86,7 +86,7 @@ function decoded(entry: SourceEntry): RecordedEvent | undefined {
   }
 }
 
-async function report(
+export async function report(
   run: ChainReplay,
   {
     verifier,

@@ -47,13 +47,14 @@ export function auditSource(
   id: string,
   head: EventRef,
   { audit, content, blocks }: Pick<Parts, "audit" | "content" | "blocks">,
+  pageMax = PAGE_MAX,
 ): ReplaySource {
   const own = new Blocks(blocks);
   const range = { to: head.seq, types: [] };
   return {
     actor: id,
     head,
-    pages: (from, to) => pagesOf(audit, id, { from, to }),
+    pages: (from, to) => pagesOf(audit, id, { from, to, limit: pageMax }),
     async entry(seq) {
       return (await audit.page(id, { ...range, from: seq, limit: 1 })).entries[0];
     },
@@ -62,21 +63,21 @@ export function auditSource(
       const { description } = await readModuleSet(content, modules);
       return { modules: moduleSetRef(content, modules), description };
     },
-    others: (actor, from, to) => pagesOf(audit, actor, { from, to }),
+    others: (actor, from, to) => pagesOf(audit, actor, { from, to, limit: pageMax }),
   };
 }
 
 async function* pagesOf(
   audit: AuditReader,
   id: string,
-  { from, to }: { from: number; to: number },
+  { from, to, limit }: { from: number; to: number; limit: number },
 ): AsyncGenerator<readonly ChainEntry[]> {
   for (let next: number | null = from; next !== null && next <= to;) {
     const page: { entries: ChainEntry[]; next: number | null } = await audit.page(id, {
       from: next,
       to,
       types: [],
-      limit: PAGE_MAX,
+      limit,
     });
     if (page.entries.length > 0) yield page.entries;
     next = page.next;
