@@ -19,9 +19,11 @@ import {
   callExport,
   failureOf,
   OpenTurn,
+  roughBytes,
   wrapImports,
   type TurnSlot,
 } from "./executor/recorder.ts";
+import { ScriptHost, type ScriptedOutput, type ScriptedTurn } from "./executor/script.ts";
 import { findFunction } from "./executor/wit-type.ts";
 import { randomPure, streamSeed } from "./handlers/pure/random.ts";
 import { runtimePure } from "./handlers/pure/runtime.ts";
@@ -65,6 +67,9 @@ function refill(): void {
 
 const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
+/** Bytes of the outputs of one batch; the rest of it is run when it is asked for again. */
+const SCRIPTED_BYTES_MAX = 4 * 1024 * 1024;
+
 export default class Guest extends WorkerEntrypoint {
   /** Answers if the isolate started at all. */
   ready(): boolean {
@@ -73,27 +78,53 @@ export default class Guest extends WorkerEntrypoint {
 
   /** Runs one turn. Throws nothing: whatever the guest does is an outcome. */
   async run(input: TurnInput, host: TurnHost): Promise<TurnOutput> {
-    const stream = shake256.create({}).update(streamSeed(input));
-    const turn = new OpenTurn(input, host, (length) => stream.xof(length));
     this.ctx.waitUntil(later().then(refill));
-    let instance = pool.pop();
-    try {
-      if (instance === undefined) instance = makeInstance({ turn, calledEarly: false });
-      else instance.slot.turn = turn;
-    } catch (thrown) {
-      const failed = turn.failure ?? failureOf(thrown);
-      // A trap while it starts has a code of its own: no export was called.
-      const outcome = failed.failure === "trap" ? { ...failed, code: "start" } : failed;
-      return { outcome, answered: turn.takeAnswered() };
+    return await runTurn(input, host, pool.pop());
+  }
+
+  /** See `Executor.runScripted`. Nothing is prepared ahead: an instance costs the same either way. */
+  async runScripted(turns: readonly ScriptedTurn[]): Promise<ScriptedOutput[]> {
+    const outputs: ScriptedOutput[] = [];
+    let bytes = 0;
+    for (const { input, answers } of turns) {
+      const host = new ScriptHost(answers);
+      const { outcome, answered } = await runTurn(input, host, undefined);
+      host.take(answered);
+      outputs.push({ outcome, calls: host.calls });
+      for (const { args, result = null } of host.calls) {
+        bytes += roughBytes(args) + roughBytes(result);
+      }
+      if (outcome.kind === "returned") bytes += roughBytes(outcome.value);
+      if (bytes > SCRIPTED_BYTES_MAX) break;
     }
-    const [interfaceName = "", fn = ""] = input.about.split("#");
-    const type = findFunction(description.exports, { interface: interfaceName, function: fn });
-    if (type === undefined) {
-      const message = `the component does not export ${input.about}`;
-      const failed = { kind: "failed", failure: "host", code: "no-export", message } as const;
-      return { outcome: failed, answered: [] };
-    }
-    const outcome = await callExport(instance.exports, turn, type);
+    return outputs;
+  }
+}
+
+async function runTurn(
+  input: TurnInput,
+  host: TurnHost,
+  prepared: Instance | undefined,
+): Promise<TurnOutput> {
+  const stream = shake256.create({}).update(streamSeed(input));
+  const turn = new OpenTurn(input, host, (length) => stream.xof(length));
+  let instance = prepared;
+  try {
+    if (instance === undefined) instance = makeInstance({ turn, calledEarly: false });
+    else instance.slot.turn = turn;
+  } catch (thrown) {
+    const failed = turn.failure ?? failureOf(thrown);
+    // A trap while it starts has a code of its own: no export was called.
+    const outcome = failed.failure === "trap" ? { ...failed, code: "start" } : failed;
     return { outcome, answered: turn.takeAnswered() };
   }
+  const [interfaceName = "", fn = ""] = input.about.split("#");
+  const type = findFunction(description.exports, { interface: interfaceName, function: fn });
+  if (type === undefined) {
+    const message = `the component does not export ${input.about}`;
+    const failed = { kind: "failed", failure: "host", code: "no-export", message } as const;
+    return { outcome: failed, answered: [] };
+  }
+  const outcome = await callExport(instance.exports, turn, type);
+  return { outcome, answered: turn.takeAnswered() };
 }

@@ -14,7 +14,7 @@ export const STATE_TYPES = [
 ] as const satisfies readonly EventType[];
 
 /** Bytes, or a link to them; null: the state is none. */
-type RecordedState = Uint8Array | Link | null;
+export type RecordedState = Uint8Array | Link | null;
 
 /**
  * Undefined: as it was before the event. "erased": the payload is gone, and with it what it said, so that from

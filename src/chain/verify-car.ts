@@ -12,7 +12,13 @@ import { decodeEvent } from "./event.ts";
 import { sha256 } from "./hash.ts";
 import { HASH_BYTES } from "./tree.ts";
 import type { Link } from "./value.ts";
-import { ChainVerifier, type BadEvent, type Expectation, type Report } from "./verify.ts";
+import {
+  ChainVerifier,
+  type BadEvent,
+  type Beginning,
+  type Expectation,
+  type Report,
+} from "./verify.ts";
 
 export interface CarReport extends Report {
   /** The CID that the file names as the head; null where it has no readable header. */
@@ -21,6 +27,7 @@ export interface CarReport extends Report {
   readonly content: { readonly sound: number; readonly bad: readonly string[] };
   /** Null where no checkpoints were given, or the file does not begin at seq 0 and so has no tree. */
   readonly signed: CheckpointReport | null;
+  readonly beginning: Beginning;
 }
 
 /** What is known beforehand. `head`: from a receipt or an earlier visit, against the file's own root. */
@@ -107,6 +114,7 @@ class CarVerifier {
       root: this.#root ? cidText(this.#root) : null,
       content: { sound: this.#sound, bad: this.#bad },
       signed,
+      beginning: this.#verifier.beginning,
     };
   }
 

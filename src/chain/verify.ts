@@ -9,10 +9,11 @@ import { equalBytes } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { actorId } from "./actor-id.ts";
 import { cidText } from "./cid.ts";
-import { isErasable } from "./event-types.ts";
+import { isErasable, type Origin } from "./event-types.ts";
 import { decodeEvent, type Event } from "./event.ts";
 import { sha256 } from "./hash.ts";
 import { decodePayload } from "./payload.ts";
+import { stateSaid } from "./recorded-state.ts";
 import { Link } from "./value.ts";
 
 /** What is wrong with the first bad event. */
@@ -94,6 +95,14 @@ interface Held {
   readonly erases: readonly number[];
 }
 
+/** What the first two events say of where the chain comes from; true if the chain is verified from its first event. */
+export interface Beginning {
+  /** Where it left another chain; null for one that is no fork. */
+  origin: Origin | null;
+  /** The state with which it begins: see `stateSaid`. */
+  state: ReturnType<typeof stateSaid>;
+}
+
 export class ChainVerifier {
   readonly #first: number;
   readonly #parent: Uint8Array | undefined;
@@ -108,12 +117,18 @@ export class ChainVerifier {
   readonly #erased = new Set<number>();
   readonly #withheld = new Set<number>();
   #firstBad: BadEvent | null = null;
+  readonly #beginning: Beginning = { origin: null, state: undefined };
 
   constructor(expect: Expectation = {}) {
     this.#first = expect.from?.seq ?? 0;
     this.#parent = expect.from?.parent;
     this.#expectedActor = expect.actor;
     this.#actor = expect.actor ?? null;
+  }
+
+  /** To be believed with the verdict, and not before. */
+  get beginning(): Beginning {
+    return this.#beginning;
   }
 
   /** Whether a bad event has been found: nothing that is read from there on counts. */
@@ -256,7 +271,16 @@ export class ChainVerifier {
         return;
       }
     }
+    if (event.seq <= 1) this.#noteBeginning(event, payload);
     this.#held = { event, digest, listed, hasPayload: payload !== null, erases };
+  }
+
+  #noteBeginning({ seq, type }: Event, payload: Uint8Array | null): void {
+    if (seq === 1) {
+      this.#beginning.state = stateSaid({ type, payload });
+    } else if (payload !== null) {
+      this.#beginning.origin = decodePayload("actor.created", payload).origin;
+    }
   }
 
   /**

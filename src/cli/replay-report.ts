@@ -13,14 +13,29 @@ export function describe(report: JsonObject): string {
       : [
           `${Number(turns["erased"])} cannot be run again, what they need was erased: ${named(report)}`,
         ]),
+    ...(turns["foreign"] === undefined || turns["foreign"] === 0
+      ? []
+      : [`${Number(turns["foreign"])} were shown another chain and need a server to run again`]),
   ].join(", ");
   const { verdict, difference, chain } = report;
-  const head = `${printable(String(verdict))}: ${counts}`;
+  const head = [`${printable(String(verdict))}: ${counts}`, ...ranOther(report["ran"])].join("\n");
   if (verdict === "broken") {
     const { seq, problem } = asObject(asObject(chain, "chain")["firstBad"], "firstBad");
     return `${head}\nthe chain is broken at event ${Number(seq)}: ${printable(String(problem))}`;
   }
   return difference === null ? head : `${head}\n${describeDifference(difference)}`;
+}
+
+/** Said only where it is not what the chain names. */
+function ranOther(ran: unknown): string[] {
+  if (ran === null || ran === undefined) return [];
+  const { component, modules, recorded } = asObject(ran, "ran");
+  const { component: named, modules: made } = asObject(recorded, "recorded");
+  if (component !== named) {
+    return [`component ${printable(String(component))} ran instead of ${printable(String(named))}`];
+  }
+  if (modules === made) return [];
+  return [`the component was transpiled by another version than then, as ${String(modules)}`];
 }
 
 /** Where the histories part, and what each has there. */

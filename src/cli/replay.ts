@@ -19,6 +19,8 @@ export interface ReplayOptions extends Omit<VerifyOptions, "after"> {
   progress?: string;
   /** A file: the component that runs instead of the recorded one. */
   component?: string;
+  /** A file: ms of one part. */
+  every?: number;
   /** All actors that it would replace the component of. */
   all?: true;
   name?: string;
@@ -40,13 +42,11 @@ export async function replay(
     throw new TheaterError("bad-request", message);
   }
   if (!isActorId(what)) {
-    if ((await kindOf(what)) === "car") return await replayFile(context, what, options);
-    const message = "Replay an exported .car: no other file has the component in it.";
-    throw new TheaterError("bad-request", message);
+    return await ofFile(context, what, options);
   }
-  const { head, checkpoint, component, progress } = options;
-  if ([head, checkpoint].some((given) => given !== undefined)) {
-    const message = "Give --head and --checkpoint only with a file.";
+  const { head, checkpoint, every, component, progress } = options;
+  if ([head, checkpoint, every].some((given) => given !== undefined)) {
+    const message = "Give --every, --head and --checkpoint only with a file.";
     throw new TheaterError("bad-request", message);
   }
   const { connection, output } = context;
@@ -67,6 +67,17 @@ export async function replay(
   );
   output.show(report, () => describe(report));
   return report["verdict"] === "verified" ? VERIFIED : DIFFERENCE;
+}
+
+async function ofFile(context: Context, path: string, options: ReplayOptions): Promise<number> {
+  const { from, since } = options;
+  if (from !== undefined || since !== undefined) {
+    const message = "Give --from and --since only with an actor: a file is replayed as a whole.";
+    throw new TheaterError("bad-request", message);
+  }
+  if ((await kindOf(path)) === "car") return await replayFile(context, path, options);
+  const message = "Replay an exported .car: no other file has the component in it.";
+  throw new TheaterError("bad-request", message);
 }
 
 async function all(

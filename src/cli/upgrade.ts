@@ -102,6 +102,7 @@ function describe(report: JsonObject): string {
 function counted(report: JsonObject): string {
   const { from, to, turns } = asObject(report["rehearsal"], "rehearsal");
   const { agreed, cut, erased } = asObject(turns, "turns");
+  if (Number(to) < Number(from)) return "there was nothing to compare";
   return [
     `${Number(agreed)} turns agree`,
     ...(cut === 0 ? [] : [`${Number(cut)} were cut off and agree up to there`]),

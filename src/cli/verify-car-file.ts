@@ -33,7 +33,7 @@ export async function verifyCarFile(
   }
   if (after === undefined) requireGenesis(report, signing);
   if (report.verdict === "verified" && signing !== undefined) await rememberNewest(signing);
-  const { signed, content, root, ...chain } = report;
+  const { signed, content, root, beginning, ...chain } = report;
   const to = signed?.signedTo ?? 0;
   const type = chain.firstBad && (await typeOf(path, chain.firstBad.seq));
   const notes = content.sound === 0 ? [] : [`${content.sound} blocks of content behind the chain`];
@@ -44,6 +44,7 @@ export async function verifyCarFile(
   }
   return {
     report: chain,
+    beginning,
     type,
     signing,
     signed: { to, by: signersAt(signing, to) },

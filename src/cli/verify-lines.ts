@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { CheckpointCheck, judge, type CheckpointReport } from "../chain/checkpoint-check.ts";
 import { parseCid } from "../chain/cid.ts";
 import { decodeEvent } from "../chain/event.ts";
-import { ChainVerifier, type Report } from "../chain/verify.ts";
+import { ChainVerifier, type Beginning, type Report } from "../chain/verify.ts";
 import { fromBase64 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { chainHead, linesOfFile, linesOfServer, linesTo } from "./chain-source.ts";
@@ -85,11 +85,11 @@ async function verifySource(
   if (head !== undefined) output.note(`checking ${head.seq - (after?.seq ?? -1)} events`);
   // A chain that is checked up to a known event only is not cut off there.
   const size = options.head === undefined ? Number.POSITIVE_INFINITY : options.head.seq + 1;
-  const { report, signed } = await check(source, { after, head, signing, size });
+  const { report, signed, beginning } = await check(source, { after, head, signing, size });
   if (after === undefined) requireGenesis(report, signing);
   const confirmed = await confirm(report, { signing, signed, source });
   const type = report.firstBad && (await typeAt(source, report.firstBad.seq));
-  return { report, type, signing, signed: confirmed, badContent: [], notes: [] };
+  return { report, type, beginning, signing, signed: confirmed, badContent: [], notes: [] };
 }
 
 async function signingOf(source: Source): Promise<Signing | undefined> {
@@ -112,7 +112,7 @@ interface Known {
 async function check(
   source: Source,
   { after, head, signing, size }: Known,
-): Promise<{ report: Report; signed: CheckpointReport | null }> {
+): Promise<{ report: Report; signed: CheckpointReport | null; beginning: Beginning }> {
   const first = after === undefined ? 0 : after.seq + 1;
   const from = after && { seq: first, parent: parseCid(after.cid).digest };
   const verifier = new ChainVerifier({ actor: source.actor, from });
@@ -125,11 +125,12 @@ async function check(
   };
   if (signing === undefined) {
     await readAll(undefined);
-    return { report: verifier.finish(head), signed: null };
+    return { report: verifier.finish(head), signed: null, beginning: verifier.beginning };
   }
   const checkpoints = new CheckpointCheck(checkpointsOf(signing, size));
   await readAll(checkpoints);
-  return judgeSource(verifier.finish(head), checkpoints.finish(), { signing, source });
+  const judged = judgeSource(verifier.finish(head), checkpoints.finish(), { signing, source });
+  return { ...judged, beginning: verifier.beginning };
 }
 
 /** An old file does not break what was remembered of its chain since. */

@@ -1,10 +1,11 @@
 // The verdict on a chain, for people, for programs, and as an exit code.
 
-import type { Report } from "../chain/verify.ts";
+import type { Beginning, Report } from "../chain/verify.ts";
 import type { EventRef } from "./chain-source.ts";
 import { fields, printable } from "./output.ts";
 import type { Context } from "./context.ts";
 import type { Signing } from "./signing.ts";
+import type { OriginVerdict } from "./verify-origin.ts";
 
 export const VERIFIED = 0;
 export const DIFFERENCE = 3;
@@ -16,11 +17,14 @@ export interface VerifyOptions {
   after?: EventRef;
   /** A file with a signed checkpoint. */
   checkpoint?: string;
+  /** Of a fork: looks at the chain that it comes from too, at the server's or in these files. */
+  withOrigin?: true | string[];
 }
 
 /** A chain as it was read, with what the signatures say. */
 export interface Verified {
   report: Report;
+  beginning: Beginning;
   /** What the first bad event claims to be, if it can be read at all. */
   type: string | null;
   /** Undefined where the chain was not read from its first event. */
@@ -43,17 +47,32 @@ export function holds({ report, badContent }: Verified): boolean {
 }
 
 /** Prints the verdict and returns the exit code. */
-export function show({ output }: Context, verified: Verified): number {
+export function show(
+  { output }: Context,
+  verified: Verified,
+  origins: readonly OriginVerdict[],
+): number {
   const { report, type, more, notes } = verified;
-  const isGood = holds(verified);
+  const isGood = holds(verified) && origins.every(({ problem }) => problem === null);
   for (const note of notes) output.note(note);
   const advice = adviceOn(verified);
   if (isGood && advice !== undefined) output.note(advice);
   const { green, red } = output.colors;
-  output.show({ ...report, firstBadType: type, ...more, signed: signedJson(verified) }, () =>
-    (isGood ? green : red)(describe(verified)),
+  const signed = signedJson(verified);
+  output.show({ ...report, firstBadType: type, ...more, signed, origins }, () =>
+    (isGood ? green : red)([describe(verified), ...origins.map(originText)].join("\n")),
   );
   return isGood ? VERIFIED : DIFFERENCE;
+}
+
+function originText({ actor, seq, event, size, checked, ...found }: OriginVerdict): string {
+  const { problem, stateAgrees, root } = found;
+  const place = `fork of ${actor} from event ${seq}:${event}`;
+  if (problem !== null) return `${place}: ${problem.code}: ${printable(problem.sentence)}`;
+  if (!checked) return `${place}, which was not looked at (--with-origin)`;
+  const state = stateAgrees === null ? "whose state was erased" : "and began with its state";
+  const signed = root === null ? "" : " with the root that it names";
+  return `${place}, which stands there among ${size} events${signed}, ${state}`;
 }
 
 /** `to` is the last event that a pinned key signed for, null where there is none. */

@@ -8,7 +8,8 @@ import type { Context } from "./context.ts";
 import { verifyCarFile } from "./verify-car-file.ts";
 import { verifyActor, verifyLinesFile } from "./verify-lines.ts";
 import { verifyReceiptFile } from "./verify-receipt.ts";
-import { show, type VerifyOptions } from "./verify-report.ts";
+import { checkOrigins } from "./verify-origin.ts";
+import { show, type Verified, type VerifyOptions } from "./verify-report.ts";
 
 /** The exit code: 3 if something is broken, or a payload is withheld. */
 export async function verify(
@@ -20,16 +21,30 @@ export async function verify(
     if (options.after !== undefined || options.checkpoint !== undefined) {
       throw new TheaterError("bad-request", "Give --after and --checkpoint only with a file.");
     }
-    return show(context, await verifyActor(context, what, options));
+    return await withOrigins(context, await verifyActor(context, what, options), options);
   }
   switch (await kindOf(what)) {
     case "receipt":
       return await verifyReceiptFile(context, what, options);
     case "lines":
-      return show(context, await verifyLinesFile(context, what, options));
+      return await withOrigins(context, await verifyLinesFile(context, what, options), options);
     case "car":
-      return show(context, await verifyCarFile(context, what, options));
+      return await withOrigins(context, await verifyCarFile(context, what, options), options);
   }
+}
+
+/** Shows the verdict. A chain that is broken says nothing of where it comes from. */
+async function withOrigins(
+  context: Context,
+  verified: Verified,
+  { withOrigin, after }: VerifyOptions,
+): Promise<number> {
+  const isKnown = verified.report.verdict === "verified" && after === undefined;
+  const origins = isKnown ? await checkOrigins(context, verified.beginning, withOrigin) : [];
+  if (isKnown && withOrigin !== undefined && origins.length === 0) {
+    context.output.note("it is no fork: there is no origin to look at");
+  }
+  return show(context, verified, origins);
 }
 
 /** Enough for what each kind begins with: a receipt's first line, a listing's first keys, a CAR's header. */

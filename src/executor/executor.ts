@@ -4,6 +4,7 @@
 // TurnInput and in the answers of its TurnHost; everything it did is in its TurnOutput.
 
 import type { Value } from "../chain/value.ts";
+import type { ScriptedOutput, ScriptedTurn } from "./script.ts";
 import type { ComponentDescription } from "./wit-type.ts";
 
 /** Host calls of one turn; a guest that needs more is looping. */
@@ -95,6 +96,15 @@ export interface Executor {
 
   /** One turn in a fresh instance. Throws only when the isolate itself cannot be had or breaks. */
   run(modules: ModuleSetRef, input: TurnInput, host: TurnHost): Promise<TurnOutput>;
+
+  /**
+   * Turns one after the other, each in a fresh instance. Gives the outputs of the first of them: of one at least,
+   * and of fewer than were given where they are large. Throws as `run` does.
+   */
+  runScripted(
+    modules: ModuleSetRef,
+    turns: readonly ScriptedTurn[],
+  ): Promise<readonly ScriptedOutput[]>;
 }
 
 export interface TranspiledFile {

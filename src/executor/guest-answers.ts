@@ -7,6 +7,7 @@ import type { Value } from "../chain/value.ts";
 import { TheaterError } from "../lib/errors.ts";
 import type { HostAnswer, HostCall, TurnHost, TurnOutcome, TurnOutput } from "./executor.ts";
 import { CALL_BYTES_MAX, RETURNED_BYTES_MAX } from "./recorder.ts";
+import type { ScriptedCall, ScriptedOutput } from "./script.ts";
 
 /** As deep as a block of the chain may be. */
 const DEPTH_MAX = 64;
@@ -88,6 +89,17 @@ export class GuestCheck {
     return { outcome: this.#outcome(outcome), answered: this.calls(answered) };
   }
 
+  /** As `output`, for a turn that ran by a script. */
+  scripted(given: unknown): ScriptedOutput {
+    const { outcome, calls } = record(given);
+    if (!Array.isArray(calls)) throw lie("a list of calls that is none");
+    const checked = calls.map((entry: unknown): ScriptedCall => {
+      const { about, args, outcome: own } = record(entry);
+      return own === undefined ? this.#call(about, args) : this.#answered(entry);
+    });
+    return { outcome: this.#outcome(outcome), calls: checked };
+  }
+
   call(about: unknown, args: unknown): { about: string; args: Value[] } {
     this.#calledHost = true;
     if (this.#over) throw lie("a call after the turn");
@@ -103,14 +115,16 @@ export class GuestCheck {
 
   calls(given: unknown): HostCall[] {
     if (!Array.isArray(given)) throw lie("a list of calls that is none");
-    return given.map((entry: unknown) => {
-      const { about, args, outcome, result } = record(entry);
-      const call = this.#call(about, args);
-      if (!this.#isPure(call.about)) throw lie("a call that the isolate cannot answer");
-      if (!OUTCOMES.has(outcome)) throw lie("a call without an outcome");
-      const checked = outcome as HostCall["outcome"];
-      return { ...call, outcome: checked, result: this.#value(result, 0) };
-    });
+    return given.map((entry: unknown) => this.#answered(entry));
+  }
+
+  #answered(entry: unknown): HostCall {
+    const { about, args, outcome, result } = record(entry);
+    const call = this.#call(about, args);
+    if (!this.#isPure(call.about)) throw lie("a call that the isolate cannot answer");
+    if (!OUTCOMES.has(outcome)) throw lie("a call without an outcome");
+    const checked = outcome as HostCall["outcome"];
+    return { ...call, outcome: checked, result: this.#value(result, 0) };
   }
 
   #outcome(given: unknown): TurnOutcome {

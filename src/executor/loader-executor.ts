@@ -13,11 +13,14 @@ import type {
 } from "./executor.ts";
 import { GuestCheck } from "./guest-answers.ts";
 import { ISOLATE_BASE } from "./isolate-options.ts";
+import { roughBytes } from "./recorder.ts";
+import { ScriptHost, type ScriptedOutput, type ScriptedTurn } from "./script.ts";
 import { sha256Hex, transpile, TRANSPILER } from "./transpile.ts";
 import type { ComponentDescription } from "./wit-type.ts";
 
 interface GuestEntrypoint {
   run(input: TurnInput, host: TurnHost): Promise<unknown>;
+  runScripted(turns: readonly ScriptedTurn[]): Promise<unknown>;
   ready(): Promise<boolean>;
 }
 
@@ -74,6 +77,44 @@ export class LoaderExecutor implements Executor {
     }
   }
 
+  async runScripted(
+    modules: ModuleSetRef,
+    turns: readonly ScriptedTurn[],
+  ): Promise<ScriptedOutput[]> {
+    const given = turns.map((turn) => this.#forHost(turn));
+    const [first] = given;
+    if (first !== undefined && given.length === 1 && sizeOf(first) > SCRIPT_BYTES_MAX) {
+      return [await this.#runLong(modules, first)];
+    }
+    const outputs: unknown = await this.#tryTwice(
+      modules,
+      SCRIPTED,
+      (guest) => guest.runScripted(given),
+      () => false,
+    );
+    if (!Array.isArray(outputs) || outputs.length === 0 || outputs.length > turns.length) {
+      throw new TheaterError("host-failure", "The isolate ran other turns: upload it again.");
+    }
+    return outputs.map((output: unknown, index) => {
+      const hostCallsMax = turns[index]?.input.hostCallsMax ?? 0;
+      return new GuestCheck({ hostCallsMax, isPure: this.#isPure }).scripted(output);
+    });
+  }
+
+  /** What the isolate answers itself need not cross. */
+  #forHost({ input, answers }: ScriptedTurn): ScriptedTurn {
+    const isPure = this.#isPure;
+    return { input, answers: answers.map((one) => (one && isPure(one.about) ? null : one)) };
+  }
+
+  /** A turn whose answers are more than one call should carry gets each when it asks. */
+  async #runLong(modules: ModuleSetRef, { input, answers }: ScriptedTurn): Promise<ScriptedOutput> {
+    const host = new ScriptHost(answers);
+    const { outcome, answered } = await this.run(modules, input, host);
+    host.take(answered);
+    return { outcome, calls: host.calls };
+  }
+
   async #run(
     modules: ModuleSetRef,
     input: TurnInput,
@@ -81,19 +122,29 @@ export class LoaderExecutor implements Executor {
     host: TurnHost,
   ): Promise<unknown> {
     const door = check.door(host);
+    const run = (guest: GuestEntrypoint): Promise<unknown> => guest.run(input, door);
+    return await this.#tryTwice(modules, LIVE, run, () => check.calledHost);
+  }
+
+  async #tryTwice(
+    modules: ModuleSetRef,
+    use: string,
+    run: (guest: GuestEntrypoint) => Promise<unknown>,
+    hasActed: () => boolean,
+  ): Promise<unknown> {
     const generation = generations.get(modules.digest) ?? 0;
-    const guest = this.#guest(modules, generation);
+    const guest = this.#guest(modules, use, generation);
     try {
-      return await guest.run(input, door);
+      return await run(guest);
     } catch (thrown) {
-      if (check.calledHost || (await this.#starts(guest))) throw thrown;
+      if (hasActed() || (await this.#starts(guest))) throw thrown;
       // The Loader caches a failed start for as long as the process lives (measured on workerd
       // 1.20261117): the same id would fail for every actor. One retry under the next id; after that
       // only where the files could not be read, because code that does not start never will, and each
       // id is an isolate more.
-      if (generation > 0 && !unread.has(guestId(modules, generation))) throw thrown;
+      if (generation > 0 && !unread.has(guestId(modules, use, generation))) throw thrown;
       generations.set(modules.digest, generation + 1);
-      return await this.#guest(modules, generation + 1).run(input, door);
+      return await run(this.#guest(modules, use, generation + 1));
     }
   }
 
@@ -102,8 +153,8 @@ export class LoaderExecutor implements Executor {
     return await guest.ready().catch(() => false);
   }
 
-  #guest(modules: ModuleSetRef, generation: number): GuestEntrypoint {
-    const id = guestId(modules, generation);
+  #guest(modules: ModuleSetRef, use: string, generation: number): GuestEntrypoint {
+    const id = guestId(modules, use, generation);
     const isolate = this.#loader.get(id, async () => {
       try {
         return await loadCode(modules);
@@ -116,12 +167,24 @@ export class LoaderExecutor implements Executor {
   }
 }
 
-function guestId({ digest }: ModuleSetRef, generation: number): string {
-  return `guest ${digest} ${ISOLATE_VERSION} ${generation}`;
+/** Turns of actors and turns by a script run in isolates of their own: no batch delays a live turn. */
+const [LIVE, SCRIPTED] = ["guest", "replay"];
+
+function guestId({ digest }: ModuleSetRef, use: string, generation: number): string {
+  return `${use} ${digest} ${ISOLATE_VERSION} ${generation}`;
+}
+
+/** What one batch carries into its isolate, roughly. RPC takes 32 MiB. */
+const SCRIPT_BYTES_MAX = 8 * 1024 * 1024;
+
+/** A large answer is bytes or a text, and so is a large state. */
+function sizeOf({ input, answers }: ScriptedTurn): number {
+  const results = answers.map((one) => (one && "result" in one.answer ? one.answer.result : null));
+  return roughBytes([...input.params, ...results]);
 }
 
 /** Moves whenever src/isolate.ts or anything it bundles changes behaviour. */
-const ISOLATE_VERSION = "4";
+const ISOLATE_VERSION = "5";
 
 /**
  * Failed starts by module set, since this isolate began. Not a lock and not a turn's state: losing it

@@ -316,7 +316,7 @@ function trapCode(message: string): string {
 }
 
 /** Enough to bound memory; exact bytes are counted where they are encoded. */
-function roughBytes(value: Value | readonly Value[]): number {
+export function roughBytes(value: Value | readonly Value[]): number {
   if (typeof value === "string") return value.length * 2; // what RPC needs for all but Latin-1
   if (value instanceof Uint8Array) return value.length;
   if (value === null || typeof value !== "object") return 8;

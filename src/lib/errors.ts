@@ -24,6 +24,7 @@ export type ErrorCode =
   // Access.
   | "unauthorized" // no token, or a wrong one
   | "forbidden" // the token's scope does not allow this
+  | "too-deep" // the parent is on the lowest level that a tree may have
   | "not-granted" // a manifest asks for what its parent does not hold or does not pass on
   | "not-configured" // the server has no token configured and so answers nobody
   // State of the world.

@@ -14,7 +14,15 @@ export interface Permissions {
   held: Grants;
   /** What its children may do at most. */
   inheritable: Grants;
+  /** Levels of actors that may be below it. */
+  levels: number;
 }
+
+/**
+ * Levels below a root: each can multiply restarts, is one more to stop before the one above, and would let a guest that
+ * spawns itself go on for ever.
+ */
+export const LEVELS_MAX = 16;
 
 /** Whom it may not exceed: its parent, by default, or the origin of a fork. */
 interface Above {
@@ -29,11 +37,19 @@ export function permissionsAtBirth(
   parent: Above | null,
   registry: Registry,
 ): Permissions {
+  const levels = parent === null ? LEVELS_MAX : levelsUnder(parent);
   const held: Record<string, Value> = {};
   for (const [type, config] of Object.entries(asked.handlers)) {
     held[type] = parent === null ? config : fromParent(type, config, parent, registry);
   }
-  return { held, inheritable: inheritable(held, asked.policies, registry) };
+  return { held, inheritable: inheritable(held, asked.policies, registry), levels };
+}
+
+/** Throws `too-deep`. */
+function levelsUnder({ id, permissions: { levels } }: Above): number {
+  if (levels > 0) return levels - 1;
+  const message = `The parent ${id} is ${LEVELS_MAX} levels below its root, and may have no children: start the actor further up.`;
+  throw new TheaterError("too-deep", message, { parent: id, limit: LEVELS_MAX });
 }
 
 /**
@@ -44,14 +60,16 @@ export function permissionsOfFork(
   origin: { id: string; permissions: Permissions },
   registry: Registry,
 ): Permissions {
-  const { held: had, inheritable: passedOn } = origin.permissions;
-  const above = { ...origin, role: "origin", permissions: { held: had, inheritable: had } };
-  const { held, inheritable: passed } = permissionsAtBirth(asked, above, registry);
+  const { held: had, inheritable: passedOn, levels: under } = origin.permissions;
+  // It stands beside its origin, not below it.
+  const permissions = { held: had, inheritable: had, levels: under + 1 };
+  const above = { ...origin, role: "origin", permissions };
+  const { held, inheritable: passed, levels } = permissionsAtBirth(asked, above, registry);
   const narrowed = Object.entries(passed).flatMap(([type, grant]) => {
     const limit = own(passedOn, type);
     return limit === undefined ? [] : [[type, narrowing(registry)(type, limit, grant)] as const];
   });
-  return { held, inheritable: Object.fromEntries(narrowed) };
+  return { held, inheritable: Object.fromEntries(narrowed), levels };
 }
 
 /** Throws `not-granted`. */

@@ -8,6 +8,7 @@ import type { Link } from "../chain/value.ts";
 import type { Executor } from "../executor/executor.ts";
 import { equalBytes } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
+import { NotHeld } from "./source.ts";
 import type { LoadedModules, ReplaySource, SourceEntry } from "./source.ts";
 import { transpiledHere } from "./transpiled-here.ts";
 
@@ -46,7 +47,7 @@ export function fileSource(
     modules,
     others(other) {
       const message = `The file holds the chain of ${actor} only, and a turn was shown that of ${other}.`;
-      throw new TheaterError("unsupported", message, { actor: other });
+      throw new NotHeld("unsupported", message, { actor: other });
     },
   };
 }
@@ -63,7 +64,7 @@ async function* pagesOf(
   let event: CarBlock | undefined;
   const take = (payload: Uint8Array | null): void => {
     if (event !== undefined && seq >= from) {
-      page.push({ seq, cid: cidText(event.link), block: event.bytes, payload });
+      page.push(new FileEntry(seq, event, payload));
       bytes += event.bytes.length + (payload?.length ?? 0);
     }
     if (event !== undefined) seq++;
@@ -82,6 +83,25 @@ async function* pagesOf(
   }
   take(null);
   if (page.length > 0) yield page;
+}
+
+/** Its CID becomes a text only where somebody asks for it. */
+class FileEntry implements SourceEntry {
+  readonly seq: number;
+  readonly link: Link;
+  readonly block: Uint8Array;
+  readonly payload: Uint8Array | null;
+
+  constructor(seq: number, { link, bytes }: CarBlock, payload: Uint8Array | null) {
+    this.seq = seq;
+    this.link = link;
+    this.block = bytes;
+    this.payload = payload;
+  }
+
+  get cid(): string {
+    return cidText(this.link);
+  }
 }
 
 /** In the canonical order the payload's link is the last thing in an event's block. */

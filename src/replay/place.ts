@@ -3,7 +3,7 @@
 import { cidText, parseCid } from "../chain/cid.ts";
 import { Link } from "../chain/value.ts";
 
-export interface Place {
+interface Place {
   /** The first event that has not been looked at. */
   seq: number;
   /** The event that recorded the state at that point; null: there was none before. */
@@ -12,9 +12,13 @@ export interface Place {
   componentSeq: number;
 }
 
-/** CIDs are of the event before the place. */
-export function cursorOf({ seq, stateSeq, componentSeq }: Place, parent: string): string {
-  return [seq, parent, stateSeq ?? "-", componentSeq].join(".");
+/** `parent`: the CID of the event before; null before the genesis. */
+export type Reached = Place & { parent: string | Link | null };
+
+export function cursorOf({ seq, stateSeq, componentSeq, parent }: Reached): string | null {
+  if (parent === null) return null;
+  const cid = parent instanceof Link ? cidText(parent) : parent;
+  return [seq, cid, stateSeq ?? "-", componentSeq].join(".");
 }
 
 /** What `cursorOf` made, with the bare digest of the event before. */
@@ -26,9 +30,4 @@ export function readCursor(cursor: string): Place & { parent: Uint8Array } {
     stateSeq: state === "-" ? null : Number(state),
     componentSeq: Number(component),
   };
-}
-
-/** As a listing gives it. */
-export function parentCid({ parent }: { parent: Uint8Array }): string {
-  return cidText(new Link("dag-cbor", parent));
 }

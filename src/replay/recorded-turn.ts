@@ -1,9 +1,9 @@
 // What one turn did, as its chain says it: the host calls in the order in which the guest saw them.
 
-import type { EventType, Payloads } from "../chain/event-types.ts";
-import { decodePayload } from "../chain/payload.ts";
+import type { Payloads } from "../chain/event-types.ts";
 import type { Value } from "../chain/value.ts";
 import { TheaterError } from "../lib/errors.ts";
+import { fieldsOf } from "./fields.ts";
 
 /** An event as every reader of a chain has it; `payload` is null where it was erased. */
 export interface RecordedEvent {
@@ -51,17 +51,17 @@ export function recordedCalls(events: readonly RecordedEvent[]): RecordedCalls {
     const { seq, about, time } = event;
     switch (event.type) {
       case "host.called": {
-        const { args, outcome, result } = payloadOf(event, "host.called");
+        const { args, outcome, result } = fieldsOf(event, "host.called");
         calls.push({ seq, about, args, key: null, answer: { outcome, result, time: null } });
         break;
       }
       case "host.intended": {
-        const { args, key } = payloadOf(event, "host.intended");
+        const { args, key } = fieldsOf(event, "host.intended");
         calls.push({ seq, about, args, key, answer: null });
         break;
       }
       case "host.returned": {
-        const { intent, outcome, result } = payloadOf(event, "host.returned");
+        const { intent, outcome, result } = fieldsOf(event, "host.returned");
         const call = calls.at(-1); // a guest has one thread: nothing comes in between
         if (call?.seq !== intent) throw misplaced(seq);
         calls.splice(-1, 1, { ...call, answer: { outcome, result, time } });
@@ -70,12 +70,6 @@ export function recordedCalls(events: readonly RecordedEvent[]): RecordedCalls {
     }
   }
   return { time: events[0]?.time ?? 0, calls };
-}
-
-function payloadOf<T extends EventType>(event: RecordedEvent, type: T) {
-  if (event.payload !== null) return decodePayload(type, event.payload);
-  const message = `Event ${event.seq} was erased: its turn cannot be run again.`;
-  throw new TheaterError("wrong-state", message, { seq: event.seq, reason: "erased" });
 }
 
 function misplaced(seq: number): TheaterError {

@@ -1,105 +1,124 @@
-// Runs one recorded turn again and says whether its guest does what it did.
+// Makes a recorded turn ready to run again, and says of what its guest did then whether it is what is on record.
 
-import type { EventType, Payloads } from "../chain/event-types.ts";
-import { decodePayload, encodePayload } from "../chain/payload.ts";
+import { encodePayload } from "../chain/payload.ts";
 import type { Value } from "../chain/value.ts";
-import { HOST_CALLS_MAX, type Executor, type TurnOutcome } from "../executor/executor.ts";
-import { withoutLinks } from "../executor/wit-links.ts";
+import { HOST_CALLS_MAX, type HostAnswer, type TurnOutcome } from "../executor/executor.ts";
+import type { ScriptedAnswer, ScriptedOutput, ScriptedTurn } from "../executor/script.ts";
+import { withoutLinks, type LinkReader } from "../executor/wit-links.ts";
+import { findFunction } from "../executor/wit-type.ts";
 import { exportFor, INIT } from "../handlers/exports.ts";
+import type { Services } from "../handlers/handler.ts";
+import { describeSent, greetingOf, type Sent } from "../handlers/sent.ts";
 import { equalBytes } from "../lib/bytes.ts";
-import { describeSent, greetingOf } from "../handlers/sent.ts";
 import { TheaterError } from "../lib/errors.ts";
+import { fieldsOf } from "./fields.ts";
+import { follow, type FollowParts, type FunctionsOf } from "./followed.ts";
 import type { InForce } from "./in-force.ts";
-import { recordedCalls, type RecordedEvent } from "./recorded-turn.ts";
-import { ReplayHost, type ReplayHostParts } from "./replay-host.ts";
+import { recordedCalls, type RecordedCall, type RecordedEvent } from "./recorded-turn.ts";
+import { NotHeld } from "./source.ts";
 import { isSame, type Divergence, type FoundCall } from "./transcript.ts";
 import { isEnd, type TurnEvents } from "./turns.ts";
-import type { Difference, Side, TurnVerdict } from "./verdict.ts";
+import type { Difference, Side, TurnVerdict, Unrun } from "./verdict.ts";
 
-export interface ReplayParts extends Omit<ReplayHostParts, "description" | "turn"> {
-  executor: Executor;
+/** What a replay can know of the actor besides its events. */
+export interface ReplayParts {
+  read: LinkReader;
+  functions: FunctionsOf;
+  chainAgain: Services["chainAgain"];
+}
+
+/** A turn with all that it takes to run it. */
+export interface ReadyTurn {
+  readonly events: TurnEvents;
+  readonly message: RecordedEvent;
+  readonly inForce: InForce;
+  readonly state: Uint8Array | null;
+  readonly calls: readonly RecordedCall[];
+  readonly scripted: ScriptedTurn;
 }
 
 /** Ends that no guest decides: what ran after them elsewhere is unknown. */
 const CUTS: ReadonlySet<string> = new Set(["cut", "host", "lost"]);
 
 /**
- * `state` is what the turn began with, null for none; undefined where it was erased. Throws
- * `chain-broken` for events that are no turn.
+ * `state` is what the turn began with, null for none; undefined where it was erased. Gives a verdict for what cannot
+ * be run. Throws `chain-broken` for events that are no turn.
  */
-export async function replayTurn(
+export async function readyTurn(
   parts: ReplayParts,
   inForce: InForce,
   events: TurnEvents,
   state: Uint8Array | null | undefined,
-): Promise<TurnVerdict> {
-  const { message, calls, end } = events;
-  const isErased = [message, end, ...calls].some((event) => event?.payload == null);
-  if (isErased || state === undefined || message === undefined) return { verdict: "erased" };
-  const recorded = recordedCalls([...calls, end]);
-  const { turn } = events;
-  const host = new ReplayHost({ ...parts, ...inForce, turn }, recorded.calls);
-  const outcome = await run(parts, inForce, host, { message, turn, time: recorded.time, state });
-  return judge(inForce, { events, host, outcome, state });
-}
-
-async function run(
-  { executor, read }: ReplayParts,
-  { modules, grants }: InForce,
-  host: ReplayHost,
-  {
-    message,
-    turn,
-    time,
-    state,
-  }: {
-    message: RecordedEvent;
-    turn: number;
-    time: number;
-    state: Uint8Array | null;
-  },
-): Promise<TurnOutcome> {
-  const { kind, params, seed } = payloadOf(message, "message.received");
+): Promise<ReadyTurn | Unrun> {
+  const { message, calls: own, end, turn } = events;
+  const isErased = [message, end, ...own].some((event) => event?.payload == null);
+  if (isErased || state === undefined || message === undefined) return "erased";
+  const { calls, time } = recordedCalls([...own, end]);
+  const { kind, params, seed } = fieldsOf(message, "message.received");
   const about = exportFor(kind, params);
   if (about === undefined || seed === null) {
     const problem = `This version cannot replay a message of kind ${kind}.`;
     throw new TheaterError("unsupported", problem, { seq: message.seq });
   }
   // By their WIT types all parameters are bytes where they are long.
-  const given = await withoutLinks(undefined, params, read);
+  const given = await withoutLinks(undefined, params, parts.read);
   const args =
     about === INIT ? (given as readonly Value[]) : [state === null ? null : [state], given];
-  const input = { about, params: args, turn, time, seed, grants, hostCallsMax: HOST_CALLS_MAX };
-  const { outcome, answered } = await executor.run(modules, input, host);
-  host.took(answered);
-  return outcome;
+  try {
+    const answers: (ScriptedAnswer | null)[] = [];
+    for (const call of calls) answers.push(await answerTo(parts, inForce, call));
+    const { grants } = inForce;
+    const input = { about, params: args, turn, time, seed, grants, hostCallsMax: HOST_CALLS_MAX };
+    return { events, message, inForce, state, calls, scripted: { input, answers } };
+  } catch (thrown) {
+    if (thrown instanceof NotHeld) return "foreign";
+    throw thrown;
+  }
 }
 
-interface Replayed {
-  events: TurnEvents;
-  host: ReplayHost;
-  outcome: TurnOutcome;
-  state: Uint8Array | null;
+/** What the guest was answered, whole again. */
+async function answerTo(
+  { read, functions, chainAgain }: ReplayParts,
+  { description }: InForce,
+  { about, answer }: RecordedCall,
+): Promise<ScriptedAnswer | null> {
+  if (answer === null) return null;
+  const { outcome, time } = answer;
+  const [name = "", fn = ""] = about.split("#");
+  const type = findFunction(description.imports, { interface: name, function: fn })?.result;
+  const whole = await withoutLinks(type, answer.result, read);
+  const result = (await functions(about)?.recall?.(chainAgain, whole)) ?? whole;
+  return { about, answer: { outcome, result, ...(time === null ? {} : { time }) } };
 }
 
-function judge(inForce: InForce, replayed: Replayed): TurnVerdict {
-  const { events, host, outcome } = replayed;
-  const { end } = events;
-  const isCut = end.type === "turn.failed" && CUTS.has(payloadOf(end, "turn.failed").kind);
-  if (!isCut && host.further === undefined) host.finish();
-  const { divergence, further } = host;
+/** Whether something that is in no guest ended the turn. */
+export function isCut({ end }: TurnEvents): boolean {
+  if (end.type !== "turn.failed" || end.payload === null) return false;
+  return CUTS.has(fieldsOf(end, "turn.failed").kind);
+}
+
+/** Whether the guest did again what is on record. */
+export function judge(
+  parts: FollowParts,
+  ready: ReadyTurn,
+  { outcome, calls: found }: ScriptedOutput,
+): TurnVerdict {
+  const { events, calls, scripted } = ready;
+  const { end, turn } = events;
+  const answers = scripted.answers.map((one): HostAnswer | null => one && one.answer);
+  const wasCut = isCut(events);
+  const followed = follow(parts, { turn, calls, answers, isCut: wasCut }, found);
+  const { divergence, further, sends, did } = followed;
   if (divergence !== undefined) return diverged(events, atCall(divergence));
-  if (isCut) return { verdict: "cut" };
+  if (wasCut) return { verdict: "cut" };
   const expected = { type: end.type, about: "", fields: recordedFields(end) };
   if (further !== undefined) {
     return diverged(events, { seq: end.seq, expected, found: callSide(further) });
   }
-  const found = endSide(inForce, replayed, outcome);
-  const isAgreed = found.type === expected.type && isSame(expected.fields, found.fields);
-  if (isAgreed) {
-    return { verdict: "agreed", did: { calls: host.calls, sends: host.sends, end: found } };
-  }
-  return diverged(events, { seq: end.seq, expected, found });
+  const side = endSide(ready, sends, outcome);
+  const isAgreed = side.type === expected.type && isSame(expected.fields, side.fields);
+  if (isAgreed) return { verdict: "agreed", did: { calls: did, sends, end: side } };
+  return diverged(events, { seq: end.seq, expected, found: side });
 }
 
 function diverged({ turn }: TurnEvents, difference: Omit<Difference, "turn">): TurnVerdict {
@@ -129,16 +148,12 @@ function callSide({ about, args, outcome, result }: FoundCall): Side {
 /** What the end of a turn says besides which message it was. */
 function recordedFields(end: RecordedEvent): Side["fields"] {
   if (!isEnd(end.type)) throw new TheaterError("internal", "a turn ends with an end");
-  const { salt: _, message: __, ...fields } = payloadOf(end, end.type);
+  const { salt: _, message: __, ...fields } = fieldsOf(end, end.type);
   return fields;
 }
 
 /** The end as the runtime would record it. */
-function endSide(
-  { stateBytesMax }: InForce,
-  { host, state, events }: Replayed,
-  outcome: TurnOutcome,
-): Side {
+function endSide(ready: ReadyTurn, sends: readonly Sent[], outcome: TurnOutcome): Side {
   if (outcome.kind === "failed") {
     const { failure: kind, code } = outcome;
     return { type: "turn.failed", about: "", fields: { kind, code } };
@@ -146,44 +161,27 @@ function endSide(
   const side =
     outcome.kind === "refused"
       ? { type: "turn.refused", about: "", fields: { error: outcome.error } }
-      : committed(host, {
-          before: state,
-          message: events.message,
-          value: outcome.value,
-          stateBytesMax,
-        });
-  return fits(events.end.type, side) ? side : limit("recorded-bytes");
+      : committed(ready, sends, outcome.value);
+  return fits(ready.events.end.type, side) ? side : limit("recorded-bytes");
 }
 
 function committed(
-  host: ReplayHost,
-  {
-    before,
-    message,
-    value,
-    stateBytesMax,
-  }: {
-    before: Uint8Array | null;
-    message: RecordedEvent | undefined;
-    value: Value;
-    stateBytesMax: number;
-  },
+  { inForce, message, state: before }: ReadyTurn,
+  sends: readonly Sent[],
+  value: Value,
 ): Side {
   const [after = null, result = null] = value as readonly Value[];
   const state = after === null ? null : (after as readonly [Uint8Array])[0];
-  if ((state?.length ?? 0) > stateBytesMax) return limit("state-bytes");
-  const { kind, params } =
-    message === undefined ? NO_MESSAGE : payloadOf(message, "message.received");
+  if ((state?.length ?? 0) > inForce.stateBytesMax) return limit("state-bytes");
+  const { kind, params } = fieldsOf(message, "message.received");
   const greeting = greetingOf(kind, params as readonly Value[], result);
   const fields = {
     state: isSameState(before, state) ? null : state === null ? [] : [state],
     result,
-    sends: [...host.sends, ...greeting].map(describeSent),
+    sends: [...sends, ...greeting].map(describeSent),
   };
   return { type: "turn.committed", about: "", fields };
 }
-
-const NO_MESSAGE = { kind: "send", params: [] } as const;
 
 function isSameState(before: Uint8Array | null, after: Uint8Array | null): boolean {
   return before === null || after === null ? before === after : equalBytes(before, after);
@@ -205,12 +203,4 @@ function fits(recorded: string, { type, fields }: Side): boolean {
     if (thrown instanceof TheaterError) return false;
     throw thrown;
   }
-}
-
-function payloadOf<T extends EventType>(
-  { seq, payload }: RecordedEvent,
-  type: T,
-): Payloads[T] & { salt: Uint8Array } {
-  if (payload !== null) return decodePayload(type, payload);
-  throw new TheaterError("wrong-state", `Event ${seq} was erased.`, { seq });
 }

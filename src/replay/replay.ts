@@ -5,12 +5,13 @@
 // between the two places.
 
 import { decodeEvent } from "../chain/event.ts";
+import { Link } from "../chain/value.ts";
 import { ChainVerifier } from "../chain/verify.ts";
 import { TheaterError } from "../lib/errors.ts";
-import { cursorOf, parentCid, readCursor } from "./place.ts";
+import { cursorOf, readCursor } from "./place.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
 import { ChainReplay, type ChainReplayParts } from "./replay-chain.ts";
-import { likelyReason, reportDifference, type ReplayReport } from "./report.ts";
+import { likelyReason, reportDifference, reportRan, type ReplayReport } from "./report.ts";
 import type { ReplaySource, SourceEntry } from "./source.ts";
 
 export interface ReplayOptions extends Pick<
@@ -35,43 +36,53 @@ export async function replayPart({
   source,
   cursor,
   runMs,
-  translate = async (event) => event,
+  translate,
   ...options
 }: ReplayOptions): Promise<{ report: ReplayReport; at: string | null }> {
   const earlier = async (seq: number): Promise<RecordedEvent | undefined> => {
     const entry = await source.entry(seq);
     const event = entry && decoded(entry);
-    return event && (await translate(event));
+    return event && translate !== undefined ? await translate(event) : event;
   };
   const run = new ChainReplay({ ...options, source, earlier });
   const place = cursor === null ? null : readCursor(cursor);
-  if (place !== null) await run.begin(place);
+  if (place !== null) await run.begin({ ...place, parent: new Link("dag-cbor", place.parent) });
   const from = place === null ? {} : { from: place };
   const verifier = new ChainVerifier({ actor: source.actor, ...from });
-  const deadline = Date.now() + runMs;
-  let parent = place && parentCid(place);
-  const { head } = source;
-  let stopped = false;
-  pages: for await (const page of source.pages(run.place.seq, head.seq)) {
+  const isOver = await feed(run, verifier, { source, translate, deadline: Date.now() + runMs });
+  await run.finish();
+  const told = await report(run, verifier, { head: source.head, isOver });
+  return { report: { actor: source.actor, ...told }, at: cursorOf(run.place) };
+}
+
+/** Gives the events to `run` until the time is over or something is wrong. True where the source has no more. */
+async function feed(
+  run: ChainReplay,
+  verifier: ChainVerifier,
+  {
+    source: { pages, head },
+    deadline,
+    translate,
+  }: { source: ReplaySource; deadline: number } & Pick<ReplayOptions, "translate">,
+): Promise<boolean> {
+  for await (const page of pages(run.place.seq, head.seq)) {
     for (const entry of page) {
       const event = readEvent(verifier, entry);
-      stopped = event === undefined || !(await run.next(await translate(event)));
-      if (stopped) break pages;
-      if (run.place.seq !== entry.seq + 1) continue;
-      parent = entry.cid;
-      stopped = Date.now() >= deadline && entry.seq < head.seq;
-      if (stopped) break pages;
+      if (event === undefined) return false;
+      const given = translate === undefined ? event : await translate(event);
+      if (!(await run.next(given, entry.link ?? entry.cid))) return false;
+      const isBetween = run.between === entry.seq + 1;
+      if (isBetween && entry.seq < head.seq && Date.now() >= deadline) return false;
     }
   }
   // Also where a turn is open at the head, and where the source ends before it: there is nothing to go on with.
-  const told = await report(run, { verifier, head, parent, isOver: !stopped });
-  const at = parent === null ? null : cursorOf(run.place, parent);
-  return { report: { actor: source.actor, ...told }, at };
+  return true;
 }
 
 /** Checks an event with its predecessors; undefined for one that cannot be read. */
 export function readEvent(verifier: ChainVerifier, entry: SourceEntry): RecordedEvent | undefined {
-  verifier.next(entry);
+  const { seq, link, block, payload } = entry;
+  verifier.next({ seq, cid: link ?? entry.cid, block, payload });
   // What a bad event holds may be anything.
   return verifier.isBroken ? undefined : decoded(entry);
 }
@@ -88,22 +99,14 @@ export function decoded(entry: SourceEntry): RecordedEvent | undefined {
 
 export async function report(
   run: ChainReplay,
-  {
-    verifier,
-    head,
-    parent,
-    isOver,
-  }: {
-    verifier: ChainVerifier;
-    head: ReplaySource["head"];
-    parent: string | null;
-    isOver: boolean;
-  },
+  verifier: ChainVerifier,
+  { head, isOver }: { head: ReplaySource["head"]; isOver: boolean },
 ): Promise<Omit<ReplayReport, "actor">> {
-  const { difference, counts, place } = run;
+  const { difference, counts, place, divergedAt = Infinity } = run;
   const chain = verifier.finish(isOver ? head : undefined);
-  const isBroken = chain.firstBad !== null;
-  const goesOn = !isOver && !isBroken && difference === undefined && parent !== null;
+  // Turns are run some events behind the verifier: what it found behind a divergence has no part in it.
+  const isBroken = chain.firstBad !== null && chain.firstBad.seq <= divergedAt;
+  const goesOn = !isOver && !isBroken && difference === undefined;
   return {
     verdict: isBroken ? "broken" : difference === undefined ? "verified" : "diverged",
     turns: counts,
@@ -113,10 +116,11 @@ export async function report(
         ? null
         : reportDifference(
             difference,
-            run.description,
+            run.inForce?.description,
             isBroken ? "tampered-record" : await likelyReason(run, difference),
           ),
+    ran: run.inForce === undefined ? null : reportRan(run.inForce),
     chain,
-    next: goesOn ? cursorOf(place, parent) : null,
+    next: goesOn ? cursorOf(place) : null,
   };
 }

@@ -1,8 +1,9 @@
 // One chain among those that are replayed together: read event by event, so that it can wait for another at any of
 // them; and put back to the last place between two turns where a part of the work ends.
 
+import { Link } from "../chain/value.ts";
 import { ChainVerifier } from "../chain/verify.ts";
-import { cursorOf, parentCid, readCursor } from "./place.ts";
+import { cursorOf, readCursor } from "./place.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
 import { decoded, readEvent, report } from "./replay.ts";
 import { ChainReplay, type ChainReplayParts } from "./replay-chain.ts";
@@ -50,11 +51,11 @@ export class Member {
   readonly undo: Undo = [];
   readonly #run: ChainReplay;
   readonly #verifier: ChainVerifier;
-  readonly #begun: string | null;
+  /** Of the newest place between two turns. */
+  #cursor: string | null;
   #pages: AsyncIterator<readonly SourceEntry[]> | undefined;
   #page: SourceEntry[] = [];
   #current: Current | undefined;
-  #parent: string | null;
   /** The first event that has not been taken. */
   #next: number;
 
@@ -67,24 +68,24 @@ export class Member {
     this.channels = new Map(content.channels);
     this.timers = new Map(content.timers);
     this.open = new Map(content.open);
-    this.#begun = content.cursor;
+    this.#cursor = content.cursor;
     const earlier = async (seq: number): Promise<RecordedEvent | undefined> => {
       const entry = await source.entry(seq);
       return entry && decoded(entry);
     };
     this.#run = new ChainReplay({ ...parts, source, earlier });
     const place = content.cursor === null ? null : readCursor(content.cursor);
-    this.#verifier = new ChainVerifier({
-      actor: source.actor,
-      ...(place === null ? {} : { from: place }),
-    });
-    this.#parent = place && parentCid(place);
+    const from = place === null ? {} : { from: place };
+    this.#verifier = new ChainVerifier({ actor: source.actor, ...from });
     this.#next = place?.seq ?? 0;
   }
 
   static async at(parts: MemberParts, content: MemberContent): Promise<Member> {
     const member = new Member(parts, content);
-    if (content.cursor !== null) await member.#run.begin(readCursor(content.cursor));
+    if (content.cursor !== null && content.status === "live") {
+      const place = readCursor(content.cursor);
+      await member.#run.begin({ ...place, parent: new Link("dag-cbor", place.parent) });
+    }
     return member;
   }
 
@@ -112,7 +113,9 @@ export class Member {
 
   /** Takes the event that comes next. False where the guest did something else. */
   async take({ entry, event }: Current): Promise<boolean> {
-    if (!(await this.#run.next(event))) {
+    // Turn by turn, and not many together: what each did has to be known to the others.
+    const agrees = await this.#run.next(event, entry.link ?? entry.cid);
+    if (!agrees || !(await this.#run.finish())) {
       this.status = "stopped";
       return false;
     }
@@ -127,7 +130,7 @@ export class Member {
   /** After all that follows from an event was noted. Whether this is a place to go on from. */
   settle({ entry }: Current): boolean {
     if (this.#run.place.seq !== entry.seq + 1) return false;
-    this.#parent = entry.cid;
+    this.#cursor = cursorOf(this.#run.place);
     this.undo.length = 0;
     return true;
   }
@@ -150,7 +153,7 @@ export class Member {
   /** Once nothing more is read in this part. */
   content(): MemberContent {
     const { actor, status, hasErased } = this;
-    const cursor = this.#parent === null ? this.#begun : cursorOf(this.#run.place, this.#parent);
+    const cursor = this.#cursor;
     const maps = {
       channels: [...this.channels],
       timers: [...this.timers],
@@ -162,12 +165,7 @@ export class Member {
   async report(): Promise<MemberReport> {
     const { head } = this.source;
     const isOver = this.status === "over";
-    const told = await report(this.#run, {
-      verifier: this.#verifier,
-      head,
-      parent: this.#parent,
-      isOver,
-    });
+    const told = await report(this.#run, this.#verifier, { head, isOver });
     const { next: _, ...rest } = told;
     return { actor: this.actor, ...rest };
   }

@@ -15,7 +15,12 @@ interface Open {
 }
 
 /** Messages that wait in memory: their turn brings them into the chain. */
-const IN_TURN: ReadonlySet<string> = new Set(["request", "channel-open"]);
+const IN_TURN: ReadonlySet<string> = new Set([
+  "request",
+  "channel-open",
+  "http",
+  "http-middleware",
+]);
 /** Those that were acknowledged, or are the actor's own: they are on disk before. */
 const BEFORE_TURN: ReadonlySet<string> = new Set([
   "send",

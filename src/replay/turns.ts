@@ -1,8 +1,8 @@
 // The turns of a chain, put together from its events as they are read. Only turns that have ended come
 // out; what is kept meanwhile are the messages that wait for theirs, as many as a mailbox holds.
 
-import { decodePayload } from "../chain/payload.ts";
 import { TheaterError } from "../lib/errors.ts";
+import { fieldsOf } from "./fields.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
 
 /** The events of one turn, oldest first. */
@@ -71,6 +71,7 @@ export function isEnd(type: string): type is EndType {
   return type === "turn.committed" || type === "turn.refused" || type === "turn.failed";
 }
 
-function messageSeq({ type, payload }: RecordedEvent): number | undefined {
-  return payload === null || !isEnd(type) ? undefined : decodePayload(type, payload).message;
+function messageSeq(event: RecordedEvent): number | undefined {
+  const { type } = event;
+  return event.payload === null || !isEnd(type) ? undefined : fieldsOf(event, type).message;
 }

@@ -7,12 +7,16 @@ import type { FoundCall } from "./transcript.ts";
 /**
  * agreed: the guest did again exactly what is on record.
  * cut: the turn was ended by something that is in no guest: a clock, an operator, a crash. Up to there it
- * agreed. erased: what it takes to run it was erased, so it was not run.
+ * agreed. erased: what it takes to run it was erased, so it was not run. foreign: it was shown what is in another
+ * chain, and the source has only its own, so it was not run.
  */
 export type TurnVerdict =
   | { verdict: "agreed"; did: Did }
-  | { verdict: "cut" | "erased" }
+  | { verdict: "cut" | Unrun }
   | { verdict: "diverged"; difference: Difference };
+
+/** Why a turn could not be run. */
+export type Unrun = "erased" | "foreign";
 
 /** What the guest did as it ran again. */
 export interface Did {

@@ -16,10 +16,11 @@ export async function viewAgain(source: ReplaySource, recorded: Value): Promise<
   return { recorded, events };
 }
 
-function shown({ cid, block, payload }: SourceEntry): ChainView["events"][number] {
+function shown(entry: SourceEntry): ChainView["events"][number] {
+  const { block, payload } = entry;
   const { parent, type, time } = decodeEvent(block);
   return {
-    digest: parseCid(cid).digest,
+    digest: (entry.link ?? parseCid(entry.cid)).digest,
     parent: parent?.digest ?? null,
     type,
     payload: payload ?? new Uint8Array(0),

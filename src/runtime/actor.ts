@@ -23,6 +23,7 @@ import {
   logOf,
   pluginsOf,
   sealEventsOf,
+  unreachableMsOf,
   settingsOf,
   shardAtBirth,
   shardOf,
@@ -37,6 +38,7 @@ import type {
   RehearsalMark,
   UpgradeAnswer,
   UpgradeInput,
+  UpgradePurpose,
   UpgradeView,
 } from "./upgrade/upgrade-input.ts";
 import { rehearsalStart, upgradeView } from "./upgrade/view.ts";
@@ -94,6 +96,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       starter: starterOf(environment, given),
       log: logOf(environment),
       sealEvents: sealEventsOf(environment),
+      unreachableMs: unreachableMsOf(environment),
       // Every hop is the handler's to judge, and no shared cache may answer for a server.
       fetch: (url, init, signal) =>
         fetch(url, { ...init, signal, redirect: "manual", cache: "no-store" } as RequestInit),
@@ -248,8 +251,8 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     return await answer(async () => await this.#alive().past.turn(turn));
   }
 
-  async upgradeView(key: MessageKey | null, rollback: boolean): Promise<Answer<UpgradeView>> {
-    return await answer(async () => await upgradeView(this.#alive(), key, rollback));
+  async upgradeView(key: MessageKey | null, purpose: UpgradePurpose): Promise<Answer<UpgradeView>> {
+    return await answer(async () => await upgradeView(this.#alive(), key, purpose));
   }
 
   async rehearsalStart(from: number): Promise<Answer<Pick<RehearsalMark, "from" | "at">>> {

@@ -121,8 +121,8 @@ export interface Actors {
   ): Promise<Answer<{ reply: Uint8Array; event: EventRef }>>;
   /** Asks the actor's own HTTP routes. */
   http(id: string, input: HttpInput): Promise<Answer<HttpReply>>;
-  /** The actor that has this public name, or id. */
-  site(named: string): Promise<Answer<SiteRef>>;
+  /** The actor that has this public name, or id. It may be some seconds ago, unless it is asked `anew`. */
+  site(named: string, anew: boolean): Promise<Answer<SiteRef>>;
   lifecycle(
     id: string,
     change: LifecycleChange,

@@ -60,7 +60,8 @@ export class Control {
       const end = (): Promise<Changed> =>
         runner.between(apply, change === "terminate" ? "terminated" : undefined);
       const keeper = this.#parts.family?.keeper;
-      return await (keeper?.ending("stopped", `${change} by ${principal}`, end) ?? end());
+      const told = { kind: "stopped", reason: `${change} by ${principal}` } as const;
+      return await (keeper?.ending({ ...told, brutal: change === "terminate" }, end) ?? end());
     } finally {
       runner.start();
       this.#parts.family?.open();

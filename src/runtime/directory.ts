@@ -90,10 +90,9 @@ export class Directory {
 
   /**
    * The actor of this public name, or of this id. Of several that have the name, it is the oldest that was not
-   * stopped: a second one, or a fork, takes nothing away, and gets the name when the first is stopped. Throws
-   * `not-found`.
+   * stopped: a second one, or a fork, takes nothing away, and gets the name when the first is stopped.
    */
-  async site(named: string): Promise<SiteRef> {
+  async site(named: string): Promise<SiteRef | null> {
     const query = isActorId(named)
       ? "SELECT id, is_public FROM actor WHERE id = ?1"
       : `SELECT id, is_public FROM actor WHERE site = ?1 AND status NOT IN ('stopped', 'deleted')
@@ -102,8 +101,7 @@ export class Directory {
       .prepare(query)
       .bind(named)
       .first<{ id: string; is_public: number }>();
-    if (row !== null) return { id: row.id, isPublic: row.is_public === 1 };
-    throw new TheaterError("not-found", "No actor that was not stopped has this public name.");
+    return row === null ? null : { id: row.id, isPublic: row.is_public === 1 };
   }
 
   /** Newest first. Throws `bad-request` for a cursor that no page gave. */

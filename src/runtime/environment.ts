@@ -14,6 +14,7 @@ import { TheaterError } from "../lib/errors.ts";
 import { Checkpoints } from "./record/checkpoints.ts";
 import { Log } from "./record/notary.ts";
 import type { ActorRpc } from "./protocol.ts";
+import { UNREACHABLE_MS_MAX } from "./children/give-order.ts";
 import { SEAL_EVENTS } from "./record/sealer.ts";
 
 export interface Environment {
@@ -34,6 +35,8 @@ export interface Environment {
   LOG_NAME: string;
   /** Events that stay in D1 and in the object before older ones are sealed into R2; 10,000 by default. */
   SEAL_EVENTS?: string;
+  /** How long a child's object may be silent before whoever waits for its end gives it up, ms; 30,000 by default. */
+  UNREACHABLE_MS?: string;
   /** "1": a manifest's component may be fetched from this machine and its networks, as in `theater dev`. */
   FETCH_LOCAL?: string;
   /** Secret: base64 of the log's Ed25519 private key, 32 bytes. Without one nothing is signed. */
@@ -132,6 +135,11 @@ export function shardOf(environment: Environment, shard: number): Shard {
 export function sealEventsOf({ SEAL_EVENTS: given }: Environment): number {
   const events = Number(given);
   return Number.isSafeInteger(events) && events > 0 ? events : SEAL_EVENTS;
+}
+
+export function unreachableMsOf({ UNREACHABLE_MS: given }: Environment): number {
+  const ms = Number(given);
+  return Number.isSafeInteger(ms) && ms > 0 ? ms : UNREACHABLE_MS_MAX;
 }
 
 /** The object of an actor. Its answers are values; a throw means that it could not be reached. */

@@ -150,7 +150,7 @@ export class Life {
     };
     this.#mailbox.open(this.journal);
     this.family?.open();
-    this.#alarm.open();
+    void this.#alarm.open().catch(() => undefined); // storage that does not answer ends this life
     this.#runner.start();
     this.upkeep.feeder.poke();
   }

@@ -1,5 +1,6 @@
 // Which event records a change of status. Which change is legal, src/supervision/lifecycle.ts says.
 
+import type { Value } from "../chain/value.ts";
 import type { Cell } from "./record/cell.ts";
 import type { Draft, Journal } from "./record/journal.ts";
 import type { LifecycleChange } from "./protocol.ts";
@@ -7,7 +8,13 @@ import type { LifecycleChange } from "./protocol.ts";
 /** The guest asked for it with `runtime.shutdown`. */
 export const SHUTDOWN_REASON = "shutdown";
 
-export function lifecycleEvent(change: LifecycleChange, by: string, attempt: number): Draft {
+/** `state`, for a restart: what it begins with anew, without init; see `actor.started`. */
+export function lifecycleEvent(
+  change: LifecycleChange,
+  by: string,
+  attempt: number,
+  state: readonly Value[] | null = null,
+): Draft {
   const place = { about: "", turn: 0 };
   switch (change) {
     case "stop":
@@ -18,7 +25,7 @@ export function lifecycleEvent(change: LifecycleChange, by: string, attempt: num
       return {
         ...place,
         type: "actor.started",
-        fields: { reason: change, attempt, by, state: null },
+        fields: { reason: change, attempt, by, state },
       };
     case "pause":
       return { ...place, type: "actor.paused", fields: { by } };

@@ -37,6 +37,8 @@ export interface Surroundings {
   segments: D1Segments;
   /** See Sealer. */
   sealEvents: number;
+  /** See UNREACHABLE_MS_MAX. */
+  unreachableMs: number;
   settings: Settings;
   fetch: Services["fetch"];
   peer: (id: string) => ActorRpc;

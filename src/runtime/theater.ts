@@ -60,7 +60,9 @@ import { Forker } from "./birth/forker.ts";
 import type { Starter } from "./birth/starter.ts";
 import { componentsOf, referencesOf, starterOf } from "./birth/starter-of.ts";
 import { treeOf } from "./tree.ts";
+import { findSite } from "./web/site-names.ts";
 import {
+  REHEARSAL_MS,
   Upgrades,
   type RehearsalRequest,
   type UpgradeReport,
@@ -72,6 +74,8 @@ export interface TheaterParts {
   content: ContentStore;
   executor: Executor;
   registry: Registry;
+  /** How long one call rehearses an upgrade, ms; REHEARSAL_MS by default. */
+  rehearsalMs?: number;
 }
 
 export class Theater implements Actors {
@@ -87,7 +91,7 @@ export class Theater implements Actors {
   readonly #audit: AuditReader;
   readonly #upgrades: Upgrades;
 
-  constructor({ environment, content, executor, registry }: TheaterParts) {
+  constructor({ environment, content, executor, registry, rehearsalMs }: TheaterParts) {
     this.#registry = registry;
     const plugins = pluginsOf(environment);
     this.#environment = environment;
@@ -111,6 +115,7 @@ export class Theater implements Actors {
     this.#upgrades = new Upgrades({
       ...given,
       audit: this.#audit,
+      runMs: rehearsalMs ?? REHEARSAL_MS,
       references: referencesOf(environment, given, this.#components),
       actor: (id) => this.#actor(id),
       blocksOf: (id) => new R2Store(environment.CONTENT, blocksPrefix(id)),
@@ -216,8 +221,8 @@ export class Theater implements Actors {
     return reached(() => this.#actor(id).http(input));
   }
 
-  site(named: string): Promise<Answer<SiteRef>> {
-    return answer(async () => await this.#directory.site(named));
+  site(named: string, anew: boolean): Promise<Answer<SiteRef>> {
+    return answer(async () => await findSite(this.#directory, named, anew));
   }
 
   lifecycle(

@@ -2,12 +2,13 @@
 // does not answer in time for is shown as its supervisor knows it.
 
 import { ensureTheaterError } from "../lib/errors.ts";
+import { LEVELS_MAX } from "../manifest/permissions.ts";
 import type { TreeNode } from "./actors.ts";
 import { settled } from "./answers.ts";
 import type { Answer, Branch, BranchChild } from "./protocol.ts";
 
-/** Levels below the root: restarts multiply by level, so nobody who means well has that many. */
-export const TREE_DEPTH_MAX = 16;
+/** Levels below the root: all that there can be. */
+export const TREE_DEPTH_MAX = LEVELS_MAX;
 /** Actors in one answer: each is asked, and a Worker may ask about a thousand times in one request. */
 export const TREE_NODES_MAX = 500;
 /** Actors that are asked at once. */

@@ -30,6 +30,7 @@ export function openApiDocument(routes: readonly Route[]): Json {
   for (const route of routes) {
     (paths[templateOf(route.path)] ??= {})[route.method.toLowerCase()] = operation(route);
   }
+  Object.assign(paths, sitePaths());
   return {
     openapi: "3.1.0",
     info: {
@@ -47,6 +48,41 @@ export function openApiDocument(routes: readonly Route[]): Json {
         content: problemContent,
       })),
     },
+  };
+}
+
+const SITE_METHODS = ["get", "put", "post", "delete", "options", "head", "patch"];
+
+/** The actors' own routes: every path and method, and answers that only the actor knows. */
+function sitePaths(): Record<string, Json> {
+  const parameter = (name: string, description: string): Json => ({
+    name,
+    in: "path",
+    required: true,
+    description,
+    schema: { type: "string" },
+  });
+  const path = parameter("path", "The actor's own path, as it stands in the URL.");
+  const answers = {
+    default: {
+      description:
+        "Whatever the actor answers; or, where it was not asked, a problem of the components.",
+      headers: { "Theater-Event": eventHeader },
+    },
+  };
+  const item = (summary: string, more: Json): Json =>
+    Object.fromEntries(
+      SITE_METHODS.map((each) => [each, { summary, ...more, responses: answers }]),
+    );
+  const id = parameter("id", PATH_PARAMETERS.id.description);
+  const name = parameter("name", "A public name, as a manifest claims it.");
+  const open = { security: [{ token: [] }, {}] };
+  return {
+    "/v1/actors/{id}/http/{path}": item("Ask an actor's own routes", { parameters: [id, path] }),
+    "/a/{name}/{path}": item("Ask the own routes of the actor with this public name", {
+      parameters: [name, path],
+      ...open,
+    }),
   };
 }
 

@@ -31,6 +31,7 @@ export const PROBLEM_KINDS: Readonly<Record<ErrorCode, ProblemKind>> = {
   "key-reused": { status: 422, title: "The idempotency key came with another body before" },
   unauthorized: { status: 401, title: "No valid token" },
   forbidden: { status: 403, title: "The token's scope does not allow this" },
+  "too-deep": { status: 409, title: "The tree has no level left for another child" },
   "not-granted": { status: 403, title: "The parent cannot give what the manifest asks for" },
   "not-configured": { status: 503, title: "The server has no token", retryAfterSeconds: 60 },
   "not-found": { status: 404, title: "Not found" },

@@ -216,7 +216,9 @@ const turnCounts = z.object({
 export const replayReport = z.object({
   actor: z.string(),
   verdict: z.enum(["verified", "diverged", "broken"]),
-  turns: turnCounts,
+  turns: turnCounts.extend({
+    foreign: count.describe("Not run: they were shown another chain, which is not at hand."),
+  }),
   erasedTurns: z.array(count).describe("Which turns those were; at most 1,000 are named."),
   difference: z
     .object({
@@ -237,6 +239,14 @@ export const replayReport = z.object({
         .describe("The rule of every chain that the event breaks; null where the guest differs."),
     })
     .nullable(),
+  ran: z
+    .object({
+      component: digest,
+      modules: digest,
+      recorded: z.object({ component: digest, modules: digest }),
+    })
+    .nullable()
+    .describe("What ran the newest turn, and what the chain names."),
   chain: report,
   next: z.string().nullable().describe("The `cursor` of the call that goes on; null at the end."),
 });

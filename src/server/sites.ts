@@ -3,7 +3,7 @@
 
 import { TheaterError } from "../lib/errors.ts";
 import type { Actors } from "../runtime/actors.ts";
-import type { HttpInput, SiteRef } from "../runtime/protocol.ts";
+import type { Answer, HttpInput, HttpReply, SiteRef } from "../runtime/protocol.ts";
 import { authenticate } from "./auth.ts";
 import { idempotencyKey, readBody } from "./input.ts";
 import {
@@ -29,12 +29,13 @@ export async function serveSite(
 ): Promise<Response> {
   const { principal, refusal } = principalOf(request, tokens);
   if (refusal !== null && address.needsToken) throw refusal;
-  const { id, isPublic } = await siteOf(address, actors, refusal);
-  if (refusal !== null && !isPublic) throw refusal;
+  const site = await siteOf(address, actors, { refusal, anew: false });
   const url = new URL(request.url);
   if (address.path === "") return toFolder(url);
   const input = await readInput(request, url, { address, principal });
-  const answer = await actors.http(id, input);
+  const answer = await askSite(actors, site, input, () =>
+    siteOf(address, actors, { refusal, anew: true }),
+  );
   if (answer.ok) return siteResponse(answer.value, request.method, address);
   const { code, evidence } = answer.error;
   const allow = evidence?.["allow"];
@@ -58,11 +59,24 @@ function principalOf(
   }
 }
 
+/** What was remembered of a name may be old: an actor that is down may have lost it to another. */
+async function askSite(
+  actors: Actors,
+  site: SiteRef,
+  input: HttpInput,
+  findAnew: () => Promise<SiteRef>,
+): Promise<Answer<HttpReply>> {
+  const answer = await actors.http(site.id, input);
+  if (answer.ok || answer.error.code !== "wrong-state") return answer;
+  const { id } = await findAnew();
+  return id === site.id ? answer : await actors.http(id, input);
+}
+
 /** Without a token nobody learns which names there are. */
 async function siteOf(
   { named, needsToken }: SiteAddress,
   actors: Actors,
-  refusal: TheaterError | null,
+  { refusal, anew }: { refusal: TheaterError | null; anew: boolean },
 ): Promise<SiteRef> {
   if (named === "") {
     throw (
@@ -70,9 +84,11 @@ async function siteOf(
     );
   }
   if (needsToken) return { id: named, isPublic: false };
-  const answer = await actors.site(named);
+  const answer = await actors.site(named, anew);
   if (!answer.ok && answer.error.code === "not-found" && refusal !== null) throw refusal;
-  return valueOf(answer);
+  const site = valueOf(answer);
+  if (refusal !== null && !site.isPublic) throw refusal;
+  return site;
 }
 
 /** So that what is relative in the actor's pages stays below its name. */

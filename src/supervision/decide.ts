@@ -65,6 +65,9 @@ function outcomeOf(
 ): Outcome {
   if (trigger.on === "boot") return boot(spec, supervisor);
   if (trigger.on === "discard-child") return discardChild(spec, supervisor, trigger);
+  if (trigger.on === "shutdown" && trigger.brutal && isEndingGently(supervisor)) {
+    return ending(spec, supervisor, trigger);
+  }
   if (supervisor.phase !== "up") return afterTheEnd(supervisor, trigger);
   switch (trigger.on) {
     case "exit":
@@ -72,7 +75,7 @@ function outcomeOf(
     case "start-failed":
       return onStartFailed(spec, supervisor, trigger, moment);
     case "shutdown":
-      return ending(spec, supervisor, trigger.kind, trigger.reason);
+      return ending(spec, supervisor, trigger);
     case "add-child":
       return addChild(spec, supervisor, trigger, moment.nowMs);
     case "stop-child":
@@ -132,7 +135,10 @@ function onStartFailed(
     return { ...rest, verdict: "stop", reason, steps: leftBehind(down), supervisor: down };
   }
   if (failure.origin === "boot" && !maySitOut(spec, child, failure.kind)) {
-    return ending(spec, supervisor, "escalated", `${why} when its supervisor began`);
+    return ending(spec, supervisor, {
+      kind: "escalated",
+      reason: `${why} when its supervisor began`,
+    });
   }
   return follow(spec, supervisor, {
     child,
@@ -169,12 +175,18 @@ function follow(spec: SupervisorSpec, supervisor: Supervisor, down: Down): Outco
     case "restart-from-init":
       return restart(spec, supervisor, { ...down, from: "init" });
     case "escalate":
-      return ending(spec, supervisor, "escalated", `${why}, and its policy is to escalate`);
+      return ending(spec, supervisor, {
+        kind: "escalated",
+        reason: `${why}, and its policy is to escalate`,
+      });
     case "stop": {
       const rested = atRest(spec, supervisor, child);
       if (triggersShutdown(spec, rested, child, down.kind)) {
         const which = spec.autoShutdown === "any-significant" ? "a" : "the last";
-        return ending(spec, rested, "shutdown", `${why}, which was ${which} significant child`);
+        return ending(spec, rested, {
+          kind: "shutdown",
+          reason: `${why}, which was ${which} significant child`,
+        });
       }
       const steps = leftBehind(rested);
       const reason = `${why}: a ${child.spec.restart} child is not restarted after that`;
@@ -197,7 +209,7 @@ function restart(spec: SupervisorSpec, supervisor: Supervisor, down: Down): Outc
   const asked = { ...supervisor, window };
   if (!admitted) {
     const limit = `more than ${spec.intensity} restarts in ${spec.periodMs} ms`;
-    return ending(spec, asked, "escalated", `${why}: ${limit}`);
+    return ending(spec, asked, { kind: "escalated", reason: `${why}: ${limit}` });
   }
   const failures = (findChild(asked, id)?.failures ?? 0) + 1;
   const backoff = child.spec.backoff ?? spec.backoff;
@@ -221,12 +233,21 @@ function boot(spec: SupervisorSpec, supervisor: Supervisor): Outcome {
 function ending(
   spec: SupervisorSpec,
   supervisor: Supervisor,
-  kind: EndKind,
-  reason: string,
+  end: { readonly kind: EndKind; readonly reason: string; readonly brutal?: boolean },
 ): Outcome {
-  const steps = endingSteps(spec, supervisor, { kind, reason });
+  const { kind, reason, brutal = false } = end;
+  const steps = endingSteps(spec, supervisor, { kind, reason, brutal });
   const verdict = kind === "escalated" ? "escalate" : "shutdown";
   return { ...steps, verdict, origin: "ending", reason };
+}
+
+/** Whether a child still has time to end in good order. */
+function isEndingGently({ phase, plans }: Supervisor): boolean {
+  if (phase !== "ending") return false;
+  const targets = plans.flatMap(({ plan, cursor }) =>
+    plan.steps.slice(cursor.step).flatMap((step) => (step.do === "stop" ? step.targets : [])),
+  );
+  return targets.some(({ limit }) => limit !== "brutal-kill");
 }
 
 function afterTheEnd(supervisor: Supervisor, trigger: Trigger): Outcome {

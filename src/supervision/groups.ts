@@ -41,23 +41,29 @@ export function restartSteps(
   return taken({ ...supervisor, children }, steps, absorbed);
 }
 
-/** Stops everybody, in reverse order; dynamic children of a simple supervisor all at once, as in OTP. */
+/**
+ * Stops everybody, in reverse order; dynamic children of a simple supervisor all at once, as in OTP, and so those
+ * who get no time.
+ */
 export function endingSteps(
   spec: SupervisorSpec,
   supervisor: Supervisor,
-  end: { readonly kind: EndKind; readonly reason: string },
+  end: { readonly kind: EndKind; readonly reason: string; readonly brutal: boolean },
 ): Steps {
+  const { kind, reason, brutal } = end;
   const targets = [...supervisor.children]
     .reverse()
     .filter(isRunning)
     // What is not temporary stays in the list, whatever the strategy: the next boot starts it again.
-    .map(stopTarget);
-  const together = spec.strategy === "simple-one-for-one" && targets.length > 0;
+    .map(stopTarget)
+    .map((target): StopTarget => (brutal ? { ...target, limit: "brutal-kill" } : target));
+  const isAtOnce = brutal || spec.strategy === "simple-one-for-one";
+  const together = isAtOnce && targets.length > 0;
   const steps: Step[] = [
     ...(together
       ? [{ do: "stop" as const, targets }]
       : targets.map((target): Step => ({ do: "stop", targets: [target] }))),
-    { do: "end", ...end },
+    { do: "end", kind, reason },
   ];
   const children = supervisor.children
     .filter((child) => child.alive !== null || child.spec.restart !== "temporary")

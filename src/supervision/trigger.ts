@@ -27,11 +27,15 @@ export type Trigger =
     }
   /** The supervisor begins or begins again: the children of the manifest, and those that survived it. */
   | { readonly on: "boot" }
-  /** The supervisor is told to end: by its own supervisor (`shutdown`) or by somebody else (`stopped`). */
+  /**
+   * The supervisor is told to end: by its own supervisor (`shutdown`) or by somebody else (`stopped`). `brutal`: at
+   * once, and its children too, also where it is ending in good order already.
+   */
   | {
       readonly on: "shutdown";
       readonly kind: "shutdown" | "stopped";
       readonly reason: string;
+      readonly brutal: boolean;
     }
   /** The guest spawned a child, and it runs. Its birth is incarnation 0: decisions count from 1. */
   | { readonly on: "add-child"; readonly spec: ChildSpec; readonly incarnation: number }

@@ -9,7 +9,12 @@ import { HANDLERS, Registry } from "../../src/handlers/registry.ts";
 import { TheaterError } from "../../src/lib/errors.ts";
 import type { Grants } from "../../src/manifest/handler-tables.ts";
 import { readManifest, type Manifest } from "../../src/manifest/manifest.ts";
-import { permissionsAtBirth, type Permissions } from "../../src/manifest/permissions.ts";
+import {
+  LEVELS_MAX,
+  permissionsAtBirth,
+  permissionsOfFork,
+  type Permissions,
+} from "../../src/manifest/permissions.ts";
 
 const registry = new Registry(HANDLERS);
 
@@ -149,13 +154,10 @@ test("no child widens: it is within its parent's policy, its parent's grants and
 test("a child that asks for exactly what it may have gets exactly that", () => {
   fc.assert(
     fc.property(manifest, (root) => {
-      const { held, inheritable } = permissionsAtBirth(root, null, registry);
+      const parent = permissionsAtBirth(root, null, registry);
+      const { inheritable } = parent;
       const asked = { handlers: inheritable, policies: {} };
-      const child = permissionsAtBirth(
-        asked,
-        { id: PARENT, permissions: { held, inheritable } },
-        registry,
-      );
+      const child = permissionsAtBirth(asked, { id: PARENT, permissions: parent }, registry);
       expect(normalized(child.held)).toEqual(normalized(inheritable));
       expect(normalized(child.inheritable)).toEqual(normalized(inheritable));
     }),
@@ -166,7 +168,7 @@ test("a child that asks for exactly what it may have gets exactly that", () => {
 test("a parent with nothing has children with nothing", () => {
   fc.assert(
     fc.property(manifest, (asked) => {
-      const nothing = { id: PARENT, permissions: { held: {}, inheritable: {} } };
+      const nothing = { id: PARENT, permissions: { held: {}, inheritable: {}, levels: 9 } };
       const child = born(asked, nothing);
       expect(child?.held ?? {}).toEqual({});
       expect(child === undefined).toBe(Object.keys(asked.handlers).length > 0);
@@ -194,15 +196,33 @@ test("a handler that the parent lacks is told from one that its policy keeps bac
     }
   };
   const random = { maxBytes: 5, maxInt: 5 };
-  expect(refusal({ held: {}, inheritable: {} })).toMatchObject({ handler: "random", by: "grant" });
-  expect(refusal({ held: { random }, inheritable: {} })).toMatchObject({ by: "policy" });
+  expect(refusal({ held: {}, inheritable: {}, levels: 9 })).toMatchObject({
+    handler: "random",
+    by: "grant",
+  });
+  expect(refusal({ held: { random }, inheritable: {}, levels: 9 })).toMatchObject({ by: "policy" });
   const nothing = { maxBytes: 0, maxInt: 5 };
-  expect(refusal({ held: { random }, inheritable: { random: nothing } })).toMatchObject({
+  expect(refusal({ held: { random }, inheritable: { random: nothing }, levels: 9 })).toMatchObject({
     key: "max_bytes",
     by: "policy",
   });
-  expect(refusal({ held: { random: nothing }, inheritable: { random: nothing } })).toMatchObject({
+  expect(
+    refusal({ held: { random: nothing }, inheritable: { random: nothing }, levels: 9 }),
+  ).toMatchObject({
     key: "max_bytes",
     by: "grant",
   });
+});
+
+test("a tree has at most 16 levels below its root, and a fork has no more than its origin", () => {
+  const asked = { handlers: {}, policies: {} };
+  let permissions = permissionsAtBirth(asked, null, registry);
+  for (let level = 1; level <= LEVELS_MAX; level++) {
+    const fork = permissionsOfFork(asked, { id: PARENT, permissions }, registry);
+    expect(fork.levels).toBe(permissions.levels);
+    permissions = permissionsAtBirth(asked, { id: PARENT, permissions }, registry);
+    expect(permissions.levels).toBe(LEVELS_MAX - level);
+  }
+  const further = (): unknown => permissionsAtBirth(asked, { id: PARENT, permissions }, registry);
+  expect(further).toThrow(expect.objectContaining({ code: "too-deep" }));
 });

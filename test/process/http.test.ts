@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildActor } from "../../src/cli/build-actor.ts";
 import { startDevServer, type DevServer } from "../../src/cli/dev.ts";
+import { chromiumPath, launchChromium } from "../browser/chromium.ts";
+import { missingTool } from "../support/missing-tool.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const TEN_MB = 10_000_000;
@@ -283,6 +285,28 @@ test("a guestbook is signed and read below its name, and on a host of its own wi
   expect(own.headers["content-security-policy"]).toBeUndefined();
   const { headers } = await raw("/a/guestbook");
   expect(headers.location).toBe("/a/guestbook/");
+});
+
+test("the guestbook works in a browser, in an origin of its own", async ({ skip }) => {
+  if (chromiumPath === undefined) return skip(missingTool("Chromium", "chromium"));
+  const browser = await launchChromium(chromiumPath);
+  try {
+    const page = await browser.newPage();
+    await page.goto(`${server.url}/a/guestbook/`);
+    await page.fill("[name=name]", "Grace <i>");
+    await page.fill("[name=text]", "from a browser");
+    await page.click("button");
+    await page.waitForSelector("li:has-text('from a browser')");
+    expect(await page.textContent("li b")).toBe("Grace <i>");
+    expect(new URL(page.url()).pathname).toBe("/a/guestbook/");
+    const [origin, stored] = (await page.evaluate(`[
+      self.origin,
+      (() => { try { return String(localStorage.length); } catch { return "refused"; } })(),
+    ]`)) as [string, string];
+    expect([origin, stored]).toEqual(["null", "refused"]);
+  } finally {
+    await browser.close();
+  }
 });
 
 test("every turn of all this verifies and replays", async () => {

@@ -8,14 +8,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startDevServer, type DevServer } from "../../src/cli/dev.ts";
+import { form, sessionOf } from "./console-session.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const MAIN = join(ROOT, "src/cli/main.ts");
-
-interface Step {
-  args: string[];
-  output: string;
-}
 
 let folder: string;
 let server: DevServer;
@@ -29,20 +25,6 @@ afterAll(async () => {
   await server.dispose();
   await rm(folder, { recursive: true, force: true });
 });
-
-async function steps(): Promise<Step[]> {
-  const readme = await readFile(join(ROOT, "README.md"), "utf8");
-  const blocks = [...readme.matchAll(/^```console\n(.*?)^```/gms)].map(([, text = ""]) => text);
-  return blocks.flatMap((text) =>
-    text
-      .split(/^\$ npx theater /m)
-      .slice(1)
-      .map((part) => {
-        const [command = "", ...output] = part.split("\n");
-        return { args: command.split(" "), output: output.join("\n").trim() };
-      }),
-  );
-}
 
 /** Both streams, as a terminal shows them; notes of progress on stderr are not in the README. */
 async function theater(args: string[]): Promise<string> {
@@ -60,19 +42,12 @@ async function theater(args: string[]): Promise<string> {
   return (stdout === "" ? stderr : stdout).trim();
 }
 
-function form(text: string): string {
-  return text
-    .replaceAll(/\bb[a-z2-7]{58}\b/g, "<cid>")
-    .replaceAll(/\b[a-z2-7]{32}\b/g, "<id>")
-    .replaceAll(/\b[0-9a-f]{64}\b/g, "<hash>")
-    .replaceAll(/\(\d+ KiB\)/g, "(<size>)");
-}
-
 test("every command of the README's session prints what the README says", async () => {
-  const session = await steps();
+  const session = await sessionOf(join(ROOT, "README.md"));
   expect(session.length).toBeGreaterThan(5);
   let id = "";
-  for (const { args, output } of session) {
+  for (const { words, output } of session) {
+    const args = words.slice(2); // npx theater
     const seen = await theater(args.map((arg) => (/^[a-z2-7]{32}$/.test(arg) ? id : arg)));
     expect(`${args.join(" ")}\n${form(seen)}`).toBe(`${args.join(" ")}\n${form(output)}`);
     if (args[0] === "start") id = seen;

@@ -129,8 +129,22 @@ test.for(works)("the alarm is set while there is %s, in every life", async ([, l
   expect(await settle(actor)).toBeNull();
 });
 
+test("a new life leaves an alarm that is set as it is: writing it would call the run off that is due", async () => {
+  const actor = await start();
+  await settle(actor);
+  const peer = await start();
+  faults.peer = ({ name }, go) => (name === `${peer.id} deliver` ? down() : go());
+  await actor.ask([["send", peer.id, []]]);
+  const ms = Number(await alarmMs(actor));
+  await actor.crash();
+  await actor.summary();
+  await new Promise((resolve) => setTimeout(resolve, 50)); // longer than it takes to read the slot
+  expect(await alarmMs(actor)).toBe(ms);
+});
+
 test("with a timer the alarm is set for it, and not behind it, whatever else happens", async () => {
   const actor = await start();
+  await settle(actor); // the alarm of its birth is over
   const at = Date.now() + HOUR;
   await actor.ask([["schedule", "far", { at }, []]]);
   await expectSoon(actor); // events to feed

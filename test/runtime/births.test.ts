@@ -89,11 +89,50 @@ test.for<[string, object, string, RegExp]>([
     "bad-manifest",
     /at most 262144/,
   ],
+  ["no manifest", { manifest: "store://manifests/nothing" }, "bad-manifest", /name/],
+  ["one with an unknown key", { manifest: "store://manifests/typo" }, "bad-manifest", /handlr/],
+  ["of an unknown handler", { manifest: "store://manifests/strange" }, "bad-manifest", /teleport/],
+  [
+    "one that asks for more than its supervisor holds",
+    { manifest: "store://manifests/greedy" },
+    "not-granted",
+    /the parent probe does not hold it itself/,
+  ],
+  [
+    "one whose component is on a server",
+    { manifest: "store://manifests/remote" },
+    "not-granted",
+    /nothing is fetched/,
+  ],
+  [
+    "one that lacks what its component imports",
+    { manifest: "store://manifests/bare" },
+    "missing-handler",
+    /handler/,
+  ],
+  [
+    "one whose state is not the size it may have",
+    { manifest: "store://manifests/small", init_state: "x".repeat(101) },
+    "too-large",
+    /state_bytes of its manifest are 100/,
+  ],
 ])("a birth is refused where a child's manifest is %s", async ([, child, code, says]) => {
   await putManifest("junk", "name =");
   await theater.putContent("manifests", Uint8Array.of(255, 254), "binary");
   await putManifest("long", " ".repeat(262_145));
-  const answer = await startAnswer(supervising([{ name: "a", ...child }]));
+  const bare = `name = "worker"\nversion = "1"\ncomponent = "${await probeComponent()}"\n`;
+  await putManifest("nothing", 'title = "a shopping list"');
+  await putManifest("typo", `${CHILD}[[handlr]]\ntype = "runtime"\n`);
+  await putManifest("strange", `${CHILD}[[handler]]\ntype = "teleport"\n`);
+  await putManifest("greedy", `${CHILD}[[handler]]\ntype = "http-client"\n`);
+  await putManifest("remote", CHILD.replace("store://shared/worker", "https://example.com/c.wasm"));
+  await putManifest("bare", bare);
+  await putManifest("small", `${CHILD}[limits]\nstate_bytes = 100\n`);
+  const fine = { name: "fine", manifest: await putManifest("worker") };
+  const answer = await startAnswer(supervising([fine, { name: "a", ...child }]));
+  expect(answer).toMatchObject({
+    error: { message: expect.stringContaining('[[child]] "a": '), evidence: { child: "a" } },
+  });
   expect(answer).toMatchObject({
     ok: false,
     error: { code, message: expect.stringMatching(says) },

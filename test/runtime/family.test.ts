@@ -340,3 +340,24 @@ test("a child of an operator whose birth was cut off is born after all, or calle
     expect(await isBorn(id)).toBe(meanwhile === "goes on");
   }
 });
+
+test("a child that was resumed from a state begins anew with that state, and a replay agrees", async () => {
+  const boss = await supervise({ supervisor: { spawned: { start_from: "init" } } });
+  await up(boss);
+  const resumeCall = (state: object) =>
+    ["call", "theater:simple/supervisor#resume", text, { $bytes: JSON.stringify(state) }] as const;
+  const text = await childText();
+  for (const heard of [[], ["x".repeat(100_000)]]) {
+    const [given] = (await boss.ask([resumeCall({ turns: 41, heard })])).gave as { gave: string }[];
+    const child = new Probe(given?.gave ?? "");
+    for (let failures = 1; failures <= 2; failures++) {
+      expect((await child.ask([["turns"]])).gave).toEqual([41]);
+      await child.ask([["trap"]]);
+      await until(async () => (await countOf(child, "actor.started")) === failures + 1);
+      await until(async () => await isRunning(child));
+    }
+    expect(await child.state()).toEqual({ turns: 41, heard });
+    expect(await child.lines()).not.toContain("message.received lifecycle");
+    expect(must(await theater.replay(child.id, null))).toMatchObject({ verdict: "verified" });
+  }
+});

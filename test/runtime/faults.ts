@@ -26,7 +26,9 @@ interface Hooks {
 export const faults: Hooks = {};
 
 /** What is set in place of the deployment's own variables, for actors that wake up from then on. */
-export const settings: { SEAL_EVENTS: string; LOG_KEY?: string } = { SEAL_EVENTS: "1000000" };
+export const settings: { SEAL_EVENTS: string; LOG_KEY?: string; UNREACHABLE_MS?: string } = {
+  SEAL_EVENTS: "1000000",
+};
 
 /** Whether there is a second shard, for what wakes up from then on. */
 export const isSharded = { value: false };

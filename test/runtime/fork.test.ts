@@ -3,9 +3,10 @@
 import { afterEach, expect, test } from "vitest";
 import type { Link } from "../../src/chain/value.ts";
 import { Frontier, leafHash } from "../../src/chain/tree.ts";
-import { concat, toBase64, toUtf8 } from "../../src/lib/bytes.ts";
+import { toBase64, toUtf8 } from "../../src/lib/bytes.ts";
 import type { ForkInput } from "../../src/runtime/actors.ts";
 import { clearFaults, faults, settings } from "./faults.ts";
+import { otherProbe } from "./other-probe.ts";
 import { bindings, hex, must, Probe, start, theater, until } from "./stage.ts";
 
 afterEach(() => {
@@ -119,13 +120,6 @@ test("a fork of a child holds what the child held, and not what its manifest ask
     held: { random: { maxBytes: 50 }, store: { stores: [stores[0]] } },
   });
 });
-
-/** The probe with nothing more to it than another digest. */
-async function otherProbe(): Promise<string> {
-  const probe = await (await bindings.PROBE.fetch("http://probe/")).bytes();
-  const section = Uint8Array.of(0, 3, 1, 0x78, 0); // a custom section, "x"
-  return must(await theater.upload(concat([probe, section]))).component;
-}
 
 test("another component goes on from there, if it needs nothing that the origin had not", async () => {
   const origin = await start();

@@ -4,8 +4,8 @@ import { afterEach, expect, test } from "vitest";
 import { fromUtf8, toUtf8 } from "../../src/lib/bytes.ts";
 import type { HttpInput } from "../../src/runtime/protocol.ts";
 import { clearFaults, faults } from "./faults.ts";
-import { Gate, must, theater, type Probe } from "./stage.ts";
-import { gave, startTools, tools } from "./tools.ts";
+import { Gate, must, Probe, theater, until } from "./stage.ts";
+import { childManifest, gave, startTools, tools } from "./tools.ts";
 
 afterEach(clearFaults);
 
@@ -361,4 +361,80 @@ test("a request whose turn had acted goes on after a crash, and whoever comes ba
   expect((await ask(actor, "GET", "/made")).status).toBe(200);
   expect((await peer.summary()).turns).toBe(2);
   expect(must(await theater.replay(actor.id, null))).toMatchObject({ verdict: "verified" });
+});
+
+test("of several actors with a public name the oldest that was not stopped has it", async () => {
+  const name = { public_name: "held", public: true };
+  const [first, second] = [await site(name), await site({ public_name: "held" })];
+  const held = async () => await theater.site("held", true);
+  expect(await held()).toEqual({ ok: true, value: { id: first.id, isPublic: true } });
+  await first.change("pause");
+  expect(await held()).toMatchObject({ value: { id: first.id } });
+  await first.change("stop");
+  expect(await held()).toEqual({ ok: true, value: { id: second.id, isPublic: false } });
+  await second.change("stop");
+  expect(await held()).toMatchObject({ ok: false, error: { code: "not-found" } });
+});
+
+test("a child may be public, and have a public name, only as its parent is and has", async () => {
+  const child = async (parent: Probe, asked: object) =>
+    await startTools({ "http-framework": { ...asked } }, { parent: parent.id });
+  const parent = await site({ public_name: "mine" });
+  const refused = { ok: false, error: { code: "not-granted" } };
+  expect(await child(parent, { public: true })).toMatchObject(refused);
+  expect(await child(parent, { public_name: "other" })).toMatchObject(refused);
+  expect(await child(parent, { public_name: "mine" })).toMatchObject({ ok: true });
+  expect(await theater.site("mine", true)).toMatchObject({ value: { id: parent.id } });
+});
+
+test("a child that is started anew has the routes of its new init, and no others", async () => {
+  const init = [
+    framework("create-server", SERVER),
+    framework("register-handler", "all"),
+    framework("add-route", 1, "/first", "GET", 2),
+    framework("start-server", 1),
+  ];
+  const state = `init_state = '${JSON.stringify({ init })}'\n`;
+  const text = fromUtf8(state + (await childManifest()));
+  const { digest } = must(await theater.putContent("manifests", text, null));
+  const supervisor = { child: [{ name: "web", manifest: digest, start_from: "init" }] };
+  const parent = new Probe(must(await startTools({}, { manifest: supervisor })).id);
+  const born = async () => await parent.sql("SELECT actor FROM child WHERE born = 1");
+  await until(async () => (await born()).length === 1);
+  const [row] = (await born()) as { actor: string }[];
+  const child = new Probe(row?.actor ?? "");
+  await does(child, ["add-route", 1, "/other", "GET", 2]);
+  expect((await ask(child, "GET", "/first")).status).toBe(200);
+  expect((await ask(child, "GET", "/other")).status).toBe(200);
+  await gave(parent, ["call", "theater:simple/supervisor#restart-child", child.id]);
+  expect((await ask(child, "GET", "/other")).status).toBe("not-found");
+  // Ids go on where they were: the route for 1 and 2 was none, and the rest is there.
+  const kept = await child.sql("SELECT id FROM site WHERE id > 0 ORDER BY id");
+  expect(kept.map(({ id }) => id)).toEqual([5, 6]);
+});
+
+test("nothing has its turn between a middleware and the route", async () => {
+  const actor = await site();
+  await does(actor, ["add-route", 1, "/*", "*", 2], ["add-middleware", 1, "/", 2]);
+  const gate = new Gate();
+  faults.guest = async ({ args }, go) => {
+    const { about } = args[0] as { about: string };
+    if (about.endsWith("#handle-middleware")) await gate.wait();
+    return await go();
+  };
+  const asked = ask(actor, "POST", "/x");
+  await gate.reached();
+  await actor.tell([["log", "meanwhile"]]);
+  const from = await actor.nextSeq();
+  gate.open();
+  expect((await asked).status).toBe(200);
+  await actor.quiet();
+  const ends = (await actor.events(from)).filter(({ type }) => type !== "host.called");
+  expect(ends.map(({ type, about }) => `${type} ${about}`.trim())).toEqual([
+    "message.received http-middleware",
+    "turn.committed",
+    "message.received http",
+    "turn.committed",
+    "turn.committed",
+  ]);
 });

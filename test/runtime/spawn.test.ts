@@ -4,7 +4,8 @@
 import { afterEach, expect, test } from "vitest";
 import { clearFaults, faults } from "./faults.ts";
 import { Gate, must, Probe, probeComponent, start, theater, until } from "./stage.ts";
-import { gave, startTools } from "./tools.ts";
+import { LEVELS_MAX } from "../../src/manifest/permissions.ts";
+import { childManifest, gave, startTools } from "./tools.ts";
 
 afterEach(clearFaults);
 
@@ -434,4 +435,18 @@ test("a child that will not end is killed in time, though its parent's turn wait
 test("an actor without the handler has no children and no tables for them", async () => {
   const actor = await start();
   expect(await actor.sql("SELECT name FROM sqlite_master WHERE name = 'child'")).toEqual([]);
+});
+
+test("a guest whose children spawn like it comes to the lowest level, and an operator too", async () => {
+  const text = await childManifest();
+  let lowest = await parent();
+  for (let level = 1; level <= LEVELS_MAX; level++) lowest = await spawned(lowest, text);
+  expect(await asked(lowest, "spawn", text, null)).toMatchObject({
+    err: expect.stringMatching(/^too-deep: The parent \w+ is 16 levels below its root/) as unknown,
+  });
+  expect(await offspring(lowest)).toEqual([]);
+  const given = { initState: null, parent: lowest.id, principal: "tester" };
+  expect(await theater.start({ manifest: text, ...given })).toMatchObject({
+    error: { code: "too-deep", evidence: { parent: lowest.id, limit: LEVELS_MAX } },
+  });
 });

@@ -3,8 +3,8 @@
 import { expect, test } from "vitest";
 import { sha256 } from "../../src/chain/hash.ts";
 import { fromUtf8 } from "../../src/lib/bytes.ts";
-import { hex, type Program } from "./stage.ts";
-import { call, gave, tools } from "./tools.ts";
+import { hex, Probe, type Program } from "./stage.ts";
+import { call, childManifest, gave, tools } from "./tools.ts";
 
 const digest = (text: string): string => hex(sha256(fromUtf8(text)));
 const [one, two] = [digest("one"), digest("two")];
@@ -93,4 +93,21 @@ test("a store that nobody has, and content that a store lacks, are errors on rec
     args: [id, { hash: "no digest" }],
     outcome: "returned",
   });
+});
+
+test("a store that a parent made is the parent's own, unless a child's manifest and the parent's both name it", async () => {
+  const parent = await tools();
+  const [made] = (await gave(parent, ["store-new"])) as [string];
+  const naming = (store: string) =>
+    childManifest().then((text) =>
+      text.replace('type = "store"\n', `type = "store"\nstores = ["${store}"]\n`),
+    );
+  const spawn = async (actor: Probe, store: string): Promise<{ gave?: string; err?: string }> =>
+    (
+      await gave(actor, ["call", "theater:simple/supervisor#spawn", await naming(store), null])
+    )[0] as {};
+  expect((await spawn(parent, made)).err).toMatch(/^not-granted: Ask for less in stores/);
+  const named = await tools({ store: { stores: [made] } });
+  const { gave: id = "" } = await spawn(named, made);
+  expect(await gave(new Probe(id), ["store-put", made, "one"])).toEqual([one]);
 });

@@ -2,7 +2,7 @@
 // repaired, and both chains say the same. The policy itself is tested in test/supervision.
 
 import { afterEach, expect, test } from "vitest";
-import { clearFaults, faults } from "./faults.ts";
+import { clearFaults, faults, settings } from "./faults.ts";
 import {
   bodyOf,
   Gate,
@@ -15,7 +15,10 @@ import {
   type Told,
 } from "./stage.ts";
 
-afterEach(clearFaults);
+afterEach(() => {
+  clearFaults();
+  delete settings.UNREACHABLE_MS;
+});
 
 const HANDLERS = ["runtime", "message-server", "store", "timing", "random", "timers"];
 
@@ -25,11 +28,11 @@ interface Policy {
 }
 
 /** The digest of a manifest that a [[child]] names. */
-async function childManifest(limits: Record<string, number> = {}): Promise<string> {
+async function childManifest(limits: Record<string, number> = {}, more = ""): Promise<string> {
   const component = await probeComponent();
   const handlers = HANDLERS.map((type) => `[[handler]]\ntype = "${type}"`).join("\n");
   const table = Object.entries(limits).map(([key, value]) => `${key} = ${value}`);
-  const text = `name = "worker"\nversion = "1"\ncomponent = "${component}"\n[limits]\n${table.join("\n")}\n${handlers}`;
+  const text = `name = "worker"\nversion = "1"\ncomponent = "${component}"\n[limits]\n${table.join("\n")}\n${handlers}\n${more}`;
   const bytes = new TextEncoder().encode(text);
   return must(await theater.putContent("manifests", bytes, null)).digest;
 }
@@ -499,4 +502,92 @@ test("a child that its supervisor has forgotten is not started by an operator be
   const child = await start({ parent: plain.id });
   await child.change("stop");
   expect(await child.change("restart")).toBe("running");
+});
+
+/** From now on the object of the actor answers nothing, or all but orders. */
+function silence(actor: Probe | undefined, but = ""): Gate {
+  const gate = new Gate();
+  faults.peer = async ({ name }, go) => {
+    const [id, method] = name.split(" ");
+    if (id === actor?.id && method !== but) await gate.wait();
+    return await go();
+  };
+  return gate;
+}
+
+test("a child whose object answers nothing is given up, on record, and is killed when it is back", async () => {
+  settings.UNREACHABLE_MS = "400";
+  for (const shutdown of [100, "infinity"]) {
+    const boss = await supervise({ children: [{ name: "a", shutdown }, { name: "b" }] });
+    const { a, b } = await up(boss, 2);
+    const gate = silence(a);
+    expect(await boss.change("stop")).toBe("stopped");
+    expect((await b?.summary())?.status).toBe("stopped");
+    const ended = (await ofType(boss, "child.exited")).map(({ fields }) => fields);
+    expect(ended).toMatchObject([
+      { child: b?.id, reason: "shutdown" },
+      { child: a?.id, reason: "unreachable", head: null, size: 0 },
+    ]);
+    await boss.crash(); // what is owed is on disk
+    clearFaults();
+    gate.open();
+    await until(async () => {
+      await boss.alarm().catch(() => false);
+      return (await boss.sql("SELECT 1 FROM owed_kill")).length === 0;
+    });
+    expect((await a?.summary())?.status).toBe("stopped");
+    const last = await lastOf(boss, "child.exited");
+    expect(last).toMatchObject({ child: a?.id, reason: "shutdown" });
+    expect(last["size"]).toBe(await a?.nextSeq());
+    expect(await boss.change("restart")).toBe("running");
+    await until(async () => (await a?.summary())?.status === "running");
+  }
+});
+
+test("infinity is infinity for a child whose object is there", async () => {
+  settings.UNREACHABLE_MS = "200";
+  const boss = await supervise({ children: [{ name: "a", shutdown: "infinity" }] });
+  const { a } = await up(boss, 1);
+  let asked = 0;
+  const gate = silence(a, "isBorn");
+  const { peer } = faults;
+  faults.peer = (call, go) => {
+    if (call.name === `${a?.id} isBorn`) asked++;
+    return peer?.(call, go);
+  };
+  const stopping = boss.change("stop");
+  const look = async (): Promise<boolean> => {
+    await boss.alarm().catch(() => false);
+    return asked >= 4; // each after 100 ms of silence
+  };
+  await until(look);
+  expect(await exitsOf(boss, a)).toEqual([]);
+  expect((await boss.summary()).status).toBe("running");
+  gate.open();
+  expect(await stopping).toBe("stopped");
+  expect(await exitsOf(boss, a)).toEqual(["shutdown"]);
+});
+
+test("a supervisor that outlives its time is killed with all below it, whatever time they had", async () => {
+  const deep = `[[child]]\nname = "deep"\nmanifest = "${await childManifest()}"\nshutdown = "infinity"`;
+  const manifest = await childManifest({}, deep);
+  for (const how of ["stop", "terminate"] as const) {
+    const boss = await supervise({ children: [{ name: "a", manifest, shutdown: 100 }] });
+    const { a } = await up(boss, 1);
+    const below = await up(a as Probe, 1);
+    const gate = new Gate();
+    faults.guest = async (_, go) => {
+      await gate.wait();
+      return await go();
+    };
+    const stuck = below["deep"]?.ask([["turns"]]);
+    await gate.reached();
+    expect(await boss.change(how)).toBe("stopped");
+    expect((await stuck)?.gave).toBe("too-slow");
+    expect(await below["deep"]?.lines()).toContain("turn.failed cut/terminated 2");
+    expect((await below["deep"]?.summary())?.status).toBe("stopped");
+    expect(await exitsOf(a as Probe, below["deep"])).toEqual(["shutdown"]);
+    gate.open();
+    clearFaults();
+  }
 });

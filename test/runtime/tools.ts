@@ -39,13 +39,14 @@ interface More {
   /** A type that the manifest leaves out. */
   without?: string;
   initState?: Uint8Array;
+  parent?: string;
   /** More of the manifest. */
   manifest?: Record<string, unknown>;
 }
 
 export async function startTools(
   grants: Record<string, Record<string, unknown>>,
-  { limits = {}, without, initState, manifest = {} }: More = {},
+  { limits = {}, without, initState, parent, manifest = {} }: More = {},
 ): ReturnType<typeof theater.start> {
   const component = await (uploaded ??= upload());
   return await theater.start({
@@ -58,7 +59,7 @@ export async function startTools(
       ...manifest,
     },
     initState: initState ?? null,
-    parent: null,
+    parent: parent ?? null,
     principal: "tester",
   });
 }

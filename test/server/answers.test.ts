@@ -28,7 +28,9 @@ async function readDocument(): Promise<Document> {
 
 test("every route is in the document, and everything in the document is a route", async () => {
   const { openapi, paths } = await readDocument();
-  const documented = Object.entries(paths).flatMap(([path, methods]) =>
+  const own = Object.entries(paths).filter(([path]) => !path.endsWith("/{path}"));
+  expect(own.length).toBe(Object.keys(paths).length - 2); // the actors' own routes
+  const documented = own.flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
   const routed = frontDoor()

@@ -192,9 +192,10 @@ export class MemoryActors implements Actors {
     return {
       actor: ID,
       verdict: "verified" as const,
-      turns: { agreed: 1, cut: 0, erased: 0 },
+      turns: { agreed: 1, cut: 0, erased: 0, foreign: 0 },
       erasedTurns: [],
       difference: null,
+      ran: null,
       chain: {
         verdict: "verified" as const,
         actor: ID,

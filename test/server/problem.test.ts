@@ -27,6 +27,7 @@ const STATUS: Record<ErrorCode, number> = {
   "key-reused": 422,
   unauthorized: 401,
   forbidden: 403,
+  "too-deep": 409,
   "not-granted": 403,
   "not-configured": 503,
   "not-found": 404,

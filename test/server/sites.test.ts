@@ -135,12 +135,12 @@ test("a host of its own leads to its actor with every path, by name or by id", a
   const door = frontDoor(undefined, `one.example=site, two.example=${ID}`);
   door.actors.isPublic = true;
   await door.ask("http://one.example/v1/actors?x=1", NOBODY);
-  expect(door.actors.argsOf("site")).toEqual(["site"]);
+  expect(door.actors.argsOf("site")).toEqual(["site", false]);
   expect(inputOf(door)).toMatchObject({ path: "/v1/actors", query: "?x=1" });
   const other = frontDoor(undefined, `two.example=${ID}`);
   other.actors.isPublic = true;
   await other.ask("http://TWO.example:8080/healthz", NOBODY);
-  expect(other.actors.argsOf("site")).toEqual([ID]);
+  expect(other.actors.argsOf("site")).toEqual([ID, false]);
 });
 
 test.for(["one.example", "one.example=NOT A NAME", "=site", "http://one.example=site", "a=b=c"])(
@@ -158,4 +158,21 @@ test("a name without its slash is led to the folder, and WebSockets are not ther
   const response = await ask("/a/site?q=1");
   expect([response.status, response.headers.get("location")]).toEqual([308, "/a/site/?q=1"]);
   expect((await ask(NAMED, { headers: { upgrade: "websocket" } })).status).toBe(501);
+});
+
+test("an actor that is down is asked for anew by its name, and whoever has the name now is asked", async () => {
+  const { ask, actors } = siteOf(true);
+  const other = "b".repeat(32);
+  const stopped = { code: "wrong-state", message: "stopped" } as const;
+  const asked: string[] = [];
+  actors.site = (_, anew) =>
+    Promise.resolve({ ok: true, value: { id: anew ? other : ID, isPublic: true } });
+  const { http } = actors;
+  actors.http = async (id, input) => {
+    asked.push(id);
+    return id === other ? await http(id, input) : { ok: false, error: stopped };
+  };
+  expect((await ask(NAMED, NOBODY)).status).toBe(200);
+  expect(asked).toEqual([ID, other]);
+  expect((await ask(OWN)).status).toBe(409);
 });

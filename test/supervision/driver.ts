@@ -184,7 +184,9 @@ export class Driver {
     this.world.write(`stop ${target}`);
     this.world.die(target);
     if (this.places.get(target)?.supervisor.phase === "up") {
-      this.#feed(target, { trigger: { on: "shutdown", kind: "shutdown", reason: TOLD } });
+      this.#feed(target, {
+        trigger: { on: "shutdown", kind: "shutdown", reason: TOLD, brutal: false },
+      });
     }
     return { saw: "stopped", ...at };
   }

@@ -48,7 +48,12 @@ row(
     const stage = Stage.up({ strategy: "simple-one-for-one" });
     stage.trigger({ on: "add-child", spec: child("x"), incarnation: 0 });
     stage.trigger({ on: "add-child", spec: child("y"), incarnation: 0 });
-    const trigger = { on: "shutdown" as const, kind: "shutdown" as const, reason: "" };
+    const trigger = {
+      on: "shutdown" as const,
+      kind: "shutdown" as const,
+      reason: "",
+      brutal: false,
+    };
     return stage.feed({ trigger }).actions.map((action) => action.do);
   },
   ["stop", "stop"],
@@ -292,7 +297,13 @@ row(
 // Stopping.
 row(
   "shutdown: children are terminated in reverse start order",
-  () => Stage.up({ children: ABC }).trigger({ on: "shutdown", kind: "shutdown", reason: "" }),
+  () =>
+    Stage.up({ children: ABC }).trigger({
+      on: "shutdown",
+      kind: "shutdown",
+      reason: "",
+      brutal: false,
+    }),
   "stop c, stop b, stop a, end shutdown",
 );
 row(
@@ -300,7 +311,7 @@ row(
   () => {
     const stage = Stage.up({ children: [child("a", { shutdown: 300 })] });
     const { actions } = stage.feed({
-      trigger: { on: "shutdown", kind: "shutdown", reason: "" },
+      trigger: { on: "shutdown", kind: "shutdown", reason: "", brutal: false },
     });
     stage.nowMs += 299;
     const early = stage.feed(null).actions;
@@ -321,6 +332,7 @@ row(
       on: "shutdown",
       kind: "shutdown",
       reason: "",
+      brutal: false,
     }),
   "kill a, end shutdown",
 );
@@ -328,7 +340,7 @@ row(
   "shutdown: infinity is waited for without end",
   () => {
     const stage = Stage.up({ children: [child("a", { shutdown: "infinity" })] });
-    stage.feed({ trigger: { on: "shutdown", kind: "shutdown", reason: "" } });
+    stage.feed({ trigger: { on: "shutdown", kind: "shutdown", reason: "", brutal: false } });
     stage.nowMs += 10 ** 12;
     return [stage.feed(null).actions, stage.wakeMs];
   },

@@ -9,7 +9,7 @@ import { child, SEED, Stage, supervisor } from "./stage.ts";
 
 const ABC = [child("a"), child("b"), child("c")];
 const SLOW = { minMs: 1_000, maxMs: 8_000, factor: 2, jitter: 0 };
-const END = { on: "shutdown" as const, kind: "shutdown" as const, reason: "told" };
+const END = { on: "shutdown" as const, kind: "shutdown" as const, reason: "told", brutal: false };
 
 describe("failures told apart", () => {
   test.each(["component-missing", "corrupted-state", "stopped"] as const)(
@@ -402,4 +402,27 @@ test("a decision says what happened, what follows and why, in values that a chai
     counted: true,
     window: [1_000_000],
   });
+});
+
+test("who is ending in good order can be told to hurry, once: all that still runs is killed at once", () => {
+  const stage = Stage.up({
+    children: [child("a"), child("b", { shutdown: "infinity" }), child("c")],
+  });
+  const done = (id: string) => ({ saw: "stopped" as const, child: id, incarnation: 1 });
+  const doing = (): string =>
+    inFlight(stage.state)
+      .map((action) => ("child" in action ? `${action.do} ${action.child}` : action.do))
+      .join(", ");
+  stage.feed({ trigger: END });
+  stage.feed({ observation: done("c") });
+  expect(doing()).toBe("stop b");
+  const hurry = { ...END, brutal: true };
+  stage.feed({ trigger: hurry });
+  expect(doing()).toBe("kill b, kill a");
+  stage.feed({ observation: done("a") });
+  stage.feed({ trigger: hurry }); // it comes again with every order to kill that is repeated
+  expect(stage.decisions.at(-1)).toMatchObject({ verdict: "superseded", plan: null });
+  expect(doing()).toBe("kill b");
+  stage.feed({ observation: done("b") });
+  expect(stage.state.phase).toBe("ended");
 });

@@ -12,6 +12,7 @@ export function addProofCommands(program: Command): void {
     .description("run the recorded turns again and compare: does the component do what it did?")
     .argument("[what]", "an actor's id, or an exported .car, which needs no server")
     .option("--progress <file>", "keep there how far it is, and go on from there the next time")
+    .option("--every <ms>", "how often a file's progress is shown and kept (2000)", wholeNumber)
     .option("--head <seq:cid>", "the event that a file must end with", eventRef)
     .option("--checkpoint <file>", "a signed checkpoint that a file must fit")
     .option("--component <wasm>", "run the turns with this component instead")
@@ -38,6 +39,7 @@ export function addProofCommands(program: Command): void {
     )
     .option("--after <seq:cid>", "a file that begins behind this event", eventRef)
     .option("--checkpoint <file>", "a signed checkpoint that the file must fit")
+    .option("--with-origin [file...]", "of a fork: check too that it comes from where it says")
     .addHelpText("after", VERIFY_HELP)
     .action(async (what: string, options: VerifyOptions, command: Command) => {
       const { verify } = await import("../verify.ts");
@@ -63,6 +65,10 @@ export function addProofCommands(program: Command): void {
       const { receipt } = await import("../receipt.ts");
       await receipt(contextOf(command), id, seq, options.output);
     });
+  addTrustCommand(program);
+}
+
+function addTrustCommand(program: Command): void {
   program
     .command("trust")
     .description("say whose signatures count; without such keys, verify checks hashes only")

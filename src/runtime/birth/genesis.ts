@@ -47,7 +47,7 @@ export function composeGenesis(input: GenesisInput): Uint8Array {
     component: new Link("raw", component),
     modules: new Link("raw", modules),
     runtime: runtimeNow(),
-    grants: { held: permissions.held, inheritable: permissions.inheritable },
+    grants: { ...permissions },
     limits: { ...limits },
     shard: 0,
     parent: input.parent,

@@ -31,6 +31,11 @@ export function isReference(manifest: string): boolean {
   return /^(?:sha256:[0-9a-f]+|store:\/\/\S+)$/.test(manifest);
 }
 
+/** Whether what a manifest names is what a store has under a label, or by digest. */
+export function isInStore(reference: string): boolean {
+  return reference.startsWith("store://");
+}
+
 export class References {
   readonly #parts: ReferenceParts;
 

@@ -12,9 +12,10 @@ import {
   permissionsOfFork,
   type Permissions,
 } from "../../manifest/permissions.ts";
-import { readTable, resolvedManifest, type ManifestSource } from "../../manifest/toml.ts";
+import { resolvedManifest, type ManifestSource } from "../../manifest/toml.ts";
 import type { ContentStore } from "../../store/store.ts";
 import { supervisionText, type BornSource } from "./born-supervision.ts";
+import { checkChild, ofChild } from "./check-child.ts";
 import type { Component } from "./components.ts";
 import type { References } from "./references.ts";
 
@@ -58,7 +59,8 @@ export async function resolveActor(plan: ActorPlan, parts: ResolveParts): Promis
   const component = await references.component(manifest.component);
   const { description } = component.set;
   checkFit(asking, description, plugins.registryFor(registry, asking.handlers));
-  const sources = await resolveSources(manifest.supervision, references, parts.content);
+  const parent = { id: manifest.name, permissions };
+  const sources = await resolveSources(manifest.supervision, parent, { ...parts, references });
   const callbacks =
     Object.hasOwn(permissions.held, "supervisor") &&
     description.exports.some(({ name }) => name === "theater:simple/supervisor-handlers");
@@ -76,21 +78,30 @@ export async function resolveActor(plan: ActorPlan, parts: ResolveParts): Promis
 /** What the children of the manifest are made from, whatever becomes of the names by which it calls it. */
 async function resolveSources(
   { sources }: Manifest["supervision"],
-  references: References,
-  content: ContentStore,
+  parent: { id: string; permissions: Permissions },
+  parts: ResolveParts & { references: References },
 ): Promise<Map<string, BornSource>> {
-  const pinned = new Map<string, string>();
+  const { references, content } = parts;
+  const pinned = new Map<string, { text: string; digest: string }>();
+  const checked = new Set<string>();
   const found = new Map<string, BornSource>();
-  for (const [name, { manifest, initState }] of sources) {
-    if (!pinned.has(manifest)) {
-      const text = await references.manifest(manifest);
-      readTable(text);
-      pinned.set(manifest, digestText(await content.put(fromUtf8(text))));
+  for (const [name, source] of sources) {
+    try {
+      const initState = source.initState === null ? null : await references.state(source.initState);
+      let manifest = pinned.get(source.manifest);
+      if (manifest === undefined) {
+        const text = await references.manifest(source.manifest);
+        manifest = { text, digest: digestText(await content.put(fromUtf8(text))) };
+        pinned.set(source.manifest, manifest);
+      }
+      const same = JSON.stringify([source.manifest, source.initState]);
+      const child = { manifest: manifest.text, initState, parent };
+      if (!checked.has(same)) await checkChild(child, parts);
+      checked.add(same);
+      found.set(name, { manifest: manifest.digest, initState });
+    } catch (thrown) {
+      throw ofChild(name, thrown);
     }
-    found.set(name, {
-      manifest: pinned.get(manifest) ?? "",
-      initState: initState === null ? null : await references.state(initState),
-    });
   }
   return found;
 }

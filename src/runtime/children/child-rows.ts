@@ -49,6 +49,8 @@ export const CHILD_TABLES = `
   CREATE INDEX child_turn ON child (turn) WHERE call IS NOT NULL;
   -- Written by Keeper. The supervisor as src/supervision knows it, as JSON, and when it wants to be looked at.
   CREATE TABLE supervisor (one INTEGER PRIMARY KEY CHECK (one = 1), state TEXT NOT NULL, wake INTEGER) STRICT;
+  -- Written by OwedKills. Children that were given up and may come back.
+  CREATE TABLE owed_kill (actor TEXT PRIMARY KEY, incarnation INTEGER NOT NULL, genesis BLOB) STRICT, WITHOUT ROWID;
   -- Written by Notices. Ends of this actor that its supervisor has not acknowledged.
   CREATE TABLE notice (n INTEGER PRIMARY KEY AUTOINCREMENT, incarnation INTEGER NOT NULL, notice TEXT NOT NULL) STRICT;
 `;

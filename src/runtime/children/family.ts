@@ -31,7 +31,7 @@ import { Keeper } from "./keeper.ts";
 import { Notices } from "./notices.ts";
 import type { Notice } from "./orders.ts";
 import { Spawner, type Spawn } from "./spawner.ts";
-import { Subordinate } from "./subordinate.ts";
+import { Subordinate, type Beginning } from "./subordinate.ts";
 
 /** Whether an actor has a supervisor, or can have children. */
 export function hasFamily({ parent, permissions, supervision }: Genesis): boolean {
@@ -51,6 +51,7 @@ interface FamilyParts {
   starter: Starter;
   blocks: Blocks;
   deadlocks: Deadlocks;
+  unreachableMs: number;
   idempotency: Idempotency;
   peer: (id: string) => ActorRpc;
   runner: () => Runner;
@@ -80,6 +81,7 @@ export class Family {
       spec,
       peer,
       deadlocks: parts.deadlocks,
+      unreachableMs: parts.unreachableMs,
       mayRun: () => cell.status === "running" || cell.status === "paused",
       openTurn: () => cell.get("openTurn")?.turn,
       keep: async (value, write) => {
@@ -109,8 +111,8 @@ export class Family {
       notices: this.#notices,
       keeper: () => this.keeper,
       raise: () => this.open(),
-      initMessage: () => this.#initMessage(),
-      keep: (message, start) => parts.blocks.keep(message.params, start),
+      beginning: () => this.#beginning(),
+      keep: (value, start) => parts.blocks.keep(value, start),
       admit: (message) => this.#admit(message),
       admitted: () => this.#line(),
     });
@@ -174,7 +176,7 @@ export class Family {
   #leaveAlone(reason: string): void {
     const { state } = this.keeper;
     if (state.phase !== "up" && !isToBoot(state)) return;
-    this.keeper.decide({ on: "shutdown", kind: "shutdown", reason });
+    this.keeper.decide({ on: "shutdown", kind: "shutdown", reason, brutal: false });
   }
 
   /** In the transaction that records that an operator stopped the actor. */
@@ -310,16 +312,24 @@ export class Family {
     runner().start();
   }
 
-  async #initMessage(): Promise<Payloads["message.received"] | undefined> {
-    const [first] = await this.#parts.history.entries(FIRST_MESSAGE, 1);
+  async #beginning(): Promise<Beginning | undefined> {
+    const { history, blocks } = this.#parts;
+    const [started] = await history.entries(STARTED, 1);
+    if (started?.payload.block == null) return undefined;
+    const { state } = decodePayload("actor.started", started.payload.block);
+    if (state !== null) {
+      return { init: null, state: (await blocks.resolve(state)) as readonly Uint8Array[] };
+    }
+    const [first] = await history.entries(FIRST_MESSAGE, 1);
     if (first?.payload.block == null || first.about !== "lifecycle") return undefined;
     const { salt: _, ...read } = decodePayload("message.received", first.payload.block);
-    const fields = { ...read, params: await this.#parts.blocks.resolve(read.params) };
-    return { ...fields, seed: crypto.getRandomValues(new Uint8Array(32)) };
+    const fields = { ...read, params: await blocks.resolve(read.params) };
+    return { init: { ...fields, seed: crypto.getRandomValues(new Uint8Array(32)) }, state: null };
   }
 }
 
-/** Behind actor.created and actor.started. */
+/** The events behind actor.created: how it began, and init where it did not begin as it is. */
+const STARTED = 1;
 const FIRST_MESSAGE = 2;
 
 /** As `theater:simple/supervisor-handlers` has it: an exit, an external stop, or an error. */

@@ -7,9 +7,17 @@ import { reached, RecordedError, settled } from "../answers.ts";
 import type { ActorRpc } from "../protocol.ts";
 import type { ChildRow } from "./child-rows.ts";
 import type { Obeyed } from "./orders.ts";
+import type { OwedKill } from "./owed-kills.ts";
 
 /** A child that does not answer for so long is asked again later. */
-export const ANSWER_MS_MAX = 30_000;
+const ANSWER_MS_MAX = 30_000;
+/** For a question that an object answers whatever its guest does. */
+const ALIVE_MS_MAX = 2_000;
+/**
+ * A child that is to be down and whose object answers nothing for so long is given up: whoever ends does not
+ * wait for an object that may never come back. See Performer.
+ */
+export const UNREACHABLE_MS_MAX = 30_000;
 
 interface Given<A = Exclude<Action, { do: "end" }>> {
   action: A;
@@ -17,11 +25,15 @@ interface Given<A = Exclude<Action, { do: "end" }>> {
   peer: (id: string) => ActorRpc;
   /** Who gives it. */
   parent: string;
+  /** How long to wait for a child that is to be down, ms. */
+  patienceMs: number;
 }
 
 /** Throws the child's refusal, and `outcome-unknown` where it does not answer. */
 export async function give({ action, ...given }: Given): Promise<Obeyed> {
+  const ms = action.do === "start" ? ANSWER_MS_MAX : Math.min(ANSWER_MS_MAX, given.patienceMs);
   return await inTime(
+    ms,
     action.do === "start" && !given.row.born
       ? giveBirth({ action, ...given })
       : giveOrder({ action, ...given }),
@@ -63,6 +75,31 @@ export function observed(of: { child: string; incarnation: number }, obeyed: Obe
   return { saw, kind, detail, ...of };
 }
 
+/** The kill that is owed to a child which was given up. */
+export async function settleKill({
+  kill: { actor, incarnation, genesis },
+  operation,
+  peer,
+  parent,
+}: Pick<Given, "peer" | "parent"> & { kill: OwedKill; operation: string }): Promise<Obeyed> {
+  const order = { ...STOP, parent, operation, incarnation, what: "kill" as const, genesis };
+  return settled(
+    await inTime(
+      ANSWER_MS_MAX,
+      reached(() => peer(actor).obey(order)),
+    ),
+  );
+}
+
+/** Whether the child's object is there, whatever it does. */
+export async function answersAtAll(child: ActorRpc, patienceMs: number): Promise<boolean> {
+  try {
+    return (await inTime(Math.min(ALIVE_MS_MAX, patienceMs), child.isBorn())).ok;
+  } catch {
+    return false;
+  }
+}
+
 /** Refusals that asking again will not change. */
 export function isFinal(thrown: unknown): boolean {
   const { code } = ensureTheaterError(thrown);
@@ -77,10 +114,10 @@ export function kindOf(code: string): ExitKind {
   return code === "not-found" ? "component-missing" : "host";
 }
 
-async function inTime<T>(answer: Promise<T>): Promise<T> {
+async function inTime<T>(ms: number, answer: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const late = new TheaterError("outcome-unknown", "The child does not answer.");
-  const timer = setTimeout(() => reject(late), ANSWER_MS_MAX);
+  const timer = setTimeout(() => reject(late), ms);
   try {
     return await Promise.race([answer, promise]);
   } finally {

@@ -6,10 +6,9 @@
 
 import { cidText } from "../../chain/cid.ts";
 import { Link, type Value } from "../../chain/value.ts";
-import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
+import { TheaterError } from "../../lib/errors.ts";
 import { advance, inFlight, isToBoot, type Input } from "../../supervision/advance.ts";
 import { findChild, NEW_SUPERVISOR, type Supervisor } from "../../supervision/children.ts";
-import type { Action } from "../../supervision/execute.ts";
 import type { EndKind, Step } from "../../supervision/plan.ts";
 import type { SupervisorSpec } from "../../supervision/spec.ts";
 import type { Decision, Trigger } from "../../supervision/trigger.ts";
@@ -17,8 +16,10 @@ import type { Deadlocks } from "../mail/deadlocks.ts";
 import type { ActorRpc } from "../protocol.ts";
 import type { Journal } from "../record/journal.ts";
 import type { ChildRow, ChildRows } from "./child-rows.ts";
-import { ANSWER_MS_MAX, give, isFinal, kindOf, observed } from "./give-order.ts";
-import type { HeadMark, Notice, Obeyed } from "./orders.ts";
+import { Exits } from "./exits.ts";
+import type { Notice } from "./orders.ts";
+import { OwedKills } from "./owed-kills.ts";
+import { Performer } from "./performer.ts";
 
 interface KeeperParts {
   sql: SqlStorage;
@@ -27,6 +28,8 @@ interface KeeperParts {
   spec: SupervisorSpec;
   peer: (id: string) => ActorRpc;
   deadlocks: Deadlocks;
+  /** See Performer. */
+  unreachableMs: number;
   /** Whether the actor may have children running: it runs itself, or is paused. */
   mayRun: () => boolean;
   /** The turn that is running and has acted, if there is one. */
@@ -43,11 +46,14 @@ interface KeeperParts {
   settled: () => void;
 }
 
-type StoppedAnswer = Extract<Obeyed, { saw: "stopped" }>;
+/** How often one looks who waits for its children to end: moves of the policy and what is due wake it besides. */
+const LOOK_MS_MAX = 5_000;
 
 export class Keeper {
   readonly #parts: KeeperParts;
-  readonly #performing = new Set<string>();
+  readonly #owed: OwedKills;
+  readonly #exits: Exits;
+  readonly #performer: Performer;
   #waiting: (() => void)[] = [];
   /** How many are in `ending`. */
   #orders = 0;
@@ -56,6 +62,15 @@ export class Keeper {
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
+    this.#owed = new OwedKills(parts.sql);
+    this.#exits = new Exits(parts);
+    this.#performer = new Performer({
+      ...parts,
+      owed: this.#owed,
+      exits: this.#exits,
+      see: (observation) => void this.#step({ observation }),
+      settled: () => this.#settle(),
+    });
   }
 
   get state(): Supervisor {
@@ -81,12 +96,13 @@ export class Keeper {
 
   /** After a transaction that was undone. */
   forget(): void {
+    this.#owed.forget();
     this.#known = undefined;
   }
 
   /** Whether orders have been given and not been acknowledged. */
   get isPending(): boolean {
-    return inFlight(this.state).length > 0;
+    return inFlight(this.state).length > 0 || this.#owed.all.length > 0;
   }
 
   /** Begins with the children of the manifest and those that an earlier life had. In no transaction. */
@@ -100,18 +116,21 @@ export class Keeper {
 
   /**
    * Ends all children, the last one first; when they are down, does `then`, which ends the actor: meanwhile
-   * none comes up again, whatever a turn does that is still running.
+   * none comes up again, whatever a turn does that is still running. `brutal`: they get no time for it.
    */
   async ending<T>(
-    kind: "shutdown" | "stopped",
-    reason: string,
+    end: { kind: "shutdown" | "stopped"; reason: string; brutal: boolean },
     then: () => Promise<T>,
   ): Promise<T> {
     this.#orders++;
     try {
       const { phase } = this.state;
-      if (phase === "up" || isToBoot(this.state)) this.command({ on: "shutdown", kind, reason });
-      while (this.state.phase === "ending") await this.#change(ANSWER_MS_MAX);
+      const isToHurry = phase === "ending" && end.brutal;
+      if (phase === "up" || isToHurry || isToBoot(this.state)) {
+        this.command({ on: "shutdown", ...end });
+      }
+      const lookMs = Math.min(LOOK_MS_MAX, this.#parts.unreachableMs);
+      while (this.state.phase === "ending") await this.#change(lookMs);
       return await then();
     } finally {
       this.#orders--;
@@ -152,7 +171,7 @@ export class Keeper {
       const { incarnation, kind, detail, head } = notice;
       // It has ended before the answer to its birth was heard here.
       if (row.call !== null && !row.born) this.noteBorn(row);
-      this.#noteExit(row, incarnation, head, kind);
+      this.#exits.note(row, incarnation, { head, reason: kind });
       // The policy keeps it as JSON until it decides.
       const evidence = { seq: head.seq, event: cidText(new Link("dag-cbor", head.digest)) };
       this.#step({ trigger: { on: "exit", child: row.name, incarnation, kind, detail, evidence } });
@@ -179,13 +198,9 @@ export class Keeper {
     this.decide({ on: "add-child", spec: { id: name, ...spec.spawned }, incarnation: 0 });
   }
 
-  /** Does what is in flight and not being done. */
+  /** Does what is in flight, or owed, and not being done. */
   act(): void {
-    for (const action of inFlight(this.state)) {
-      if (action.do === "end" || this.#performing.has(action.operation)) continue;
-      this.#performing.add(action.operation);
-      void this.#perform(action).finally(() => this.#performing.delete(action.operation));
-    }
+    this.#performer.act(inFlight(this.state));
   }
 
   /**
@@ -281,69 +296,6 @@ export class Keeper {
       window: [...window],
     };
     journal.append({ type: "supervision.decided", about: "", turn: 0, fields });
-  }
-
-  /** One that had failed before it was told to stop has failed, and its own notice will be the second one. */
-  #noteStopped(row: ChildRow, incarnation: number, { head, notice }: StoppedAnswer): void {
-    if (notice === null) this.#noteExit(row, incarnation, head, "shutdown");
-    else if (this.#noteExit(row, incarnation, notice.head, notice.kind)) {
-      this.#parts.tellGuest(row, notice);
-    }
-  }
-
-  /** False if it is recorded already. */
-  #noteExit(
-    { name, actor }: ChildRow,
-    incarnation: number,
-    head: HeadMark,
-    reason: string,
-  ): boolean {
-    const { journal, rows } = this.#parts;
-    const row = rows.byName(name); // again: its notice may have come while an order was under way
-    if (row === undefined || incarnation <= row.exited) return false;
-    rows.noteExited(name, incarnation);
-    const link = new Link("dag-cbor", head.digest);
-    const fields = { child: actor, head: link, size: head.seq + 1, root: null, reason };
-    journal.append({ type: "child.exited", about: "", turn: 0, fields });
-    return true;
-  }
-
-  /** Gives one order. Without an answer nothing is noted: the alarm has it given again. */
-  async #perform(action: Exclude<Action, { do: "end" }>): Promise<void> {
-    const { rows, journal, deadlocks, peer } = this.#parts;
-    const { child, incarnation } = action;
-    try {
-      const row = rows.byName(child) ?? (await this.#conceived(action));
-      const given = { action, row, peer, parent: journal.actor };
-      const obeyed = await deadlocks.ordering(row.actor, () => give(given));
-      const note = (): void =>
-        journal.transaction(() => {
-          if (obeyed.saw !== "unborn") rows.noteBorn(child); // it has answered
-          if (obeyed.saw === "stopped") this.#noteStopped(row, incarnation, obeyed);
-          this.#step({ observation: observed({ child, incarnation }, obeyed) });
-        });
-      const data = obeyed.saw === "stopped" ? (obeyed.notice?.data ?? null) : null;
-      if (data === null) note();
-      else await this.#parts.keep(data, note);
-    } catch (thrown) {
-      const { code, message } = ensureTheaterError(thrown);
-      if (action.do !== "start" && code === "not-found") {
-        const seen = { saw: "stopped", child, incarnation } as const; // it was never born
-        journal.transaction(() => this.#step({ observation: seen }));
-        this.#settle();
-        return;
-      }
-      if (action.do !== "start" || !isFinal(thrown)) return;
-      const detail = `${code}: ${message}`;
-      const seen = { saw: "start-failed", child, incarnation, kind: kindOf(code), detail } as const;
-      journal.transaction(() => this.#step({ observation: seen }));
-    }
-    this.#settle();
-  }
-
-  async #conceived(action: Action & { child: string }): Promise<ChildRow> {
-    if (action.do === "start") return await this.#parts.conceive(action.child);
-    throw new TheaterError("not-found", "This actor has no such child.");
   }
 }
 

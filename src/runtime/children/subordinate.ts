@@ -33,15 +33,20 @@ interface SubordinateParts {
   keeper: () => Keeper | undefined;
   /** Starts them, where there are any. */
   raise: () => void;
-  /** The first message once more, for one that begins anew; undefined where it was erased. */
-  initMessage: () => Promise<Payloads["message.received"] | undefined>;
-  /** Puts what of the message is too large for a payload aside, and then calls `start`. */
-  keep: (message: Payloads["message.received"], start: () => Promise<void>) => Promise<void>;
+  /** What it begins with anew; undefined where it was erased. */
+  beginning: () => Promise<Beginning | undefined>;
+  /** Puts what of the value is too large for a payload aside, and then calls `start`. */
+  keep: (value: Value, start: () => Promise<void>) => Promise<void>;
   /** Appends a message, in a transaction, and puts it in line. */
   admit: (message: Payloads["message.received"]) => void;
   /** After that transaction. */
   admitted: () => void;
 }
+
+/** As it was born: with init, or with a state as it is, a list of none or one. */
+export type Beginning =
+  | { init: Payloads["message.received"]; state: null }
+  | { init: null; state: readonly Uint8Array[] };
 
 /** A supervisor counts as started once its children are, as OTP's does; or once its own supervisor has waited so long. */
 const BOOT_MS_MAX = 20_000;
@@ -93,8 +98,8 @@ export class Subordinate {
         return this.#told({ saw: "start-failed", kind: "corrupted-state", detail: "forked" });
       }
       const begins = from === "init" || cell.get("begun") !== true;
-      const init = begins ? await this.#parts.initMessage() : null;
-      if (init === undefined) {
+      const anew = begins ? await this.#parts.beginning() : null;
+      if (anew === undefined) {
         const detail = "what it began with was erased";
         return this.#told({ saw: "start-failed", kind: "corrupted-state", detail });
       }
@@ -102,14 +107,18 @@ export class Subordinate {
         journal.transaction(() => {
           // Again: the order may have come twice, or have been overtaken by the one to stop.
           if (!this.#isNew(incarnation)) return;
-          this.#noteStarted(journal.append(lifecycleEvent("restart", by ?? parent, incarnation)));
+          const state = anew?.state ?? null;
+          const event = lifecycleEvent("restart", by ?? parent, incarnation, state);
+          this.#noteStarted(journal.append(event));
           cell.set("incarnation", incarnation);
           cell.set("status", "running");
           cell.set("reason", "");
-          if (init !== null) this.#parts.admit(init);
+          if (state !== null) cell.setState(state[0] ?? null);
+          if (anew?.init != null) this.#parts.admit(anew.init);
         });
       const restart = (): Promise<void> => runner().between(start, "superseded");
-      await (init === null ? restart() : this.#parts.keep(init, restart));
+      const named = anew === null ? null : (anew.state ?? anew.init.params);
+      await (named === null ? restart() : this.#parts.keep(named, restart));
       this.#parts.admitted();
       if (begins) await runner().run();
     }
@@ -180,7 +189,9 @@ export class Subordinate {
       });
     const end = (): Promise<void> =>
       runner().between(down, what === "kill" ? "terminated" : undefined);
-    await (keeper()?.ending("shutdown", "its supervisor ordered it", end) ?? end());
+    const brutal = what === "kill";
+    const told = { kind: "shutdown", reason: "its supervisor ordered it", brutal } as const;
+    await (keeper()?.ending(told, end) ?? end());
     return this.#stopped(incarnation);
   }
 

@@ -72,14 +72,17 @@ async function* pagesOf(
   id: string,
   { from, to, limit }: { from: number; to: number; limit: number },
 ): AsyncGenerator<readonly ChainEntry[]> {
-  for (let next: number | null = from; next !== null && next <= to;) {
-    const page: { entries: ChainEntry[]; next: number | null } = await audit.page(id, {
-      from: next,
-      to,
-      types: [],
-      limit,
-    });
-    if (page.entries.length > 0) yield page.entries;
-    next = page.next;
+  const read = (next: number): ReturnType<AuditReader["page"]> => {
+    const page = audit.page(id, { from: next, to, types: [], limit });
+    page.catch(() => undefined); // one that nobody waits for any more
+    return page;
+  };
+  for (let page = read(from); ;) {
+    const { entries, next } = await page;
+    const isLast = next === null || next > to;
+    // The next page comes while this one's turns run.
+    if (!isLast) page = read(next);
+    if (entries.length > 0) yield entries;
+    if (isLast) return;
   }
 }

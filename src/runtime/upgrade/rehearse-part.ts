@@ -92,9 +92,10 @@ function nothingFor(actor: string, head: EventRef): ReplayReport {
   return {
     actor,
     verdict: "verified",
-    turns: { agreed: 0, cut: 0, erased: 0 },
+    turns: { agreed: 0, cut: 0, erased: 0, foreign: 0 },
     erasedTurns: [],
     difference: null,
+    ran: null,
     chain: { verdict: "verified", actor, ...none },
     next: null,
   };

@@ -1,6 +1,5 @@
 // What an actor's object tells of itself to whoever prepares an upgrade.
 
-import { cidText } from "../../chain/cid.ts";
 import { Link } from "../../chain/value.ts";
 import { ensureTheaterError } from "../../lib/errors.ts";
 import { cursorOf } from "../../replay/place.ts";
@@ -8,7 +7,7 @@ import type { MessageKey } from "../mail/idempotency.ts";
 import type { Past } from "../past/past.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
-import type { RehearsalMark, UpgradeView } from "./upgrade-input.ts";
+import type { RehearsalMark, UpgradePurpose, UpgradeView } from "./upgrade-input.ts";
 import type { Upgrading } from "./upgrading.ts";
 import type { CurrentVersion } from "./version.ts";
 
@@ -25,15 +24,16 @@ interface ViewParts {
 /** Upgrades that are looked at for the newest migration. */
 const UPGRADES_MAX = 1_000;
 
-/** Throws `key-reused`, and for a rollback what `stateBack` throws. */
+/** Throws `key-reused`, `wrong-state` for an actor that is not upgraded, and for a rollback what `stateBack` throws. */
 export async function upgradeView(
   life: ViewParts,
   key: MessageKey | null,
-  rollback: boolean,
+  purpose: UpgradePurpose,
 ): Promise<UpgradeView> {
   const { journal, history, version, upgrading } = life;
   const { genesis, upgrade } = life.parentage();
   const done = upgrading.known(key);
+  if (done === null && purpose !== "look") upgrading.requireUpgradable();
   return {
     genesis,
     upgrade,
@@ -41,7 +41,7 @@ export async function upgradeView(
     head: journal.head.seq,
     migrated: done === null ? await newestMigration(journal, history) : null,
     mark: upgrading.mark,
-    back: rollback && done === null ? await upgrading.stateBack() : null,
+    back: purpose === "rollback" && done === null ? await upgrading.stateBack() : null,
     done,
   };
 }
@@ -68,8 +68,9 @@ export async function rehearsalStart(
     seq,
     stateSeq: await stateSeq(past, seq - 1),
     componentSeq: upgrade?.seq ?? 0,
+    parent: new Link("dag-cbor", before.cid),
   };
-  return { from: seq, at: cursorOf(place, cidText(new Link("dag-cbor", before.cid))) };
+  return { from: seq, at: cursorOf(place) };
 }
 
 async function turnStart(past: Past, seq: number): Promise<number> {
