@@ -9,7 +9,7 @@ import type { TurnEvents } from "./turns.ts";
 import type { Did } from "./verdict.ts";
 
 /** Actors of one replay: of each a page of its chain and its state are in memory. */
-export const TREE_ACTORS_MAX = 100;
+const TREE_ACTORS_MAX = 100;
 
 export interface TreeParts extends Pick<ChainReplayParts, "executor" | "functions"> {
   /** Where an actor's chain is; undefined for one that is not there. */

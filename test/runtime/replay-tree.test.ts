@@ -123,7 +123,6 @@ test("in many parts it says the same as in one", async () => {
   expect(parts.length).toBeGreaterThan(5);
   const sums = { matched: 0, turns: 0 };
   for (const { links, actors, verdict, mismatches } of parts) {
-    if (verdict !== "verified") console.log(JSON.stringify(actors));
     expect([verdict, mismatches]).toEqual(["verified", []]);
     sums.matched += links.matched;
     for (const { turns } of actors) sums.turns += turns.agreed;
@@ -216,7 +215,6 @@ test.each(rewritings)(
     expect(place).toBeGreaterThan(0);
     const changed = change(chain, place).entries();
     const [report] = await replayed(new Map([[id, changed]]));
-    console.log(JSON.stringify(report?.mismatches));
     // By itself each chain agrees with its replay.
     expect(report?.actors.map(({ verdict }) => verdict)).toEqual(Array(4).fill("verified"));
     expect(report?.verdict).toBe("mismatched");
