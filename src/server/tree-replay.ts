@@ -2,7 +2,7 @@
 // every actor is and what is under way between them, and so comes in the body.
 
 import { z } from "zod";
-import { readJson } from "./input.ts";
+import { jsonBody, readBody } from "./input.ts";
 import type { Call } from "./route.ts";
 import { actorId, count, replayReport } from "./schemas.ts";
 
@@ -42,7 +42,6 @@ export const treeReport = z.object({
 
 /** Null where there is no body: from the beginning. */
 export async function readTreeCursor(call: Call): Promise<string | null> {
-  if (call.request.body === null) return null;
-  const limit = { name: "cursor", bytesMax: CURSOR_BYTES_MAX };
-  return (await readJson(call, cursorBody, limit)).cursor;
+  const bytes = await readBody(call.request, { name: "cursor", bytesMax: CURSOR_BYTES_MAX });
+  return bytes.length === 0 ? null : jsonBody(bytes, cursorBody).cursor;
 }
