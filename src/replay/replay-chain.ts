@@ -30,8 +30,8 @@ export interface ChainReplayParts extends Pick<ReplayParts, "functions"> {
   earlier: EarlierEvent;
   /** What runs instead of what is on record. */
   override?: Override | undefined;
-  /** Told of each turn as soon as it has agreed. */
-  onAgreed?: ((turn: TurnEvents, did: Did) => void) | undefined;
+  /** Told of each turn that ended as it is on record, with what the guest did where it agreed. */
+  onTurn?: ((turn: TurnEvents, did: Did | undefined) => void) | undefined;
 }
 
 const BEGINNING: Reached = { seq: 0, stateSeq: null, componentSeq: 0, parent: null };
@@ -147,7 +147,7 @@ export class ChainReplay {
         return false;
       }
       this.counts[told.verdict]++;
-      if (told.verdict === "agreed") this.#parts.onAgreed?.(events, told.did);
+      this.#parts.onTurn?.(events, told.verdict === "agreed" ? told.did : undefined);
       const isListed = this.erasedTurns.length < ERASED_LISTED_MAX;
       if (told.verdict === "erased" && isListed) this.erasedTurns.push(events.turn);
     }
