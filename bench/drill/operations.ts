@@ -15,7 +15,7 @@ export interface Operation {
   to: string | null;
   as: number;
   /** Whether it is known what became of it, and as which event. */
-  status: "open" | "done" | "refused" | "trapped";
+  status: "open" | "done" | "refused" | "trapped" | "cut";
   event: string | null;
   /** What the last try came to, for a report. */
   told: string;
@@ -127,6 +127,7 @@ function statusOf(answer: Answer | undefined): Operation["status"] {
   }
   if (status === 422) return "refused";
   if (status === 500) return "trapped";
+  if (status === 504) return "cut";
   return "open";
 }
 

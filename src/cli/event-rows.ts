@@ -56,9 +56,13 @@ function eventCells({ seq, cid, block, payload }: Line): string[] {
 /** Random bytes, and what the columns say already. */
 const HIDDEN: ReadonlySet<string> = new Set(["salt", "seed", "kind", "id"]);
 
+/** What is short and says most. */
+const FIRST: ReadonlySet<string> = new Set(["toSeq"]);
+
 /** The sentence that was written for people, if there is one; then "key=value" for each other field that says something. */
 function summaryOf({ reason, ...payload }: { readonly [field: string]: Value }): string {
   const parts = Object.entries(payload)
+    .toSorted(([one], [other]) => Number(FIRST.has(other)) - Number(FIRST.has(one)))
     .filter(([name, value]) => !HIDDEN.has(name) && !isEmpty(value))
     .map(([name, value]) => `${name}=${cut(valueText(value), VALUE_CHARS_MAX)}`);
   const why = typeof reason === "string" && reason !== "" ? [printable(reason)] : [];

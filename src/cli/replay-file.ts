@@ -20,13 +20,13 @@ import * as verdict from "./verify-report.ts";
 
 const HOST = "127.0.0.1";
 /** Of one part: how often progress is shown and kept. */
-const RUN_MS = 2_000;
+const PART_MS = 2_000;
 
 /** The exit code: 3 where a turn diverged or the file does not hold. */
 export async function replayFile(
   { connection, output }: Context,
   path: string,
-  { progress, component, ...known }: ReplayOptions,
+  { progress, component, every = PART_MS, ...known }: ReplayOptions,
 ): Promise<number> {
   const verified = await verifyCarFile({ connection, output }, path, known);
   const { report: chain } = verified;
@@ -57,7 +57,7 @@ export async function replayFile(
         component: other?.digest ?? null,
         workerd: process_,
         part: (cursor) =>
-          runner.run({ actor, head, cursor, runMs: RUN_MS, component: other?.digest ?? null }),
+          runner.run({ actor, head, cursor, runMs: every, component: other?.digest ?? null }),
       },
       progress,
     );

@@ -10,6 +10,7 @@ import { replayFile } from "./replay-file.ts";
 import { ManifestUpload } from "./manifest-upload.ts";
 import { rehearsalQuery, replayAll } from "./regression.ts";
 import { replayParts } from "./replay-parts.ts";
+import { replayTree } from "./replay-tree.ts";
 import { describe } from "./replay-report.ts";
 import { kindOf } from "./verify.ts";
 import { DIFFERENCE, VERIFIED, type VerifyOptions } from "./verify-report.ts";
@@ -19,6 +20,10 @@ export interface ReplayOptions extends Omit<VerifyOptions, "after"> {
   progress?: string;
   /** A file: the component that runs instead of the recorded one. */
   component?: string;
+  /** A file: ms of one part. */
+  every?: number;
+  /** With all that is below the actor. */
+  tree?: true;
   /** All actors that it would replace the component of. */
   all?: true;
   name?: string;
@@ -39,14 +44,18 @@ export async function replay(
     const message = "Say what to replay: an actor, a file, or --all with --component.";
     throw new TheaterError("bad-request", message);
   }
-  if (!isActorId(what)) {
-    if ((await kindOf(what)) === "car") return await replayFile(context, what, options);
-    const message = "Replay an exported .car: no other file has the component in it.";
+  if (options.tree === true) {
+    const { json: _, tree: __, ...others } = { json: null, ...options };
+    if (isActorId(what) && Object.keys(others).length === 0) return await replayTree(context, what);
+    const message = "Give --tree with an actor, and no other option.";
     throw new TheaterError("bad-request", message);
   }
-  const { head, checkpoint, component, progress } = options;
-  if ([head, checkpoint].some((given) => given !== undefined)) {
-    const message = "Give --head and --checkpoint only with a file.";
+  if (!isActorId(what)) {
+    return await ofFile(context, what, options);
+  }
+  const { head, checkpoint, every, component, progress } = options;
+  if ([head, checkpoint, every].some((given) => given !== undefined)) {
+    const message = "Give --every, --head and --checkpoint only with a file.";
     throw new TheaterError("bad-request", message);
   }
   const { connection, output } = context;
@@ -67,6 +76,17 @@ export async function replay(
   );
   output.show(report, () => describe(report));
   return report["verdict"] === "verified" ? VERIFIED : DIFFERENCE;
+}
+
+async function ofFile(context: Context, path: string, options: ReplayOptions): Promise<number> {
+  const { from, since } = options;
+  if (from !== undefined || since !== undefined) {
+    const message = "Give --from and --since only with an actor: a file is replayed as a whole.";
+    throw new TheaterError("bad-request", message);
+  }
+  if ((await kindOf(path)) === "car") return await replayFile(context, path, options);
+  const message = "Replay an exported .car: no other file has the component in it.";
+  throw new TheaterError("bad-request", message);
 }
 
 async function all(

@@ -1,10 +1,12 @@
 // What a replay says in the end, as JSON: how many turns agreed, and the first difference with both sides.
 
+import { digestText } from "../chain/cid.ts";
 import { toJson, type Json } from "../chain/ndjson.ts";
 import type { Report } from "../chain/verify.ts";
 import { equalBytes, toHex } from "../lib/bytes.ts";
 import { printFunction } from "../executor/wit-print.ts";
 import { findFunction, type ComponentDescription } from "../executor/wit-type.ts";
+import type { InForce } from "./in-force.ts";
 import type { ChainReplay } from "./replay-chain.ts";
 import type { Difference, Side } from "./verdict.ts";
 
@@ -19,9 +21,30 @@ export interface ReplayReport {
   /** Numbers of the turns that could not be run again, because something they need was erased; at most 1,000. */
   erasedTurns: readonly number[];
   difference: ReportedDifference | null;
+  /** What ran the newest of the turns, or the one that diverged; null where none came so far. */
+  ran: Ran | null;
   chain: Report;
   /** Where another call goes on; null where there is nothing to go on with. */
   next: string | null;
+}
+
+/** Digests as `sha256:<hex>`. The same component is another module set where another transpiler made it. */
+export interface Ran {
+  component: string;
+  modules: string;
+  /** What the chain names. */
+  recorded: { component: string; modules: string };
+}
+
+export function reportRan({ component, modules, recorded }: InForce): Ran {
+  return {
+    component: digestText(component),
+    modules: `sha256:${modules.digest}`,
+    recorded: {
+      component: digestText(recorded.component),
+      modules: digestText(recorded.modules),
+    },
+  };
 }
 
 /** See TurnVerdict. */
@@ -70,7 +93,9 @@ export async function likelyReason(
   { expected, found, rule }: Difference,
 ): Promise<Likely> {
   if (rule !== undefined) return "tampered-record";
-  const { recorded, component, modules } = run.inForce;
+  const { inForce } = run;
+  if (inForce === undefined) return "tampered-record";
+  const { recorded, component, modules } = inForce;
   if (!equalBytes(component, recorded.component)) return "component-differs";
   if (modules.digest !== toHex(recorded.modules)) return "transpiler-differs";
   if (!(await run.divergesAgain())) return "non-deterministic-guest";
@@ -80,16 +105,17 @@ export async function likelyReason(
 
 export function reportDifference(
   { seq, turn, expected, found, rule }: Difference,
-  description: ComponentDescription,
+  description: ComponentDescription | undefined,
   likely: Likely,
 ): ReportedDifference {
-  const side = (one: Side | null): ReportedSide | null => one && reportSide(one, description);
+  const imports = description?.imports ?? [];
+  const side = (one: Side | null): ReportedSide | null => one && reportSide(one, imports);
   return { seq, turn, expected: side(expected), found: side(found), likely, rule: rule ?? null };
 }
 
 function reportSide(
   { type, about, fields }: Side,
-  { imports }: ComponentDescription,
+  imports: ComponentDescription["imports"],
 ): ReportedSide {
   const [name = "", fn = ""] = about.split("#");
   const signature = findFunction(imports, { interface: name, function: fn });

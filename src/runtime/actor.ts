@@ -38,6 +38,7 @@ import type {
   RehearsalMark,
   UpgradeAnswer,
   UpgradeInput,
+  UpgradePurpose,
   UpgradeView,
 } from "./upgrade/upgrade-input.ts";
 import { rehearsalStart, upgradeView } from "./upgrade/view.ts";
@@ -250,8 +251,8 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     return await answer(async () => await this.#alive().past.turn(turn));
   }
 
-  async upgradeView(key: MessageKey | null, rollback: boolean): Promise<Answer<UpgradeView>> {
-    return await answer(async () => await upgradeView(this.#alive(), key, rollback));
+  async upgradeView(key: MessageKey | null, purpose: UpgradePurpose): Promise<Answer<UpgradeView>> {
+    return await answer(async () => await upgradeView(this.#alive(), key, purpose));
   }
 
   async rehearsalStart(from: number): Promise<Answer<Pick<RehearsalMark, "from" | "at">>> {

@@ -10,6 +10,7 @@ import type {
   RehearsalMark,
   UpgradeAnswer,
   UpgradeInput,
+  UpgradePurpose,
   UpgradeView,
 } from "./upgrade/upgrade-input.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
@@ -344,7 +345,7 @@ export interface ActorRpc {
   turn(turn: number): Promise<Answer<TurnPlace>>;
   revert(input: RevertInput): Promise<Answer<Reverted>>;
   /** What an upgrade is prepared from. `key`: where it is known, that upgrade has been made. */
-  upgradeView(key: MessageKey | null, rollback: boolean): Promise<Answer<UpgradeView>>;
+  upgradeView(key: MessageKey | null, purpose: UpgradePurpose): Promise<Answer<UpgradeView>>;
   /** Where a rehearsal from event `from` on begins: between two turns. */
   rehearsalStart(from: number): Promise<Answer<Pick<RehearsalMark, "from" | "at">>>;
   noteRehearsal(mark: RehearsalMark): Promise<Answer<null>>;

@@ -4,6 +4,7 @@
 import { cidText, digestText, parseCid } from "../chain/cid.ts";
 import { Link } from "../chain/value.ts";
 import type { ReplayReport } from "../replay/report.ts";
+import type { TreeReport } from "../replay/tree-report.ts";
 import type { Report } from "../chain/verify.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { Registry } from "../handlers/registry.ts";
@@ -30,6 +31,7 @@ import { Directory } from "./directory.ts";
 import { actorStub, pluginsOf, shardOf, type Environment } from "./environment.ts";
 import { compare } from "./record/compare.ts";
 import { replayActor } from "./record/replayer.ts";
+import { replayActors } from "./record/tree-replayer.ts";
 import { healthOf } from "./health.ts";
 import type {
   ActorRpc,
@@ -60,6 +62,7 @@ import { componentsOf, referencesOf, starterOf } from "./birth/starter-of.ts";
 import { treeOf } from "./tree.ts";
 import { findSite } from "./web/site-names.ts";
 import {
+  REHEARSAL_MS,
   Upgrades,
   type RehearsalRequest,
   type UpgradeReport,
@@ -71,6 +74,8 @@ export interface TheaterParts {
   content: ContentStore;
   executor: Executor;
   registry: Registry;
+  /** How long one call rehearses an upgrade, ms; REHEARSAL_MS by default. */
+  rehearsalMs?: number;
 }
 
 export class Theater implements Actors {
@@ -86,7 +91,7 @@ export class Theater implements Actors {
   readonly #audit: AuditReader;
   readonly #upgrades: Upgrades;
 
-  constructor({ environment, content, executor, registry }: TheaterParts) {
+  constructor({ environment, content, executor, registry, rehearsalMs }: TheaterParts) {
     this.#registry = registry;
     const plugins = pluginsOf(environment);
     this.#environment = environment;
@@ -110,6 +115,7 @@ export class Theater implements Actors {
     this.#upgrades = new Upgrades({
       ...given,
       audit: this.#audit,
+      runMs: rehearsalMs ?? REHEARSAL_MS,
       references: referencesOf(environment, given, this.#components),
       actor: (id) => this.#actor(id),
       blocksOf: (id) => new R2Store(environment.CONTENT, blocksPrefix(id)),
@@ -257,6 +263,16 @@ export class Theater implements Actors {
     const [audit, executor, registry] = [this.#audit, this.#executor, this.#registry];
     const parts = { audit, executor, registry, content, blocks };
     return answer(async () => await replayActor(id, cursor, parts));
+  }
+
+  replayTree(id: string, cursor: string | null): Promise<Answer<TreeReport>> {
+    const content = this.#content;
+    const [audit, executor, registry] = [this.#audit, this.#executor, this.#registry];
+    const blocksOf = (actor: string): ContentStore =>
+      new R2Store(this.#environment.CONTENT, blocksPrefix(actor));
+    const tree = async (root: string): Promise<TreeNode> => settled(await this.tree(root));
+    const parts = { audit, executor, registry, content, blocksOf, tree };
+    return answer(async () => await replayActors(id, cursor, parts));
   }
 
   check(id: string): Promise<Answer<Comparison>> {

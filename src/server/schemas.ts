@@ -20,7 +20,7 @@ import { PROBLEM_KINDS } from "./problem.ts";
 
 const cid = z.string().describe("CIDv1 in base32.");
 const digest = z.string().describe("`sha256:` and 64 hex digits.");
-const count = z.int().min(0);
+export const count = z.int().min(0);
 const milliseconds = count.describe("Milliseconds since 1970.");
 const base64 = z.base64();
 
@@ -239,6 +239,14 @@ export const replayReport = z.object({
         .describe("The rule of every chain that the event breaks; null where the guest differs."),
     })
     .nullable(),
+  ran: z
+    .object({
+      component: digest,
+      modules: digest,
+      recorded: z.object({ component: digest, modules: digest }),
+    })
+    .nullable()
+    .describe("What ran the newest turn, and what the chain names."),
   chain: report,
   next: z.string().nullable().describe("The `cursor` of the call that goes on; null at the end."),
 });

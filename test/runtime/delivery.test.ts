@@ -97,6 +97,20 @@ test("a message does not overtake one that has to be repeated", async () => {
   expect(await heard(b)).toEqual(["first", "second"]);
 });
 
+test("a request that waits for a send has it tried often, and not rarely afterwards", async () => {
+  const [a, b] = [await start(), await start()];
+  let tries = 0;
+  faults.peer = ({ name }, go) => (name === `${b.id} deliver` && ++tries ? down() : go());
+  await a.ask([["send", b.id, [["echo", "first"]]]]);
+  const asked = a.ask([["request", b.id, [["echo", "second"]]]]);
+  await until(() => tries >= 8);
+  const [row] = await a.sql("SELECT tries FROM outbox");
+  expect(Number(row?.["tries"])).toBeLessThan(6); // 500 ms doubled each time: the sixth is 16 s later
+  faults.peer = undefined;
+  expect((await asked).gave).toHaveLength(1);
+  expect(await heard(b)).toEqual(["first"]);
+});
+
 test("a recipient that does not answer holds up nobody else", async () => {
   const [a, b, c] = [await start(), await start(), await start()];
   const never = new Promise<never>(() => undefined);

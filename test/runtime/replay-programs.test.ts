@@ -6,9 +6,11 @@
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
 import { decodePayload } from "../../src/chain/payload.ts";
+import type { ReplayReport } from "../../src/replay/report.ts";
 import type { SourceEntry } from "../../src/replay/source.ts";
 import { ChainCopy } from "./chain-copy.ts";
 import { chainOf, firstWrong, modulesOf, rebuilt, replayOf } from "./copied-replay.ts";
+import { exported, replayExported } from "./exported-chain.ts";
 import { live } from "./live.ts";
 import { mutationsOf } from "./mutations.ts";
 import { lives, startProgrammed, stepsOfRows } from "./programs.ts";
@@ -65,6 +67,48 @@ test("a replay makes every event of every turn again, byte for byte", TIMEOUT, a
     expect(must(await theater.replay(id, null))).toMatchObject({ verdict: "verified" });
     expect(await rebuilt(id, entries)).toEqual(entries.map(({ cid }) => cid));
   }
+});
+
+test(
+  "an exported file replays alone to the same report, and goes on from any place",
+  TIMEOUT,
+  async () => {
+    let foreign = 0;
+    for (const { id } of lived) {
+      const car = await exported(id);
+      const report = await replayExported(id, car);
+      const { turns, ...server } = must(await theater.replay(id, null));
+      // What was shown of another chain is in that chain, and not in the file.
+      foreign += report.turns.foreign;
+      const agreed = turns.agreed - report.turns.foreign;
+      expect(report).toEqual({
+        ...server,
+        turns: { ...turns, agreed, foreign: turns.agreed - agreed },
+      });
+      const parts: number[] = [];
+      for (let cursor: string | null = null; ;) {
+        const part: ReplayReport = await replayExported(id, car, { cursor, runMs: 0 });
+        parts.push(part.turns.agreed);
+        cursor = part.next;
+        if (cursor === null) break;
+      }
+      expect(parts.reduce((sum, one) => sum + one, 0)).toBe(report.turns.agreed);
+      expect(parts.length).toBeGreaterThan(report.turns.agreed / 2);
+    }
+    expect(foreign).toBeGreaterThan(0);
+  },
+);
+
+test("a file without what its turns need is refused by the name of the missing", async () => {
+  const [{ id } = { id: "" }] = lived;
+  const missing = { code: "not-found", evidence: { include: "component" } };
+  await expect(replayExported(id, await exported(id, ["manifest"]))).rejects.toMatchObject(missing);
+  const actor = await startProgrammed();
+  await actor.ask([["fill", 70_000]]);
+  await actor.ask([["say"]]);
+  const bare = await exported(actor.id, ["component"]);
+  const lacking = { code: "not-found", evidence: { include: "blocks" } };
+  await expect(replayExported(actor.id, bare)).rejects.toMatchObject(lacking);
 });
 
 test("a change with all hashes made to fit is found where it was said", TIMEOUT, async () => {

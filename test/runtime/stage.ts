@@ -23,12 +23,15 @@ import { registry, type Actor } from "./worker.ts";
 export const bindings = env as unknown as Environment & { PROBE: Fetcher };
 
 const environment = withFaults(bindings);
-export const theater = new Theater({
+const parts = {
   environment,
   content: new R2Store(environment.CONTENT),
   executor: new LoaderExecutor(environment.LOADER, registry.isPure),
   registry,
-});
+};
+export const theater = new Theater(parts);
+/** One whose calls rehearse one event, or one turn, each. */
+export const patient = new Theater({ ...parts, rehearsalMs: 0 });
 
 export type Program = readonly (readonly unknown[])[];
 

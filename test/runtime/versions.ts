@@ -69,15 +69,17 @@ interface Asked {
   from?: number;
   since?: number;
   key?: string;
+  /** Whom to ask. */
+  by?: typeof theater;
 }
 
 /** Upgrades `actor`; null: to what `more` says alone. */
 export async function upgrade(
   actor: Probe,
   component: string | null,
-  { key, ...more }: Asked = {},
+  { key, by = theater, ...more }: Asked = {},
 ): Promise<Answer<UpgradeReport>> {
-  return await theater.upgrade(actor.id, {
+  return await by.upgrade(actor.id, {
     component,
     manifest: null,
     variables: {},

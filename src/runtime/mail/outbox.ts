@@ -8,8 +8,9 @@ import type { PendingSend } from "../turn/turn-parts.ts";
 
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 60_000;
-/** A recipient that is full is asked more often: it works off what it has. */
-const BUSY_MAX_MS = 2_000;
+/** One that answers is asked more often: it works off what it has, or is about to be started again. */
+const REFUSED_MAX_MS = 2_000;
+const PASSING: ReadonlySet<string> = new Set(["busy", "unavailable"]);
 /** Recipients that are delivered to at the same time; the others follow as these end. */
 const LANES_MAX = 256;
 
@@ -201,16 +202,10 @@ export class Outbox {
   async #deliverOne(row: Row): Promise<Refusal | null | undefined> {
     const { recipient, n, cause, turn, place, channel, close } = row;
     const event = this.#journal.entries(cause, 1)[0];
+    const isEarly = row.due > Date.now();
     const answer = await this.#send(row, event?.cid ?? new Uint8Array(32));
     if (answer === undefined || (!answer.ok && !FINAL.has(answer.error.code))) {
-      const isBusy = answer?.ok === false && answer.error.code === "busy";
-      const wait = Math.min(RETRY_MIN_MS * 2 ** row.tries, isBusy ? BUSY_MAX_MS : RETRY_MAX_MS);
-      this.#sql.exec(
-        "UPDATE outbox SET tries = tries + 1, due = ? WHERE recipient = ? AND n = ?",
-        Date.now() + wait,
-        recipient,
-        n,
-      );
+      if (!isEarly) this.#postpone(row, answer?.error.code);
       if (answer?.ok === false && answer.error.code === "chain-fork") this.onFork(answer.error);
       return answer?.ok === false ? answer.error : null;
     }
@@ -223,6 +218,17 @@ export class Outbox {
     });
     if (!answer.ok) this.onFailed();
     return undefined;
+  }
+
+  /** A try before its time changes nothing: a request that waits makes many, and later ones would come rarely. */
+  #postpone({ recipient, n, tries }: Row, code: string | undefined): void {
+    const maxMs = code !== undefined && PASSING.has(code) ? REFUSED_MAX_MS : RETRY_MAX_MS;
+    this.#sql.exec(
+      "UPDATE outbox SET tries = tries + 1, due = ? WHERE recipient = ? AND n = ?",
+      Date.now() + Math.min(RETRY_MIN_MS * 2 ** tries, maxMs),
+      recipient,
+      n,
+    );
   }
 
   async #send(

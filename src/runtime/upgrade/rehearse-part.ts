@@ -95,6 +95,7 @@ function nothingFor(actor: string, head: EventRef): ReplayReport {
     turns: { agreed: 0, cut: 0, erased: 0, foreign: 0 },
     erasedTurns: [],
     difference: null,
+    ran: null,
     chain: { verdict: "verified", actor, ...none },
     next: null,
   };

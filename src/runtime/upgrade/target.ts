@@ -1,7 +1,8 @@
 // The version that an upgrade asks for, worked out before anything changes: from a component, a manifest, or the
 // version before. Rule: what it may do is worked out anew, as at a birth. An actor with a parent gets no more than
-// that one passes on now; what was settled at the birth for ever (name, supervision) stays as it is.
+// that one passes on now, a fork no more than it was born with; what was settled at the birth for ever (name, supervision) stays as it is.
 
+import { actorId } from "../../chain/actor-id.ts";
 import { digestText } from "../../chain/cid.ts";
 import { decodePayload } from "../../chain/payload.ts";
 import type { ComponentDescription } from "../../executor/wit-type.ts";
@@ -62,9 +63,20 @@ export async function findTarget(
   const genesis = readGenesis(view.genesis);
   const manifest = await sourceOf(wanted, now, parts);
   const parent = genesis.parent === null ? null : await parentOf(genesis.parent.actor, parts);
-  const plan = { manifest, variables: wanted.variables, parent, references };
-  const resolved = await resolveActor(plan, parts);
   const { supervision } = decodePayload("actor.created", view.genesis);
+  const resolved = await resolveActor(
+    {
+      manifest,
+      variables: wanted.variables,
+      parent,
+      references,
+      origin:
+        genesis.origin === null
+          ? undefined
+          : { id: actorId(view.genesis), permissions: genesis.permissions },
+    },
+    parts,
+  );
   if (resolved.manifest.name !== genesis.name) {
     const message = `Name the manifest "${genesis.name}": an actor keeps the name that it was born with.`;
     throw new TheaterError("bad-manifest", message, { key: "name" });

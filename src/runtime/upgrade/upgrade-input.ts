@@ -65,6 +65,9 @@ export interface Upgraded {
 /** `behind`: more has happened than the object rehearses while its line stands still. Go on from the mark. */
 export type UpgradeAnswer = { upgraded: Upgraded } | { behind: RehearsalMark };
 
+/** Whoever only looks may look at any actor. */
+export type UpgradePurpose = "upgrade" | "rollback" | "look";
+
 /** What the next upgrade has to know of the actor. */
 export interface UpgradeView {
   /** Blocks of the `actor.created` payload, and of the `actor.upgraded` in force; null: genesis is. */

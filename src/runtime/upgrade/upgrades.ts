@@ -68,8 +68,10 @@ export interface UpgradeReport {
 }
 
 /** How long one call rehearses. */
-const RUN_MS = 10_000;
+export const REHEARSAL_MS = 10_000;
 const NONE = { agreed: 0, cut: 0, erased: 0 };
+
+type UpgradesParts = TargetParts & RehearsalParts & { runMs: number };
 
 interface Going {
   asked: UpgradeRequest;
@@ -80,9 +82,9 @@ interface Going {
 }
 
 export class Upgrades {
-  readonly #parts: TargetParts & RehearsalParts;
+  readonly #parts: UpgradesParts;
 
-  constructor(parts: TargetParts & RehearsalParts) {
+  constructor(parts: UpgradesParts) {
     this.#parts = parts;
   }
 
@@ -90,8 +92,9 @@ export class Upgrades {
   async upgrade(id: string, asked: UpgradeRequest): Promise<UpgradeReport> {
     const actor = this.#parts.actor(id);
     const { principal, key, rollback } = asked;
+    const purpose = rollback ? "rollback" : "upgrade";
     const keyed = key === null ? null : messageKey({ principal, key }, asked.body);
-    const view = settled(await reached(() => actor.upgradeView(keyed, rollback)));
+    const view = settled(await reached(() => actor.upgradeView(keyed, purpose)));
     if (view.done !== null) {
       const { event, rehearsal, accepted, component } = view.done;
       const told = { component: digestText(component), event, rehearsal, accepted };
@@ -120,7 +123,7 @@ export class Upgrades {
   async rehearse(id: string, asked: RehearsalRequest): Promise<ReplayReport> {
     const actor = this.#parts.actor(id);
     const { component, cursor, from, since } = asked;
-    const view = settled(await reached(() => actor.upgradeView(null, false)));
+    const view = settled(await reached(() => actor.upgradeView(null, "look")));
     const wanted = { component, manifest: null, variables: {} };
     const target = await findTarget(view, wanted, this.#parts);
     const begin = await this.#begin(id, view, { rollback: false, from, since });
@@ -128,13 +131,13 @@ export class Upgrades {
       cursor === null
         ? await begun(actor, "", begin)
         : { plan: "", from: begin, at: cursor, turns: NONE };
-    const part = { target, back: null, mark, runMs: RUN_MS };
+    const part = { target, back: null, mark, runMs: this.#parts.runMs };
     return (await rehearsePart(this.#parts, id, part)).report;
   }
 
   async #run(id: string, { asked, view, target, mark, input }: Going): Promise<UpgradeReport> {
     const actor = this.#parts.actor(id);
-    const deadline = Date.now() + RUN_MS;
+    const deadline = Date.now() + this.#parts.runMs;
     const component = digestText(target.version.component);
     for (let at = mark; ;) {
       const part = await rehearsePart(this.#parts, id, {

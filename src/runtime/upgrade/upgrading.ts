@@ -105,12 +105,12 @@ export class Upgrading {
    */
   async upgrade(input: UpgradeInput): Promise<UpgradeAnswer> {
     const { runner } = this.#parts;
-    this.#requireUpgradable(input);
+    this.#requireVersion(input);
     try {
       return await runner.between(async () => {
         const known = this.known(input.key); // a repetition may have come through meanwhile
         if (known !== null) return { upgraded: known };
-        this.#requireUpgradable(input);
+        this.#requireVersion(input);
         // It goes on under the version that began it, as soon as storage and store let it.
         if (this.#parts.cell.get("openTurn") != null) {
           throw busy("A turn has acted and could not be ended yet: try again.");
@@ -132,7 +132,7 @@ export class Upgrading {
     const next = input.isRollback ? back : await this.#migrate(input, candidate, before);
     const held: Value = next === null || next.state === null ? [] : [next.state];
     const upgraded = await blocks.keep(held, () => {
-      this.#requireUpgradable(input);
+      this.#requireVersion(input);
       if (!cell.isState(before)) throw busy("The state was changed meanwhile: try again.");
       return this.#write(input, rest, next);
     });
@@ -257,8 +257,9 @@ export class Upgrading {
     cell.setState(next.state);
   }
 
-  #requireUpgradable({ replaces }: UpgradeInput): void {
-    const { cell, feeder, version } = this.#parts;
+  /** Throws `wrong-state` for an actor that stays as it is. */
+  requireUpgradable(): void {
+    const { cell, feeder } = this.#parts;
     const { status } = cell;
     if (feeder.isForked) {
       const message = "The ledger holds another history of this actor: it cannot go on as either.";
@@ -271,6 +272,11 @@ export class Upgrading {
           : "The actor's init did not succeed: start a new one from the mended component.";
       throw new TheaterError("wrong-state", message, { status });
     }
+  }
+
+  #requireVersion({ replaces }: UpgradeInput): void {
+    const { version } = this.#parts;
+    this.requireUpgradable();
     if (version.now.seq !== replaces) {
       const message = `Another upgrade came first, at event ${version.now.seq}: look at it, and try again.`;
       throw new TheaterError("wrong-state", message, { upgraded: version.now.seq });

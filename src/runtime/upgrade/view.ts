@@ -7,7 +7,7 @@ import type { MessageKey } from "../mail/idempotency.ts";
 import type { Past } from "../past/past.ts";
 import type { History } from "../record/history.ts";
 import type { Journal } from "../record/journal.ts";
-import type { RehearsalMark, UpgradeView } from "./upgrade-input.ts";
+import type { RehearsalMark, UpgradePurpose, UpgradeView } from "./upgrade-input.ts";
 import type { Upgrading } from "./upgrading.ts";
 import type { CurrentVersion } from "./version.ts";
 
@@ -24,15 +24,16 @@ interface ViewParts {
 /** Upgrades that are looked at for the newest migration. */
 const UPGRADES_MAX = 1_000;
 
-/** Throws `key-reused`, and for a rollback what `stateBack` throws. */
+/** Throws `key-reused`, `wrong-state` for an actor that is not upgraded, and for a rollback what `stateBack` throws. */
 export async function upgradeView(
   life: ViewParts,
   key: MessageKey | null,
-  rollback: boolean,
+  purpose: UpgradePurpose,
 ): Promise<UpgradeView> {
   const { journal, history, version, upgrading } = life;
   const { genesis, upgrade } = life.parentage();
   const done = upgrading.known(key);
+  if (done === null && purpose !== "look") upgrading.requireUpgradable();
   return {
     genesis,
     upgrade,
@@ -40,7 +41,7 @@ export async function upgradeView(
     head: journal.head.seq,
     migrated: done === null ? await newestMigration(journal, history) : null,
     mark: upgrading.mark,
-    back: rollback && done === null ? await upgrading.stateBack() : null,
+    back: purpose === "rollback" && done === null ? await upgrading.stateBack() : null,
     done,
   };
 }
