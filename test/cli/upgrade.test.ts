@@ -24,7 +24,8 @@ test("a rehearsal in parts is one upgrade, under one key", async () => {
   const report = { actor: FIRST, component: NEW, rehearsal, accepted: null, head: 20 };
   let asked = 0;
   await using server = await serve(() => {
-    const isLast = ++asked === 3;
+    if (++asked === 2) return problem(502, "outcome-unknown", "The connection to the actor broke.");
+    const isLast = asked === 3;
     const json = isLast
       ? { ...report, status: "upgraded", event }
       : { ...report, status: "rehearsing", event: null };
