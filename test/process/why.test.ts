@@ -1,10 +1,13 @@
-// "Why was this actor restarted four times at 03:12?" An actor fails four times, its supervisor's chain is
-// exported, the server is gone, and the answer is read from the one file that is left.
+// "Why was this actor restarted four times at 03:12?" An actor fails four times within a short time, and once before
+// and once behind it; an operator restarts it too. Its supervisor's chain is exported, the server is gone, and the
+// answer is read from the one file that is left.
 
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as dagCbor from "@ipld/dag-cbor";
+import { CID } from "multiformats/cid";
+import { sha256 } from "multiformats/hashes/sha2";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { workerComponent } from "../../bench/drill/component.ts";
 import { startDevServer, type DevServer } from "../../src/cli/dev.ts";
@@ -19,13 +22,18 @@ interface Event {
   cid: string;
   type: string;
   time: number;
+  parent: CID | null;
+  payload: CID;
   fields: Record<string, unknown>;
 }
 
 /** What an event of type supervision.decided says. */
 interface Decided {
   decision: number;
-  cause: { on: string; child: string; kind: string; detail: string; evidence: Evidence };
+  cause: { on: string; child: string } & (
+    | { on: "exit"; kind: string; detail: string; evidence: Evidence }
+    | { on: "restart-child"; by: string }
+  );
   action: string;
   reason: string;
   strategy: string;
@@ -43,6 +51,8 @@ let folder: string;
 let server: DevServer;
 let boss: string;
 let clerk: string;
+/** What stands for 03:12, ms since the epoch. */
+let asked: { from: number; to: number };
 /** The chains as files, by name. */
 const files = { boss: "", clerk: "", car: "" };
 let listed: Run;
@@ -80,7 +90,7 @@ async function failFourTimes(): Promise<void> {
   const text = manifest("clerk", "");
   const { digest } = await call<{ digest: string }>("PUT", "/v1/stores/why/content", text);
   const tables =
-    `[supervisor]\nintensity = 5\nperiod_ms = 600000\n` +
+    `[supervisor]\nintensity = 6\nperiod_ms = 600000\n` +
     `[[child]]\nname = "clerk"\nmanifest = "${digest}"`;
   const started = { manifest: manifest("boss", tables) };
   ({ id: boss } = await call<{ id: string }>("POST", "/v1/actors", JSON.stringify(started)));
@@ -92,11 +102,23 @@ async function failFourTimes(): Promise<void> {
     const body = JSON.stringify({ n: 1, act });
     return JSON.stringify(await call<unknown>("POST", `/v1/actors/${clerk}/request`, body));
   };
-  for (let n = 1; n <= FAILURES; n++) {
-    await vi.waitFor(async () => expect(await ask("count")).toBe(String(n)), WAIT);
+  let count = 0;
+  const runs = async (): Promise<void> => {
+    count++;
+    await vi.waitFor(async () => expect(await ask("count")).toBe(String(count)), WAIT);
+  };
+  const fail = async (): Promise<void> => {
     expect(await ask("trap")).toContain("guest-trap");
-  }
-  await vi.waitFor(async () => expect(await ask("count")).toBe(String(FAILURES + 1)), WAIT);
+    await runs();
+  };
+  await runs();
+  await fail();
+  const from = Date.now();
+  for (let n = 1; n <= FAILURES; n++) await fail();
+  for (const change of ["stop", "restart"]) await call("POST", `/v1/actors/${clerk}/${change}`);
+  await runs();
+  asked = { from, to: Date.now() };
+  await fail();
 }
 
 async function exportAll(): Promise<void> {
@@ -113,24 +135,41 @@ async function exportAll(): Promise<void> {
   listed = await theater(["events", boss, "--type", "supervision.decided", "child.exited"], at);
 }
 
-/** A file of lines, decoded by a public package from the very bytes that were hashed. */
-async function eventsIn(path: string): Promise<Event[]> {
-  const lines = (await readFile(path, "utf8")).trimEnd().split("\n");
-  return lines.map((line) => {
-    const { cid, block, payload } = JSON.parse(line) as Record<"cid" | "block" | "payload", string>;
-    const event = dagCbor.decode<Omit<Event, "cid" | "fields">>(Buffer.from(block, "base64"));
-    const fields = dagCbor.decode<Event["fields"]>(Buffer.from(payload, "base64"));
-    return { ...event, cid, fields };
-  });
+async function cidOf(bytes: Uint8Array): Promise<string> {
+  return CID.createV1(dagCbor.code, await sha256.digest(bytes)).toString();
 }
 
-/** One answer for each restart, from the supervisor's events alone. */
-function explain(events: readonly Event[]): string[] {
-  const decided = events.filter(({ type }) => type === "supervision.decided");
+/** A file of lines, each linked to the one before, decoded by public packages from the very bytes that were hashed. */
+async function eventsIn(path: string): Promise<Event[]> {
+  const lines = (await readFile(path, "utf8")).trimEnd().split("\n");
+  const events: Event[] = [];
+  for (const line of lines) {
+    const text = JSON.parse(line) as Record<"cid" | "block" | "payload", string>;
+    const [block, payload] = [
+      Buffer.from(text.block, "base64"),
+      Buffer.from(text.payload, "base64"),
+    ];
+    const event = dagCbor.decode<Omit<Event, "cid" | "fields">>(block);
+    expect(await cidOf(block)).toBe(text.cid);
+    expect(await cidOf(payload)).toBe(event.payload.toString());
+    expect(event.parent?.toString()).toBe(events.at(-1)?.cid);
+    events.push({ ...event, cid: text.cid, fields: dagCbor.decode<Event["fields"]>(payload) });
+  }
+  return events;
+}
+
+/** One answer for each restart of the actor in that time, from its supervisor's events alone. */
+function explain(
+  events: readonly Event[],
+  { actor: who, from, to }: { actor: string; from: number; to: number },
+): string[] {
+  const decided = events.filter(
+    ({ type, time }) => type === "supervision.decided" && time >= from && time <= to,
+  );
   return decided.flatMap(({ seq, time, fields }) => {
     const { decision, cause, action, reason, strategy, children, steps } =
       fields as unknown as Decided;
-    if (action !== "restart") return [];
+    if (action !== "restart" || !children.includes(who)) return [];
     const [actor = ""] = children;
     const isLater = (each: Event): boolean =>
       each.seq > seq && each.type === "child.exited" && each.fields["child"] === actor;
@@ -141,7 +180,9 @@ function explain(events: readonly Event[]): string[] {
     return [
       [
         `${new Date(time).toISOString()} ${cause.child} (${actor})`,
-        `failed: ${cause.kind}, ${cause.detail}, its event ${cause.evidence.seq} ${cause.evidence.event}`,
+        cause.on === "exit"
+          ? `failed: ${cause.kind}, ${cause.detail}, its event ${cause.evidence.seq} ${cause.evidence.event}`
+          : `asked for by ${cause.by}`,
         `decision ${decision}, ${strategy}: ${action}; ${reason}`,
         `then: ${start.join(", ")}`,
         end === undefined
@@ -153,12 +194,15 @@ function explain(events: readonly Event[]): string[] {
 }
 
 test("why was it restarted four times? The supervisor's chain alone says it", async () => {
-  const answers = explain(await eventsIn(files.boss));
-  expect(answers).toHaveLength(FAILURES);
+  const events = await eventsIn(files.boss);
+  const answers = explain(events, { actor: clerk, ...asked });
+  expect(answers).toHaveLength(FAILURES + 1);
+  expect(explain(events, { actor: clerk, from: 0, to: Infinity })).toHaveLength(FAILURES + 3);
   const chain = await eventsIn(files.clerk);
-  const stops = chain.filter(({ type }) => type === "actor.stopped");
-  const starts = chain.filter(({ type }) => type === "actor.started").slice(1);
-  for (const [index, answer] of answers.entries()) {
+  // Behind the first failure, which was before anybody asks.
+  const stops = chain.filter(({ type }) => type === "actor.stopped").slice(1);
+  const starts = chain.filter(({ type }) => type === "actor.started").slice(2);
+  for (const [index, answer] of answers.slice(0, FAILURES).entries()) {
     // What failed, and the very event of its own chain; the turn that trapped is just before it.
     const stop = stops[index];
     expect(answer).toContain(`clerk (${clerk})`);
@@ -169,17 +213,21 @@ test("why was it restarted four times? The supervisor's chain alone says it", as
     });
     // What was decided, and which restart of how many it was.
     expect(answer).toContain(
-      `one-for-one: restart; "clerk" ended (trap): restart ${index + 1} of 5 in 600000 ms`,
+      `one-for-one: restart; "clerk" ended (trap): restart ${index + 2} of 6 in 600000 ms`,
     );
     // What followed: the start that the child's chain has, and how long it lasted.
     const { attempt, by } = starts[index]?.fields ?? {};
     expect(by).toBe(boss);
     expect(answer).toContain(`then: start clerk as ${String(attempt)} from last-state`);
     const next = stops[index + 1];
-    expect(answer).toContain(
-      next === undefined ? "it has run since" : `it ran until its event ${next.seq}: trap`,
-    );
+    const how = index + 1 < FAILURES ? "trap" : "stopped";
+    expect(answer).toContain(`it ran until its event ${next?.seq}: ${how}`);
   }
+  // And the one that was no failure: who wanted it, in both chains.
+  const { attempt, by } = starts[FAILURES]?.fields ?? {};
+  expect(by).not.toBe(boss);
+  expect(answers.at(-1)).toContain(`asked for by ${String(by)}`);
+  expect(answers.at(-1)).toContain(`then: start clerk as ${String(attempt)} from last-state`);
 });
 
 test("the same file proves that this is what was recorded", async () => {
@@ -189,9 +237,9 @@ test("the same file proves that this is what was recorded", async () => {
 
 test("a person reads the same from theater events, without another tool", () => {
   const rows = listed.stdout.split("\n");
-  for (let n = 1; n <= FAILURES; n++) {
-    const why = `"clerk" ended (trap): restart ${n} of 5 in 600000 ms`;
+  for (let n = 1; n <= FAILURES + 2; n++) {
+    const why = `"clerk" ended (trap): restart ${n} of 6 in 600000 ms`;
     expect(rows.filter((row) => row.includes(why))).toHaveLength(1);
   }
-  expect(rows.filter((row) => row.includes("child.exited"))).toHaveLength(FAILURES);
+  expect(rows.filter((row) => row.includes("child.exited"))).toHaveLength(FAILURES + 3);
 });
