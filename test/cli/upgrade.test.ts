@@ -67,8 +67,8 @@ const actors = [
 ];
 
 function fleet({ path }: Received) {
-  if (path === "/v1/actors?limit=1000")
-    return { json: { actors: actors.slice(0, 1), cursor: "x" } };
+  const isFirst = path === "/v1/actors?limit=1000";
+  if (isFirst) return { json: { actors: actors.slice(0, 1), cursor: "x" } };
   if (path.startsWith("/v1/actors?")) return { json: { actors: actors.slice(1), cursor: null } };
   if (path.includes(THIRD)) return problem(422, "missing-handler", "Add [[handler]].");
   const isSecond = path.includes(SECOND);
