@@ -6,7 +6,7 @@ import { HOST_CALLS_MAX, type HostAnswer, type TurnOutcome } from "../executor/e
 import type { ScriptedAnswer, ScriptedOutput, ScriptedTurn } from "../executor/script.ts";
 import { withoutLinks, type LinkReader } from "../executor/wit-links.ts";
 import { findFunction } from "../executor/wit-type.ts";
-import { exportFor, INIT } from "../handlers/exports.ts";
+import { exportFor, INIT, isReadOnly } from "../handlers/exports.ts";
 import type { Services } from "../handlers/handler.ts";
 import { describeSent, greetingOf, type Sent } from "../handlers/sent.ts";
 import { equalBytes } from "../lib/bytes.ts";
@@ -68,7 +68,8 @@ export async function readyTurn(
     const answers: (ScriptedAnswer | null)[] = [];
     for (const call of calls) answers.push(await answerTo(parts, inForce, call));
     const { grants } = inForce;
-    const input = { about, params: args, turn, time, seed, grants, hostCallsMax: HOST_CALLS_MAX };
+    const limits = { hostCallsMax: HOST_CALLS_MAX, readOnly: isReadOnly(kind) };
+    const input = { about, params: args, turn, time, seed, grants, ...limits };
     return { events, message, inForce, state, calls, scripted: { input, answers } };
   } catch (thrown) {
     if (thrown instanceof NotHeld) return "foreign";

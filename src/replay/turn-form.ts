@@ -20,6 +20,7 @@ const IN_TURN: ReadonlySet<string> = new Set([
   "channel-open",
   "http",
   "http-middleware",
+  "http-read",
 ]);
 /** Those that were acknowledged, or are the actor's own: they are on disk before. */
 const BEFORE_TURN: ReadonlySet<string> = new Set([

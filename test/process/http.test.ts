@@ -41,7 +41,7 @@ const ask = async (path: string, init: RequestInit): Promise<Record<string, unkn
 async function started(dir: string, name: string): Promise<string> {
   const { component: body } = await buildActor(join(ROOT, dir), { write: false });
   const { component } = await ask("/v1/components", { method: "PUT", body: body as BodyInit });
-  const site = { type: "http-framework", public_name: name, public: true };
+  const site = { type: "http-framework", public_name: name, public: true, read_only: ["/"] };
   const handler = [site, { type: "runtime" }, { type: "timing" }];
   const manifest = { name, version: "1", component, handler };
   const { id } = await ask("/v1/actors", { method: "POST", body: JSON.stringify({ manifest }) });
