@@ -60,10 +60,7 @@ function checkOperation(
   if (committed > 1) found.doubled.push(`${at}: ${committed} times`);
   // One that asks another may be refused because that one is down, and then says so.
   const isRefusable = act === "ask" && refused === 1;
-  // Or cut, where the other one is down for longer than its own supervisor waits for its end.
-  const isCut = act === "ask" && failed?.startsWith("cut:") === true;
-  const isNone = act === "trap" || status === "refused" || isRefusable || isCut;
-  const should = isNone ? 0 : 1;
+  const should = act === "trap" || status === "refused" || isRefusable ? 0 : 1;
   if (committed < should) found.lost.push(`${at}: ${failed ?? "no turn has ended with it"}`);
   if (should === 0 && committed > 0) found.doubled.push(`${at}: refused, and done all the same`);
   if (act === "trap" && failed === undefined) found.lost.push(`${at}: it has not failed`);

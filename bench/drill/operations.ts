@@ -127,7 +127,7 @@ function statusOf(answer: Answer | undefined): Operation["status"] {
   }
   if (status === 422) return "refused";
   if (status === 500) return "trapped";
-  if (status === 504) return "cut"; // it asked somebody for longer than its supervisor waits for its end
+  if (status === 504) return "cut";
   return "open";
 }
 

@@ -24,6 +24,11 @@ const KINDS: readonly Kind[] = [
 const NEVER_GIVES_UP: Table = { intensity: 1_000, period_ms: 1_000 };
 
 const HAS_CHILDREN: Table = { shutdown: "infinity" };
+/**
+ * A worker that is not down in time is killed, and the turn that runs is cut: what it was about is recorded as
+ * failed, and would count as lost here. A machine under load needs longer than the usual 5 s for one.
+ */
+const WORKS: Table = { shutdown: 60_000 };
 
 export interface Member {
   id: string;
@@ -53,7 +58,7 @@ export async function plant(server: Server, component: Uint8Array, size: number)
       );
       const children = (await Promise.all(digests)).map((each) => ({
         digest: each,
-        policy: child,
+        policy: { ...WORKS, ...child },
       }));
       const policy = { ...NEVER_GIVES_UP, ...supervisor, strategy };
       const text = manifest(`s-${branch}`, digest, { policy, children });

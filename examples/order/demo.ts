@@ -174,6 +174,9 @@ async function story(server: DevServer): Promise<void> {
     theater(server, ["verify", id], ["verify", `<${name}>`]);
     theater(server, ["replay", id], ["replay", `<${name}>`]);
   }
+
+  title("and so does the whole tree together, with every message that went from one to another");
+  theater(server, ["replay", shop.id, "--tree"], ["replay", "<desk>", "--tree"]);
 }
 
 const data = await mkdtemp(join(tmpdir(), "theater-demo-"));

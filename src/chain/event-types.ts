@@ -43,6 +43,7 @@ export const MESSAGE_KINDS = [
   "channel-close",
   "http",
   "http-middleware",
+  "http-read",
   "websocket",
   "timer",
   "child-notice",

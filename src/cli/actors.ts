@@ -73,7 +73,8 @@ function shown(name: string, value: unknown): string {
   if (Array.isArray(value) && value.every((one) => typeof one === "string")) {
     return value.length === 0 ? "-" : value.join(", ");
   }
-  const { seq, cid }: JsonObject = { ...value };
+  const { seq, cid, actor }: JsonObject = { ...value };
+  if (typeof seq === "number" && typeof actor === "string") return `event ${seq} of ${actor}`;
   const isRef = typeof seq === "number" && typeof cid === "string";
   return isRef ? `${seq}:${cid}` : JSON.stringify(value);
 }

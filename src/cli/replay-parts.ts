@@ -61,7 +61,8 @@ export async function replayParts(
       return { ...report, turns, erasedTurns };
     }
     progress.cursor = next;
-    output.note(`${turns["agreed"] ?? 0} turns agree so far`);
+    // The first part may take its time for the component.
+    if (turns["agreed"] !== 0) output.note(`${turns["agreed"] ?? 0} turns agree so far`);
   }
 }
 

@@ -60,6 +60,14 @@ const NAMED_MAX = 20;
 function side(given: unknown): string {
   if (given === null) return "nothing further";
   const { type, about, wit, fields } = asObject(given, "side");
-  const parts = [type, about, typeof wit === "string" ? `(${wit})` : "", JSON.stringify(fields)];
+  const parts = [type, about, typeof wit === "string" ? `(${wit})` : "", inOrder(fields)];
   return printable(parts.filter((part) => part !== "").join(" "));
+}
+
+/** The fields of both sides in one order, so that they can be compared by eye. */
+function inOrder(fields: unknown): string {
+  const sorted = Object.entries(asObject(fields, "fields")).toSorted(([a], [b]) =>
+    a < b ? -1 : 1,
+  );
+  return JSON.stringify(Object.fromEntries(sorted));
 }

@@ -10,6 +10,7 @@ import { replayFile } from "./replay-file.ts";
 import { ManifestUpload } from "./manifest-upload.ts";
 import { rehearsalQuery, replayAll } from "./regression.ts";
 import { replayParts } from "./replay-parts.ts";
+import { replayTree } from "./replay-tree.ts";
 import { describe } from "./replay-report.ts";
 import { kindOf } from "./verify.ts";
 import { DIFFERENCE, VERIFIED, type VerifyOptions } from "./verify-report.ts";
@@ -21,6 +22,8 @@ export interface ReplayOptions extends Omit<VerifyOptions, "after"> {
   component?: string;
   /** A file: ms of one part. */
   every?: number;
+  /** With all that is below the actor. */
+  tree?: true;
   /** All actors that it would replace the component of. */
   all?: true;
   name?: string;
@@ -39,6 +42,12 @@ export async function replay(
   if (options.all === true) return await all(context, what, options);
   if (what === undefined || options.name !== undefined || options.of !== undefined) {
     const message = "Say what to replay: an actor, a file, or --all with --component.";
+    throw new TheaterError("bad-request", message);
+  }
+  if (options.tree === true) {
+    const { json: _, tree: __, ...others } = { json: null, ...options };
+    if (isActorId(what) && Object.keys(others).length === 0) return await replayTree(context, what);
+    const message = "Give --tree with an actor, and no other option.";
     throw new TheaterError("bad-request", message);
   }
   if (!isActorId(what)) {

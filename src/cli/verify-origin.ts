@@ -8,9 +8,8 @@ import { cidText } from "../chain/cid.ts";
 import { decodeEvent } from "../chain/event.ts";
 import type { Origin } from "../chain/event-types.ts";
 import { sha256 } from "../chain/hash.ts";
-import { stateSaid, type RecordedState } from "../chain/recorded-state.ts";
+import { isSameState, stateSaid, type RecordedState } from "../chain/recorded-state.ts";
 import { Frontier, leafHash } from "../chain/tree.ts";
-import { Link } from "../chain/value.ts";
 import { ChainVerifier, type Beginning, type Entry } from "../chain/verify.ts";
 import { equalBytes, toBase64 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
@@ -179,13 +178,8 @@ function stateAfter(entry: Entry, before: RecordedState | "erased"): RecordedSta
   }
 }
 
-/** Null where one of them was erased. Long states are links on both sides. */
+/** Null where one of them was erased. */
 function agree(begins: Beginning["state"], state: RecordedState | "erased"): boolean | null {
   if (begins === "erased" || state === "erased") return null;
-  const one = begins?.state ?? null;
-  if (one === null || state === null) return one === state;
-  if (one instanceof Link || state instanceof Link) {
-    return one instanceof Link && state instanceof Link && equalBytes(one.digest, state.digest);
-  }
-  return equalBytes(one, state);
+  return isSameState(begins?.state ?? null, state);
 }

@@ -58,6 +58,8 @@ export interface TurnInput {
   /** Configuration by handler type, for the handlers that answer inside the isolate. */
   grants: Readonly<Record<string, Value>>;
   hostCallsMax: number;
+  /** The guest may log, and know time and chance: another call, or another state, fails the turn. */
+  readOnly?: boolean;
 }
 
 export type TurnOutcome =

@@ -29,6 +29,8 @@ export interface PureContext {
 interface PureFunction {
   /** The manifest's handler type whose grant it needs. */
   handler: string;
+  /** Whether it does something to the actor when the turn commits. */
+  acts?: true;
   answer(
     context: PureContext,
     args: readonly Value[],
@@ -103,6 +105,16 @@ export class OpenTurn {
     }
   }
 
+  /** Of a call that reaches outside the turn, or a state that is another. */
+  refuseIfReadOnly(what: string): void {
+    if (this.input.readOnly !== true) return;
+    throw new TurnAborted({
+      kind: "limit",
+      code: "read-only",
+      message: `${what} on a read-only route`,
+    });
+  }
+
   /** Counts what a call carries to the host or from it. */
   carry(value: Value | readonly Value[]): void {
     this.#bytes += roughBytes(value);
@@ -158,6 +170,7 @@ function pureImport(about: string, type: WitFunction, local: PureFunction, slot:
         const message = `${about} is not granted`;
         throw new TurnAborted({ kind: "host", code: "host-call", message });
       }
+      if (local.acts === true) turn.refuseIfReadOnly(about);
       const values = liftArguments(type, args);
       turn.carry(values);
       const context = {
@@ -179,6 +192,7 @@ function hostImport(about: string, type: WitFunction, slot: TurnSlot) {
     const turn = openTurn(slot);
     const values = endingTurn(turn, () => {
       turn.count();
+      turn.refuseIfReadOnly(about);
       const lifted = liftArguments(type, args);
       turn.carry(lifted);
       return lifted;
@@ -241,15 +255,16 @@ export async function callExport(
   turn: OpenTurn,
   type: WitFunction,
 ): Promise<TurnOutcome> {
-  const outcome = await Promise.race([turn.failed, callGuest(exports, turn.input, type)]);
+  const outcome = await Promise.race([turn.failed, callGuest(exports, turn, type)]);
   return turn.failure ?? outcome;
 }
 
 async function callGuest(
   exports: Exports,
-  input: TurnInput,
+  turn: OpenTurn,
   type: WitFunction,
 ): Promise<TurnOutcome> {
+  const { input } = turn;
   const [interfaceName = "", fn = ""] = input.about.split("#");
   const target = exports[interfaceName] as Record<string, (...args: unknown[]) => unknown>;
   const resultType =
@@ -262,7 +277,10 @@ async function callGuest(
     );
     const returned = await target[camelCase(fn)]?.(...args);
     const valueType = resultType === null ? type.result : resultType.ok;
-    return { kind: "returned", value: returnedValue(valueType, returned) };
+    const value = returnedValue(valueType, returned);
+    const isChanged = input.readOnly === true && !isSameState(input, value);
+    if (isChanged) turn.refuseIfReadOnly("another state");
+    return { kind: "returned", value };
   } catch (thrown) {
     if (resultType === null || thrown instanceof Error) return failureOf(thrown);
     try {
@@ -271,6 +289,14 @@ async function callGuest(
       return failureOf(unfit);
     }
   }
+}
+
+/** Both are `option<list<u8>>`: the first parameter, and the first item of the result. */
+function isSameState({ params }: TurnInput, value: Value): boolean {
+  const [before] = (params[0] ?? []) as readonly Uint8Array[];
+  const [after] = ((value as readonly Value[] | null)?.[0] ?? []) as readonly Uint8Array[];
+  if (before === undefined || after === undefined) return before === after;
+  return before.length === after.length && before.every((byte, at) => byte === after[at]);
 }
 
 function returnedValue(type: WitType | null, returned: unknown): Value {

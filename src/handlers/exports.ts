@@ -32,7 +32,11 @@ const EXPORTS: Readonly<Partial<Record<MessageKind, string>>> = {
   "channel-close": HANDLE_CHANNEL_CLOSE,
   http: HANDLE_HTTP,
   "http-middleware": HANDLE_MIDDLEWARE,
+  "http-read": HANDLE_HTTP,
 };
+
+/** Whether the turn of such a message changes nothing and asks nobody: more than that fails it. */
+export const isReadOnly = (kind: MessageKind): boolean => kind === "http-read";
 
 const SUPERVISOR = "theater:simple/supervisor-handlers";
 

@@ -12,14 +12,18 @@ import {
   type Services,
 } from "./handler.ts";
 import type { Site } from "./http-site.ts";
+import { parsePattern } from "./route-pattern.ts";
 import { both, common, either, least, narrowing } from "./narrow.ts";
 
 const FRAMEWORK = "theater:simple/http-framework";
 
 const MiB = 1024 * 1024;
-/** Of a body, in or out, where the manifest is silent, and at most: it crosses RPC, which carries 32 MiB. */
-const BODY_BYTES_DEFAULT = 10 * MiB;
-const BODY_BYTES_MAX = 16 * MiB;
+/** Of a body that comes in, where the manifest is silent, and at most: it crosses RPC, which carries 32 MiB. */
+const REQUEST_BYTES_DEFAULT = 10 * MiB;
+const REQUEST_BYTES_MAX = 16 * MiB;
+/** Of one that goes out: with the new state, an export returns 10 MiB at most. */
+const RESPONSE_BYTES_MAX = 10_000_000;
+const READ_ONLY_MAX = 64;
 const HEADER_NAMES_MAX = 32;
 
 /** As it stands in a URL. */
@@ -34,6 +38,8 @@ export interface HttpFrameworkGrant {
   public?: boolean;
   maxRequestBytes?: number;
   maxResponseBytes?: number;
+  /** Paths as of routes: a GET of what fits one of them changes nothing. */
+  readOnly?: readonly string[];
   /** In lower case: headers of requests that are hashed besides the usual ones. */
   secretHeaders?: readonly string[];
   /** In lower case: of the usual ones, those that are passed on and recorded as they are. */
@@ -48,6 +54,13 @@ const headerNames = z
   .max(HEADER_NAMES_MAX)
   .default([]);
 
+const routePath = z.string().check(({ value, issues }) => {
+  const pattern = parsePattern(value);
+  if ("problem" in pattern) {
+    issues.push({ code: "custom", message: pattern.problem, input: value });
+  }
+});
+
 const config = z
   .strictObject({
     public_name: z
@@ -55,8 +68,9 @@ const config = z
       .regex(SITE_NAME, "a public name has up to 63 small letters, digits and - between them")
       .optional(),
     public: z.boolean().default(false),
-    max_request_bytes: z.int().positive().max(BODY_BYTES_MAX).default(BODY_BYTES_DEFAULT),
-    max_response_bytes: z.int().positive().max(BODY_BYTES_MAX).default(BODY_BYTES_DEFAULT),
+    max_request_bytes: z.int().positive().max(REQUEST_BYTES_MAX).default(REQUEST_BYTES_DEFAULT),
+    max_response_bytes: z.int().positive().max(RESPONSE_BYTES_MAX).default(RESPONSE_BYTES_MAX),
+    read_only: z.array(routePath).max(READ_ONLY_MAX).default([]),
     secret_headers: headerNames,
     clear_headers: headerNames,
   })
@@ -65,6 +79,7 @@ const config = z
     public: table.public,
     maxRequestBytes: table.max_request_bytes,
     maxResponseBytes: table.max_response_bytes,
+    readOnly: table.read_only,
     secretHeaders: table.secret_headers,
     clearHeaders: table.clear_headers,
   }));
@@ -107,6 +122,7 @@ export const httpFramework: Handler = {
     public: both,
     maxRequestBytes: least,
     maxResponseBytes: least,
+    readOnly: either,
     secretHeaders: either,
     clearHeaders: common,
   }),

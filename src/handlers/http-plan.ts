@@ -51,6 +51,16 @@ export function planOf({ entries }: SiteTable, method: string, path: string): Pl
   return { found: false, allow: [...allow].sort() };
 }
 
+/** Whether a path fits one of these patterns. */
+export function fitsOne(patterns: readonly string[], path: string): boolean {
+  const segments = patterns.length === 0 ? undefined : segmentsOf(path);
+  if (segments === undefined) return false;
+  return patterns.some((each) => {
+    const pattern = parsePattern(each);
+    return !("problem" in pattern) && match(pattern, segments) !== undefined;
+  });
+}
+
 function fitOf(route: Route, segments: readonly string[]): Fit[] {
   const pattern = parsePattern(route.path);
   if ("problem" in pattern) return [];

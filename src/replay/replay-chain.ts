@@ -5,6 +5,7 @@
 import { isEventType } from "../chain/event-types.ts";
 import { toJson, type Json } from "../chain/ndjson.ts";
 import { decodePayload } from "../chain/payload.ts";
+import { stateSaid } from "../chain/recorded-state.ts";
 import { Link } from "../chain/value.ts";
 import type { Executor } from "../executor/executor.ts";
 import { assert, TheaterError } from "../lib/errors.ts";
@@ -13,9 +14,9 @@ import { Batch } from "./batch.ts";
 import { changesComponent, inForceFrom, type InForce, type Override } from "./in-force.ts";
 import { migrationDifference } from "./migration-check.ts";
 import type { Reached } from "./place.ts";
-import { stateSaid } from "../chain/recorded-state.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
 import { isCut, readyTurn, type ReadyTurn, type ReplayParts } from "./replay-turn.ts";
+import { revertRule } from "./revert-check.ts";
 import type { ReplaySource } from "./source.ts";
 import { TurnForm } from "./turn-form.ts";
 import { TurnReader, type EarlierEvent, type TurnEvents } from "./turns.ts";
@@ -29,8 +30,8 @@ export interface ChainReplayParts extends Pick<ReplayParts, "functions"> {
   earlier: EarlierEvent;
   /** What runs instead of what is on record. */
   override?: Override | undefined;
-  /** Told of each turn as soon as it has agreed. */
-  onAgreed?: ((turn: TurnEvents, did: Did) => void) | undefined;
+  /** Told of each turn that ended as it is on record, with what the guest did where it agreed. */
+  onTurn?: ((turn: TurnEvents, did: Did | undefined) => void) | undefined;
 }
 
 const BEGINNING: Reached = { seq: 0, stateSeq: null, componentSeq: 0, parent: null };
@@ -103,7 +104,8 @@ export class ChainReplay {
   /** Takes the next event, oldest first, with its CID. False once the guest has done something else. */
   async next(event: RecordedEvent, cid: string | Link): Promise<boolean> {
     if (this.difference !== undefined) return false;
-    const rule = this.#form.next(event) ?? (await this.#aftermath.next(event));
+    const rule =
+      this.#form.next(event) ?? (await this.#aftermath.next(event)) ?? (await this.#revert(event));
     if (rule !== undefined) {
       // A turn before it counts first.
       if (await this.finish()) this.difference = brokenRule(event, rule);
@@ -131,6 +133,10 @@ export class ChainReplay {
     return this.#batch.isFull ? await this.finish() : true;
   }
 
+  async #revert(event: RecordedEvent): Promise<string | undefined> {
+    return event.type === "actor.reverted" ? await revertRule(event, this.#parts) : undefined;
+  }
+
   /** Runs the turns that wait to be run. False where one of them diverged. */
   async finish(): Promise<boolean> {
     for await (const { events, before, ready, told } of this.#batch.run()) {
@@ -141,7 +147,7 @@ export class ChainReplay {
         return false;
       }
       this.counts[told.verdict]++;
-      if (told.verdict === "agreed") this.#parts.onAgreed?.(events, told.did);
+      this.#parts.onTurn?.(events, told.verdict === "agreed" ? told.did : undefined);
       const isListed = this.erasedTurns.length < ERASED_LISTED_MAX;
       if (told.verdict === "erased" && isListed) this.erasedTurns.push(events.turn);
     }

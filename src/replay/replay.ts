@@ -10,13 +10,14 @@ import { ChainVerifier } from "../chain/verify.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { cursorOf, readCursor } from "./place.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
+import { recordedAs } from "./fields.ts";
 import { ChainReplay, type ChainReplayParts } from "./replay-chain.ts";
 import { likelyReason, reportDifference, reportRan, type ReplayReport } from "./report.ts";
 import type { ReplaySource, SourceEntry } from "./source.ts";
 
 export interface ReplayOptions extends Pick<
   ChainReplayParts,
-  "executor" | "functions" | "override" | "onAgreed"
+  "executor" | "functions" | "override" | "onTurn"
 > {
   source: ReplaySource;
   /** `next` of an earlier report; null begins at the genesis. */
@@ -80,14 +81,16 @@ async function feed(
 }
 
 /** Checks an event with its predecessors; undefined for one that cannot be read. */
-function readEvent(verifier: ChainVerifier, entry: SourceEntry): RecordedEvent | undefined {
+export function readEvent(verifier: ChainVerifier, entry: SourceEntry): RecordedEvent | undefined {
   const { seq, link, block, payload } = entry;
   verifier.next({ seq, cid: link ?? entry.cid, block, payload });
   // What a bad event holds may be anything.
-  return verifier.isBroken ? undefined : decoded(entry);
+  if (verifier.isBroken) return undefined;
+  const { seen } = verifier;
+  return seen === undefined ? decoded(entry) : recordedAs(seen, payload);
 }
 
-function decoded(entry: SourceEntry): RecordedEvent | undefined {
+export function decoded(entry: SourceEntry): RecordedEvent | undefined {
   try {
     const { seq, turn, type, about, time } = decodeEvent(entry.block);
     return { seq, turn, type, about, time, payload: entry.payload };
@@ -97,7 +100,7 @@ function decoded(entry: SourceEntry): RecordedEvent | undefined {
   }
 }
 
-async function report(
+export async function report(
   run: ChainReplay,
   verifier: ChainVerifier,
   { head, isOver }: { head: ReplaySource["head"]; isOver: boolean },

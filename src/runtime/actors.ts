@@ -22,6 +22,7 @@ import type {
   TurnPlace,
 } from "./protocol.ts";
 import type { ReplayReport } from "../replay/report.ts";
+import type { TreeReport } from "../replay/tree-report.ts";
 import type { Report } from "../chain/verify.ts";
 import type { RehearsalRequest, UpgradeReport, UpgradeRequest } from "./upgrade/upgrades.ts";
 
@@ -151,6 +152,8 @@ export interface Actors {
   verify(id: string): Promise<Answer<Report>>;
   /** Runs the recorded turns again, from genesis or from where an earlier report says `next`. */
   replay(id: string, cursor: string | null): Promise<Answer<ReplayReport>>;
+  /** As `replay`, the actor and all below it together: what they said to one another is matched. */
+  replayTree(id: string, cursor: string | null): Promise<Answer<TreeReport>>;
 
   /** The signed note over what the ledger holds. `unsupported` where the log does not sign. */
   checkpoint(id: string): Promise<Answer<string>>;

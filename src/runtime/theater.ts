@@ -4,6 +4,7 @@
 import { cidText, digestText, parseCid } from "../chain/cid.ts";
 import { Link } from "../chain/value.ts";
 import type { ReplayReport } from "../replay/report.ts";
+import type { TreeReport } from "../replay/tree-report.ts";
 import type { Report } from "../chain/verify.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { Registry } from "../handlers/registry.ts";
@@ -30,6 +31,7 @@ import { Directory } from "./directory.ts";
 import { actorStub, pluginsOf, shardOf, type Environment } from "./environment.ts";
 import { compare } from "./record/compare.ts";
 import { replayActor } from "./record/replayer.ts";
+import { replayActors } from "./record/tree-replayer.ts";
 import { healthOf } from "./health.ts";
 import type {
   ActorRpc,
@@ -261,6 +263,16 @@ export class Theater implements Actors {
     const [audit, executor, registry] = [this.#audit, this.#executor, this.#registry];
     const parts = { audit, executor, registry, content, blocks };
     return answer(async () => await replayActor(id, cursor, parts));
+  }
+
+  replayTree(id: string, cursor: string | null): Promise<Answer<TreeReport>> {
+    const content = this.#content;
+    const [audit, executor, registry] = [this.#audit, this.#executor, this.#registry];
+    const blocksOf = (actor: string): ContentStore =>
+      new R2Store(this.#environment.CONTENT, blocksPrefix(actor));
+    const tree = async (root: string): Promise<TreeNode> => settled(await this.tree(root));
+    const parts = { audit, executor, registry, content, blocksOf, tree };
+    return answer(async () => await replayActors(id, cursor, parts));
   }
 
   check(id: string): Promise<Answer<Comparison>> {

@@ -23,6 +23,7 @@ import { eventHeader, problem, respond } from "./problem.ts";
 import { json } from "./route.ts";
 import type { Call, Route } from "./route.ts";
 import { chainEvent, chainPage, comparison, eventRef, replayReport, report } from "./schemas.ts";
+import { readTreeCursor, treeReport } from "./tree-replay.ts";
 
 const JSON_TYPE = "application/json";
 const NDJSON_TYPE = "application/x-ndjson";
@@ -198,6 +199,10 @@ const replayQuery = z.object({
     .max(REFERENCE_CHARS_MAX)
     .optional()
     .describe("A component that runs instead of the recorded one: `sha256:…`, `store://…`."),
+  tree: z
+    .enum(["true", "false"])
+    .default("false")
+    .describe("All actors below it too, together; `next` then goes into the body, as `cursor`."),
   from: position.optional().describe("With `component`: the first event to compare."),
   since: moment().optional().describe("With `component`: compares what is not before this time."),
 });
@@ -212,7 +217,7 @@ const replay: Route = {
       status: 200,
       description:
         "The report, also where a turn diverged. One call runs a bounded part: see `next`.",
-      content: json(replayReport),
+      content: json(z.union([replayReport, treeReport])),
     },
   ],
   refusals: [
@@ -224,10 +229,19 @@ const replay: Route = {
     "unknown-import",
     "not-an-actor",
     "host-failure",
+    "too-large",
   ],
   serve: async (call) => {
-    const { cursor = null, component, from, since } = readQuery(call, replayQuery);
+    const { cursor = null, component, tree, from, since } = readQuery(call, replayQuery);
     const id = call.param("id");
+    if (tree === "true") {
+      if ([cursor, component, from, since].some((given) => given != null)) {
+        const message = "Give `tree` alone: the cursor of a tree goes into the body.";
+        throw new TheaterError("bad-request", message, { parameter: "tree" });
+      }
+      const whole = await call.actors.replayTree(id, await readTreeCursor(call));
+      return respond(whole, (report) => Response.json(report));
+    }
     if (component === undefined && (from !== undefined || since !== undefined)) {
       const message = "Give `from` and `since` with a `component`: its rehearsal can begin later.";
       throw new TheaterError("bad-request", message, { parameter: "component" });

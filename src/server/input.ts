@@ -74,7 +74,12 @@ export async function readJson<S extends z.ZodType>(
   schema: S,
   limit: BodyLimit,
 ): Promise<z.output<S>> {
-  const parsed = schema.safeParse(parseJson(await readBody(call.request, limit)));
+  return jsonBody(await readBody(call.request, limit), schema);
+}
+
+/** A body that was read already. */
+export function jsonBody<S extends z.ZodType>(bytes: Uint8Array, schema: S): z.output<S> {
+  const parsed = schema.safeParse(parseJson(bytes));
   if (parsed.success) return parsed.data;
   const path = parsed.error.issues[0]?.path.join(".") ?? "";
   throw new TheaterError(

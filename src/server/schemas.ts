@@ -20,7 +20,7 @@ import { PROBLEM_KINDS } from "./problem.ts";
 
 const cid = z.string().describe("CIDv1 in base32.");
 const digest = z.string().describe("`sha256:` and 64 hex digits.");
-const count = z.int().min(0);
+export const count = z.int().min(0);
 const milliseconds = count.describe("Milliseconds since 1970.");
 const base64 = z.base64();
 

@@ -44,6 +44,12 @@ test("the third failure escalates, and the level above mends it", () => {
   expect(text).toContain('restart, because "checkout" ended (escalated): restart 1 of 3');
 });
 
+test("the whole tree replays together, and every link has its other end", () => {
+  const text = under("and so does the whole tree");
+  expect(text).toMatch(/^verified: \d+ actors, \d+ turns agree, \d+ links match$/m);
+  expect(text.match(/^ {2}\w{32} {2}verified: \d+ turns agree$/gm)).toHaveLength(4);
+});
+
 test("the chains of both supervisors verify, and their turns replay", () => {
   const text = under("both chains are whole");
   expect(text.match(/^verified 0…\d+, 0 erased, 0 withheld$/gm)).toHaveLength(2);

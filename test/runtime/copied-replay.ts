@@ -17,7 +17,7 @@ import { bindings, must, theater } from "./stage.ts";
 import { registry } from "./worker.ts";
 
 const content = new R2Store(bindings.CONTENT);
-const executor = new LoaderExecutor(bindings.LOADER, registry.isPure);
+export const executor = new LoaderExecutor(bindings.LOADER, registry.isPure);
 
 export async function chainOf(id: string): Promise<SourceEntry[]> {
   const all: SourceEntry[] = [];
@@ -37,7 +37,7 @@ export async function modulesOf(digest: Uint8Array): ReturnType<ReplaySource["mo
 }
 
 /** `head`: what is known of the chain's end from elsewhere. */
-function sourceOf(
+export function sourceOf(
   actor: string,
   entries: readonly SourceEntry[],
   head: SourceEntry | undefined,
@@ -61,7 +61,7 @@ function sourceOf(
 
 interface Options {
   override?: (recorded: InForce) => Promise<InForce>;
-  onAgreed?: (turn: TurnEvents, did: Did) => void;
+  onTurn?: (turn: TurnEvents, did: Did | undefined) => void;
 }
 
 /** `known`: the chain that `entries` should be, where only its head is known. */
@@ -87,8 +87,10 @@ export function firstWrong({ chain, difference }: ReplayReport): number | null {
  */
 export async function rebuilt(actor: string, entries: readonly SourceEntry[]): Promise<string[]> {
   const did = new Map<number, Did>();
-  const onAgreed = ({ turn }: TurnEvents, done: Did): void => void did.set(turn, done);
-  const { verdict } = await replayOf(actor, entries, entries, { onAgreed });
+  const onTurn: Options["onTurn"] = ({ turn }, done) => {
+    if (done !== undefined) did.set(turn, done);
+  };
+  const { verdict } = await replayOf(actor, entries, entries, { onTurn });
   if (verdict !== "verified") throw new Error(verdict);
   const cids: string[] = [];
   let parent: Link | null = null;

@@ -438,3 +438,91 @@ test("nothing has its turn between a middleware and the route", async () => {
     "turn.committed",
   ]);
 });
+
+test("reads run side by side, and the chain has them one by one, each behind the state that it saw", async () => {
+  const actor = await site({ read_only: ["/read/{id}"] });
+  await does(actor, ["add-route", 1, "/*", "*", 2]);
+  const gate = new Gate();
+  let reached = 0;
+  faults.guest = async (_, go) => {
+    reached++;
+    await gate.wait();
+    return await go();
+  };
+  const before = must(await theater.state(actor.id));
+  const asked = ["a", "b", "c"].map(async (id) => await ask(actor, "GET", `/read/${id}`));
+  await until(() => reached === 3);
+  const change = ask(actor, "POST", "/x");
+  const from = await actor.nextSeq();
+  gate.open();
+  const answers = await Promise.all(asked);
+  expect(answers.map(({ json }) => json["uri"])).toEqual(["/read/a", "/read/b", "/read/c"]);
+  expect((await change).status).toBe(200);
+  const told = await actor.events(from);
+  expect(
+    told.map(({ type, about, turn }) => `${turn - (told[0]?.turn ?? 0)} ${type} ${about}`.trim()),
+  ).toEqual([
+    ...[0, 1, 2].flatMap((n) => [`${n} message.received http-read`, `${n} turn.committed`]),
+    "3 message.received http",
+    "3 turn.committed",
+  ]);
+  expect(answers.map(({ event }) => event)).toEqual([1, 3, 5].map((at) => told[at]?.seq));
+  expect(told.map(({ fields }) => fields["state"]).slice(0, 6)).toEqual(
+    Array.from({ length: 3 }, () => [undefined, null]).flat(),
+  );
+  expect(must(await theater.state(actor.id))).not.toEqual(before);
+  expect(must(await theater.replay(actor.id, null))).toMatchObject({ verdict: "verified" });
+});
+
+test.for<[string, string, string?]>([
+  ["another state", "/change"],
+  ["a send", "/run", '[["send","ACTOR","[]"]]'],
+  [
+    "a request",
+    "/run",
+    '[["call","theater:simple/message-server-host#request","ACTOR",{"$bytes":"[]"}]]',
+  ],
+  ["a file", "/run", '[["write","a","b"]]'],
+  ["a timer", "/run", '[["call","theater:edge/timers#cancel","a"]]'],
+  ["a child", "/run", '[["call","theater:simple/supervisor#list-children"]]'],
+  ["a shutdown", "/run", '[["shutdown","x"]]'],
+])(
+  "a read-only route does not take %s: its turn fails, and replays",
+  async ([, path, body = ""]) => {
+    const actor = await site({ read_only: ["/run", "/change"] });
+    await does(actor, ["add-route", 1, "/*", "*", 2]);
+    const before = must(await theater.state(actor.id));
+    const program = body.replace("ACTOR", actor.id);
+    const { status, text } = await ask(actor, "GET", path, { body: program });
+    expect([status, text]).toEqual(["limit-exceeded", expect.stringMatching(/^read-only: /)]);
+    expect(must(await theater.state(actor.id))).toEqual(before);
+    const [end] = (await actor.events()).slice(-1);
+    expect(end).toMatchObject({
+      type: "turn.failed",
+      fields: { kind: "limit", code: "read-only" },
+    });
+    // What is no effect is there; and with another method the same route does what it likes.
+    expect((await ask(actor, "GET", "/run", { body: '[["log","x"],["uuid"]]' })).status).toBe(200);
+    expect(must(await theater.replay(actor.id, null))).toMatchObject({ verdict: "verified" });
+  },
+);
+
+test("an isolate that does not keep a read from acting gets nothing out of it", async () => {
+  const actor = await site({ read_only: ["/run", "/change"] });
+  await does(actor, ["add-route", 1, "/*", "*", 2]);
+  faults.guest = async ({ args }, go) => {
+    (args[0] as { readOnly: boolean }).readOnly = false;
+    return await go();
+  };
+  const before = must(await theater.state(actor.id));
+  for (const [path, body] of [
+    ["/change", ""],
+    ["/run", `[["send","${actor.id}","[]"]]`],
+    ["/run", '[["shutdown","x"]]'],
+  ] as const) {
+    const { status, text } = await ask(actor, "GET", path, { body });
+    expect([status, text]).toEqual(["limit-exceeded", expect.stringMatching(/^read-only: /)]);
+  }
+  expect(must(await theater.state(actor.id))).toEqual(before);
+  expect((await actor.summary()).status).toBe("running");
+});

@@ -109,7 +109,7 @@ async function interrupt(
 }
 
 /** Until nothing is under way any more. */
-async function rest(actor: Probe): Promise<void> {
+export async function rest(actor: Probe): Promise<void> {
   await until(async () => {
     await actor.alarm();
     const query = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM mailbox) AS rest";

@@ -2,7 +2,9 @@
 // and after its old events were sealed.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { toUtf8 } from "../../src/lib/bytes.ts";
+import { fromUtf8, toUtf8 } from "../../src/lib/bytes.ts";
+import { ChainCopy } from "./chain-copy.ts";
+import { chainOf, replayOf } from "./copied-replay.ts";
 import { clearFaults, settings } from "./faults.ts";
 import { must, start, theater, type Probe, type Program } from "./stage.ts";
 
@@ -187,4 +189,20 @@ test("a stopped actor goes on from where it was put back to; a deleted one is le
   await actor.change("stop");
   await actor.change("delete");
   expect(await revert(actor, { turns: 1 })).toMatchObject({ error: { code: "wrong-state" } });
+});
+
+test("a revert that restores another state than it says is found, though every hash fits", async () => {
+  const actor = await start();
+  for (let n = 0; n < 3; n++) await actor.ask([["turns"]]);
+  const { event } = must(await revert(actor, { turns: 2 }));
+  const entries = await chainOf(actor.id);
+  expect(await replayOf(actor.id, entries)).toMatchObject({ verdict: "verified" });
+  const forged = ChainCopy.of(actor.id, entries).changed(event.seq, ({ fields }) => ({
+    fields: { ...fields, state: [fromUtf8('{"turns":7,"heard":[]}')] },
+  }));
+  expect(await replayOf(actor.id, forged.entries())).toMatchObject({
+    verdict: "diverged",
+    difference: { seq: event.seq, likely: "tampered-record" },
+    chain: { verdict: "verified" },
+  });
 });

@@ -153,6 +153,13 @@ function replaced(bytes: Uint8Array, word: string, other: string): Uint8Array {
   return changed;
 }
 
+/** The manifest of a child, as a guest gives it to `spawn`. */
+export async function programManifest(name: string): Promise<string> {
+  const { component } = must(await theater.upload(await programBytes(false)));
+  const tables = [...TYPES, "words"].map((type) => `[[handler]]\ntype = "${type}"\n`);
+  return `name = "${name}"\nversion = "1"\ncomponent = "${component}"\n${tables.join("")}`;
+}
+
 /** An actor with every handler, and of some less than its programs ask for. */
 export async function startProgrammed(
   more: {

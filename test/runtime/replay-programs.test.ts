@@ -7,16 +7,26 @@ import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
 import { decodePayload } from "../../src/chain/payload.ts";
 import type { ReplayReport } from "../../src/replay/report.ts";
-import type { SourceEntry } from "../../src/replay/source.ts";
+import { replayTree } from "../../src/replay/replay-tree.ts";
+import type { ReplaySource, SourceEntry } from "../../src/replay/source.ts";
 import { ChainCopy } from "./chain-copy.ts";
-import { chainOf, firstWrong, modulesOf, rebuilt, replayOf } from "./copied-replay.ts";
+import {
+  chainOf,
+  executor,
+  sourceOf,
+  firstWrong,
+  modulesOf,
+  rebuilt,
+  replayOf,
+} from "./copied-replay.ts";
 import { exported, replayExported } from "./exported-chain.ts";
 import { live } from "./live.ts";
 import { mutationsOf } from "./mutations.ts";
 import { lives, startProgrammed, stepsOfRows } from "./programs.ts";
 import { notAsSigned } from "./signed-chain.ts";
-import { bindings, must, theater } from "./stage.ts";
+import { bindings, must, theater, type Probe } from "./stage.ts";
 import { tamperings } from "./tampering.ts";
+import { registry } from "./worker.ts";
 
 const given = bindings as unknown as { REPLAY_PROGRAMS: string; REPLAY_SEED: string };
 const PROGRAMS = Number(given.REPLAY_PROGRAMS);
@@ -31,6 +41,8 @@ interface Lived {
 }
 
 const lived: Lived[] = [];
+/** The one that they all ask, and send to. */
+let peer: Probe;
 const choose = randomFrom(SEED);
 
 /** Mulberry32: the same numbers for the same seed. */
@@ -46,7 +58,7 @@ function randomFrom(seed: number): (below: number) => number {
 
 beforeAll(
   async () => {
-    const peer = await startProgrammed({ name: "peer" });
+    peer = await startProgrammed({ name: "peer" });
     const pool = await stepsOfRows(peer, peer);
     const programs = fc.sample(lives(pool, LENGTH), { numRuns: PROGRAMS, seed: SEED });
     // Once every call there is; then what chance makes of them.
@@ -67,6 +79,28 @@ test("a replay makes every event of every turn again, byte for byte", TIMEOUT, a
     expect(must(await theater.replay(id, null))).toMatchObject({ verdict: "verified" });
     expect(await rebuilt(id, entries)).toEqual(entries.map(({ cid }) => cid));
   }
+});
+
+test("all of them together say of one another what each says itself", TIMEOUT, async () => {
+  const source = async (actor: string): Promise<ReplaySource | undefined> => {
+    const chain = await theater.chain(actor, { from: 0, to: 0, types: [], limit: 1 });
+    if (!chain.ok) return undefined;
+    const entries = await chainOf(actor);
+    return sourceOf(actor, entries, entries.at(-1));
+  };
+  const report = await replayTree({
+    root: peer.id,
+    actors: lived.map(({ id }) => id),
+    cursor: null,
+    source,
+    newest: async (actor) => must(await theater.head(actor)).seq,
+    executor,
+    functions: (about) => registry.findHostFunction(about)?.fn,
+    runMs: 60_000 + PROGRAMS * 60_000,
+  });
+  expect(report).toMatchObject({ verdict: "verified", mismatches: [], next: null });
+  expect(report.links.matched).toBeGreaterThan(lived.length * 2);
+  expect(report.links).toMatchObject({ erased: 0, unchecked: 0, pending: 0 });
 });
 
 test(

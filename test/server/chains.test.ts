@@ -53,6 +53,26 @@ test("NDJSON holds all pages, and each is read only when the client wants it", a
   expect(await seqsOf(await doorWith(250).ask(CHAIN, NDJSON))).toEqual(upTo(250));
 });
 
+test("a tree is replayed from the beginning, or from the cursor in the body, and with no other option", async () => {
+  const { ask, actors } = doorWith(3);
+  const replay = async (query: string, body?: string): Promise<Response> =>
+    await ask(`${CHAIN}/replay?${query}`, {
+      method: "POST",
+      ...(body === undefined ? {} : { body }),
+    });
+  expect(await (await replay("tree=true")).json()).toMatchObject({ root: ID, verdict: "verified" });
+  await replay("tree=true", JSON.stringify({ cursor: "what next said" }));
+  expect(actors.calls.filter(({ name }) => name === "replayTree").map(({ args }) => args)).toEqual([
+    [ID, null],
+    [ID, "what next said"],
+  ]);
+  for (const wrong of ["tree=yes", "tree=true&from=3", "tree=true&component=sha256:1&from=1"]) {
+    expect((await replay(wrong)).status).toBe(400);
+  }
+  expect((await replay("tree=true", "{}")).status).toBe(400);
+  expect((await replay("tree=true", "no json")).status).toBe(400);
+});
+
 test("pages without a match do not end a stream", async () => {
   const { ask, actors } = doorWith(25, 10);
   const chain = actors.chain;

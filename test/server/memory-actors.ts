@@ -177,6 +177,17 @@ export class MemoryActors implements Actors {
   chain: Actors["chain"] = (id, query) => this.#answer("chain", [id, query], this.#page(query));
   rehearse: Actors["rehearse"] = (...args) => this.#answer("rehearse", args, this.#replayed());
   replay: Actors["replay"] = (...args) => this.#answer("replay", args, this.#replayed());
+  replayTree: Actors["replayTree"] = (...args) => {
+    const { next: _, ...actor } = this.#replayed();
+    const links = { matched: 2, outside: 0, erased: 0, unchecked: 0, pending: 0 };
+    const rest = { links, mismatches: [], more: false, next: null };
+    return this.#answer("replayTree", args, {
+      root: ID,
+      verdict: "verified" as const,
+      actors: [actor],
+      ...rest,
+    });
+  };
   #replayed(): ReplayReport {
     return {
       actor: ID,

@@ -11,6 +11,7 @@ export function addProofCommands(program: Command): void {
     .command("replay")
     .description("run the recorded turns again and compare: does the component do what it did?")
     .argument("[what]", "an actor's id, or an exported .car, which needs no server")
+    .option("--tree", "the actor and all below it together, with what they said to one another")
     .option("--progress <file>", "keep there how far it is, and go on from there the next time")
     .option("--every <ms>", "how often a file's progress is shown and kept (2000)", wholeNumber)
     .option("--head <seq:cid>", "the event that a file must end with", eventRef)

@@ -11,6 +11,7 @@ export const runtimePure: PureFunctions = {
   // Acts at commit: a turn that fails afterwards has not shut anything down.
   "theater:simple/runtime#shutdown": {
     handler: "runtime",
+    acts: true,
     answer: () => ({ outcome: "returned", result: { ok: null } }),
   },
 };

@@ -99,6 +99,17 @@ export class Mailbox {
     return this.#queue.shift();
   }
 
+  /** Takes messages from the front for as long as they are such, `max` at most. */
+  takeWhile<W extends Waiting>(isSuch: (waiting: Waiting) => waiting is W, max: number): W[] {
+    const taken: W[] = [];
+    for (let next = this.#queue[0]; taken.length < max; next = this.#queue[0]) {
+      if (next === undefined || !isSuch(next)) break;
+      taken.push(next);
+      this.#queue.shift();
+    }
+    return taken;
+  }
+
   /** Puts a message back at the front: its turn could not be recorded. */
   putBack(waiting: Waiting): void {
     this.#queue.unshift(waiting);

@@ -47,13 +47,14 @@ export function auditSource(
   id: string,
   head: EventRef,
   { audit, content, blocks }: Pick<Parts, "audit" | "content" | "blocks">,
+  pageMax = PAGE_MAX,
 ): ReplaySource {
   const own = new Blocks(blocks);
   const range = { to: head.seq, types: [] };
   return {
     actor: id,
     head,
-    pages: (from, to) => pagesOf(audit, id, { from, to }),
+    pages: (from, to) => pagesOf(audit, id, { from, to, limit: pageMax }),
     async entry(seq) {
       return (await audit.page(id, { ...range, from: seq, limit: 1 })).entries[0];
     },
@@ -62,17 +63,17 @@ export function auditSource(
       const { description } = await readModuleSet(content, modules);
       return { modules: moduleSetRef(content, modules), description };
     },
-    others: (actor, from, to) => pagesOf(audit, actor, { from, to }),
+    others: (actor, from, to) => pagesOf(audit, actor, { from, to, limit: pageMax }),
   };
 }
 
 async function* pagesOf(
   audit: AuditReader,
   id: string,
-  { from, to }: { from: number; to: number },
+  { from, to, limit }: { from: number; to: number; limit: number },
 ): AsyncGenerator<readonly ChainEntry[]> {
   const read = (next: number): ReturnType<AuditReader["page"]> => {
-    const page = audit.page(id, { from: next, to, types: [], limit: PAGE_MAX });
+    const page = audit.page(id, { from: next, to, types: [], limit });
     page.catch(() => undefined); // one that nobody waits for any more
     return page;
   };

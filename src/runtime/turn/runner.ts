@@ -18,7 +18,8 @@ import type { Deferred } from "../mail/deferred.ts";
 import type { Outbox } from "../mail/outbox.ts";
 import { TurnMail } from "../mail/turn-mail.ts";
 import type { Timers } from "../timers/timers.ts";
-import { Turn, type TurnEnd } from "./turn.ts";
+import { isRead, Reads, type Read } from "./reads.ts";
+import { Turn, type Beside, type TurnEnd } from "./turn.ts";
 import type {
   EndHook,
   Interrupted,
@@ -61,7 +62,8 @@ const LOST: ReadonlySet<string> = new Set(["host-failure", "content-corrupt"]);
 
 export class Runner {
   readonly #parts: RunnerParts;
-  #current: Turn | undefined;
+  /** The turn that is running, or those that change nothing and run side by side. */
+  #current: readonly Turn[] = [];
   #isRunning = false;
   #line: Promise<void> | undefined;
   /** Callers of `between`: while there is one, no turn begins. */
@@ -71,8 +73,17 @@ export class Runner {
   /** Who waits for the open turn: nobody after a crash, but a repetition may ask for it. */
   #left: Waiter[] = [];
 
+  readonly #reads: Reads;
+
   constructor(parts: RunnerParts) {
     this.#parts = parts;
+    const { journal, mailbox } = parts;
+    const begin = (message: Message, beside: Beside): Turn => {
+      const turn = this.#makeTurn(message, { beside });
+      this.#current = [...this.#current, turn];
+      return turn;
+    };
+    this.#reads = new Reads({ journal, mailbox, begin, mayBegin: () => this.#mayBegin });
   }
 
   /** As `run`, for those who do not wait. */
@@ -82,6 +93,7 @@ export class Runner {
 
   /** Runs what waits, if nothing runs. Resolves when the line is empty or the actor may not go on. */
   async run(): Promise<void> {
+    this.#reads.join();
     if (!this.#isRunning) {
       this.#isRunning = true;
       this.#line = this.#drain();
@@ -94,7 +106,7 @@ export class Runner {
     this.#holds++;
     try {
       this.#cut = cut ?? this.#cut;
-      if (cut !== undefined) this.#current?.cut(cut);
+      if (cut !== undefined) for (const turn of this.#current) turn.cut(cut);
       await this.run().catch(() => undefined); // also where an open turn has still to go on
       return await work();
     } finally {
@@ -105,7 +117,7 @@ export class Runner {
 
   /** Whether a turn is running now. */
   get isTurning(): boolean {
-    return this.#current !== undefined;
+    return this.#current.length > 0;
   }
 
   /** The end of the open turn, for a caller who has come back for it. */
@@ -134,7 +146,8 @@ export class Runner {
         this.#fireTimers();
         const waiting = mailbox.next();
         if (waiting === undefined) return;
-        if (!(await this.#runOne(waiting))) return;
+        if (isRead(waiting)) await this.#runReads(waiting);
+        else if (!(await this.#runOne(waiting))) return;
       }
       if (cell.status === "running") return;
       this.#refuseRequests();
@@ -221,17 +234,35 @@ export class Runner {
   }
 
   async #runTurn(message: Message, interrupted?: Interrupted): Promise<TurnEnd> {
+    try {
+      const turn = this.#makeTurn(message, { interrupted });
+      this.#current = [turn];
+      return await turn.run();
+    } finally {
+      this.#turnOver();
+    }
+  }
+
+  #makeTurn(message: Message, how: ConstructorParameters<typeof Turn>[2]): Turn {
     const parts = { ...this.#parts, ...this.#parts.version() };
     const mail = new TurnMail(message, parts);
     const onEnd = (end: TurnRecord): void => this.#record(message, end, mail);
+    return new Turn({ ...parts, mail, onEnd }, message, how);
+  }
+
+  #turnOver(): void {
+    this.#current = [];
+    this.#parts.deferred.claim(NOTHING);
+    this.#parts.channels.turnOver();
+  }
+
+  async #runReads(first: Read): Promise<void> {
     try {
-      this.#current = new Turn({ ...parts, mail, onEnd }, message, interrupted);
-      return await this.#current.run();
+      await this.#reads.run(first);
     } finally {
-      this.#current = undefined;
-      this.#parts.deferred.claim(NOTHING);
-      this.#parts.channels.turnOver();
+      this.#turnOver();
     }
+    this.#parts.settled();
   }
 
   /** False if the line must stand still: a send could not be run, and nothing may overtake it. */

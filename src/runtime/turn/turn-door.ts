@@ -27,7 +27,7 @@ import { assert, ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { RecordedCall } from "../../replay/recorded-turn.ts";
 import { Divergence, Transcript } from "../../replay/transcript.ts";
 import type { TurnMail } from "../mail/turn-mail.ts";
-import { INIT } from "../../handlers/exports.ts";
+import { INIT, isReadOnly } from "../../handlers/exports.ts";
 import type { Site, SiteTable } from "../../handlers/http-site.ts";
 import { FileDraft } from "../files/file-draft.ts";
 import type { Change } from "../files/file-tree.ts";
@@ -221,6 +221,8 @@ export class TurnDoor implements TurnActs {
     if (found === undefined || !Object.hasOwn(this.#parts.grants, found.handler)) {
       return { abort: broken(`${about} is not granted`) };
     }
+    // An honest isolate has refused it already.
+    if (isReadOnly(this.#message.kind)) return { abort: readOnly(about) };
     const { handler, fn } = found;
     const context = {
       actor: this.#parts.journal.actor,
@@ -357,6 +359,11 @@ const OVER: HostAnswer = {
 const SHUTDOWN = "theater:simple/runtime#shutdown";
 
 const OUTCOMES = { returned: true, denied: true, failed: true };
+
+/** Of a turn that may change nothing. */
+export function readOnly(what: string): TurnAbort {
+  return { kind: "limit", code: "read-only", message: `${what} on a read-only route` };
+}
 
 function broken(message: string): TurnAbort {
   return { kind: "host", code: "host-call", message };

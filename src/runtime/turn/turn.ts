@@ -11,14 +11,14 @@ import {
   type TurnOutcome,
   type TurnOutput,
 } from "../../executor/executor.ts";
-import { INIT } from "../../handlers/exports.ts";
+import { INIT, isReadOnly } from "../../handlers/exports.ts";
 import { checkOutcome } from "../../handlers/signatures.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { Divergence } from "../../replay/transcript.ts";
 import { describeSent } from "../../handlers/sent.ts";
 import type { Draft } from "../record/journal.ts";
 import type { EventRef } from "../protocol.ts";
-import { TurnDoor } from "./turn-door.ts";
+import { readOnly, TurnDoor } from "./turn-door.ts";
 import type { Interrupted, Message, TurnParts, TurnRecord } from "./turn-parts.ts";
 
 /** The recorded end of a turn. */
@@ -29,6 +29,15 @@ export type TurnEnd = { event: EventRef } & (
   | { kind: "failed"; failure: Failure; code: string; message: string }
 );
 
+/** Of a turn that changes nothing and runs beside others of that kind: its place among them. */
+export interface Beside {
+  turn: number;
+  /** The clock of all of them, ms since the epoch. */
+  time: number;
+  /** The end of the one before: they end in their order. */
+  after: Promise<unknown>;
+}
+
 export class Turn {
   readonly #parts: TurnParts;
   readonly #message: Message;
@@ -36,13 +45,19 @@ export class Turn {
   #cut: ((outcome: TurnOutcome) => void) | undefined;
 
   readonly #interrupted: Interrupted | undefined;
+  readonly #beside: Beside | undefined;
 
   /** `interrupted`: the turn was begun before and goes on; then the message is in the chain already. */
-  constructor(parts: TurnParts, message: Message, interrupted?: Interrupted) {
+  constructor(
+    parts: TurnParts,
+    message: Message,
+    { interrupted, beside }: { interrupted?: Interrupted | undefined; beside?: Beside } = {},
+  ) {
     this.#parts = parts;
     this.#message = message;
     this.#interrupted = interrupted;
-    const turn = interrupted?.turn ?? parts.journal.lastTurn() + 1;
+    this.#beside = beside;
+    const turn = interrupted?.turn ?? beside?.turn ?? parts.journal.lastTurn() + 1;
     this.#door = new TurnDoor(parts, message, turn, interrupted);
   }
 
@@ -54,14 +69,17 @@ export class Turn {
   /** Throws only if nothing could be recorded. */
   async run(): Promise<TurnEnd> {
     const { journal } = this.#parts;
-    journal.frozenMs = this.#interrupted?.time ?? journal.nowMs();
+    const beside = this.#beside;
+    const time = beside?.time ?? this.#interrupted?.time ?? journal.nowMs();
+    if (beside === undefined) journal.frozenMs = time;
     try {
-      const output = await this.#execute(journal.frozenMs);
+      const output = await this.#execute(time);
+      await beside?.after;
       this.#door.close();
       return await this.#end(output);
     } finally {
       this.#door.close();
-      journal.frozenMs = undefined;
+      if (beside === undefined) journal.frozenMs = undefined;
     }
   }
 
@@ -78,6 +96,7 @@ export class Turn {
       seed,
       grants: pureGrants,
       hostCallsMax: HOST_CALLS_MAX,
+      readOnly: isReadOnly(this.#message.kind),
     };
     const running = executor
       .run(modules, input, this.#door.stub())
@@ -129,11 +148,19 @@ export class Turn {
   }
 
   #checkState(value: Value): TurnOutcome {
+    if (isReadOnly(this.#message.kind) && this.#hasChanged(value)) {
+      const { code, message } = readOnly("another state");
+      return { kind: "failed", failure: "limit", code, message };
+    }
     const bytes = stateOf(value)?.length ?? 0;
     const { stateBytes } = this.#parts.limits;
     if (bytes <= stateBytes) return { kind: "returned", value };
     const message = `the new state has ${bytes} bytes; the limit is ${stateBytes} (limits.state_bytes)`;
     return { kind: "failed", failure: "limit", code: "state-bytes", message };
+  }
+
+  #hasChanged(value: Value): boolean {
+    return !this.#parts.cell.isState(stateOf(value)) || this.#door.shutdown !== undefined;
   }
 
   async #commit(value: Value, calls: readonly HostCall[]): Promise<TurnEnd> {

@@ -8,7 +8,7 @@ import { Link, type Value } from "../../chain/value.ts";
 import { decodePayload } from "../../chain/payload.ts";
 import { HANDLE_HTTP, HANDLE_MIDDLEWARE } from "../../handlers/exports.ts";
 import { siteGrant, type HttpFrameworkGrant } from "../../handlers/http-framework.ts";
-import { planOf } from "../../handlers/http-plan.ts";
+import { fitsOne, planOf } from "../../handlers/http-plan.ts";
 import {
   readResponse,
   responseOf,
@@ -59,6 +59,8 @@ export interface HttpAdmissionParts {
 /** The turns that a request takes, and how it looks to the first. */
 interface Course {
   handlers: readonly number[];
+  /** Whether the route's turn changes nothing. */
+  isRead: boolean;
   request: GuestRequest;
   key: MessageKey | null;
 }
@@ -138,7 +140,12 @@ export class HttpAdmission {
       headers,
       body: body.length === 0 ? null : [body],
     };
-    return { handlers: plan.handlers, request, key };
+    return { handlers: plan.handlers, isRead: this.#isRead(method, path), request, key };
+  }
+
+  #isRead(method: string, path: string): boolean {
+    if (method !== "GET" && method !== "HEAD") return false;
+    return fitsOne(this.#grant.readOnly ?? [], path);
   }
 
   async #begin(course: Course, { body }: HttpInput): Promise<HttpReply> {
@@ -149,13 +156,13 @@ export class HttpAdmission {
 
   /** Runs the turns from `at` on. Nothing else has its turn between two of them. */
   async #walk(
-    { handlers, key }: Course,
+    course: Course,
     from: { at: number; request: GuestRequest; before?: Reached },
   ): Promise<Reached> {
     const { mailbox, run } = this.#parts;
     const { promise, resolve, reject: failed } = Promise.withResolvers<TurnEnd>();
     const step = ({ at, request, before }: typeof from): void => {
-      const message = this.#messageAt({ at, handlers, request, key, ...(before && { before }) });
+      const message = this.#messageAt(course, { at, request, ...(before && { before }) });
       const done = (end: TurnEnd): void => {
         const reached = end.kind === "committed" ? { value: end.result, event: end.event } : null;
         const next = reached === null ? undefined : proceeding(reached.value);
@@ -171,25 +178,16 @@ export class HttpAdmission {
     return { value: result, event };
   }
 
-  #messageAt({
-    at,
-    handlers,
-    request,
-    key,
-    before,
-  }: {
-    at: number;
-    handlers: readonly number[];
-    request: GuestRequest;
-    key: MessageKey | null;
-    before?: Reached;
-  }): Message {
+  #messageAt(
+    { handlers, isRead, key }: Course,
+    { at, request, before }: { at: number; request: GuestRequest; before?: Reached },
+  ): Message {
     // Routes may have changed since the request came in; its last turn is the route's in any case.
     const isLast = at >= handlers.length - 1;
     const handler = handlers[isLast ? handlers.length - 1 : at];
     assert(handler !== undefined, "a request has a handler");
     const [kind, about] = isLast
-      ? (["http", HANDLE_HTTP] as const)
+      ? ([isRead ? "http-read" : "http", HANDLE_HTTP] as const)
       : (["http-middleware", HANDLE_MIDDLEWARE] as const);
     const params: Value = [handler, { ...request }];
     const sender = { from: "external", body: NO_BODY };

@@ -88,7 +88,10 @@ export function webHandlers(run: (program: readonly never[]) => unknown[]): obje
   return {
     handleRequest(state: Bytes, [id, request]: [number | bigint, Request]): [Bytes, [Response]] {
       const [, name = "", parameter = ""] = /^\/([^/?]*)\/?([^?]*)/.exec(request.uri) ?? [];
-      const next = request.method === "GET" ? state : told(stateOf(state), "http", request.uri);
+      const next =
+        request.method === "GET" && name !== "change"
+          ? state
+          : told(stateOf(state), "http", request.uri);
       if (name === "run") {
         return [next, [json(run(JSON.parse(text(request.body)) as readonly never[]))]];
       }

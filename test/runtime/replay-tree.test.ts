@@ -1,0 +1,224 @@
+// A whole tree replayed together: what its actors said to one another is what each heard. Whoever rewrites one chain,
+// with all its hashes and so that its own replay agrees, is contradicted by the others.
+
+import { beforeAll, expect, test } from "vitest";
+import type { Value } from "../../src/chain/value.ts";
+import { fromUtf8, toUtf8 } from "../../src/lib/bytes.ts";
+import { replayTree } from "../../src/replay/replay-tree.ts";
+import type { SourceEntry } from "../../src/replay/source.ts";
+import type { LinkKind, TreeReport } from "../../src/replay/tree-report.ts";
+import { ChainCopy, type CopiedEvent } from "./chain-copy.ts";
+import { chainOf, executor, sourceOf } from "./copied-replay.ts";
+import { rest } from "./live.ts";
+import { programManifest, startProgrammed } from "./programs.ts";
+import { must, Probe, theater, until, type Program } from "./stage.ts";
+import { registry } from "./worker.ts";
+
+const HOST = "theater:simple/message-server-host";
+const SUPERVISOR = "theater:simple/supervisor";
+
+let root: Probe;
+let one: Probe;
+let two: Probe;
+let three: Probe;
+const chains = new Map<string, SourceEntry[]>();
+
+const request = (to: string, program: Program) =>
+  ["call", `${HOST}#request`, to, { $json: program }] as const;
+const send = (to: string, program: Program) =>
+  ["call", `${HOST}#send`, to, { $json: program }] as const;
+
+/** An order goes from the root to its workers, and word of it comes back. */
+beforeAll(async () => {
+  root = await startProgrammed({ name: "root" });
+  const manifest = await programManifest("worker");
+  const spawn = `${SUPERVISOR}#spawn`;
+  await root.ask([
+    ["as", "one", spawn, manifest, null],
+    ["as", "two", spawn, manifest, null],
+    ["as", "three", spawn, manifest, null],
+  ]);
+  const { vars } = (await root.state()) as { vars: Record<"one" | "two" | "three", string> };
+  [one, two, three] = [new Probe(vars.one), new Probe(vars.two), new Probe(vars.three)];
+  await root.ask([
+    request("$one", [
+      ["say"],
+      request(two.id, [
+        ["keep", "asked by one"],
+        ["answer", "yes"],
+      ]),
+    ]),
+    send("$two", [["log", "first"], send(root.id, [["say"]])]),
+    send("$two", [["log", "second"]]),
+    ["blind", `${HOST}#request`, "$one", { $json: [["answer", "never looked at"]] }],
+    request("$two", [["refuse"]]),
+    request("$three", [["trap"]]),
+    ["say"],
+  ]);
+  await root.ask([["as", "channel", `${HOST}#open-channel`, "$one", { $json: [["say"]] }]]);
+  await root.ask([
+    ["call", `${HOST}#send-on-channel`, "$channel", { $json: [["log", "on the channel"]] }],
+    ["call", `${HOST}#close-channel`, "$channel"],
+    ["call", "theater:edge/timers#schedule", "soon", { tag: "at", val: 0 }, { $json: [["say"]] }],
+  ]);
+  // Answered by a later turn than its own.
+  const asked = root.ask([request("$one", [["answer", "later"]]), ["say"]]);
+  await until(async () => (await one.sql("SELECT 1 FROM deferred")).length === 1);
+  await one.ask([
+    ["as", "request", `${HOST}#list-outstanding-requests`],
+    ["call", `${HOST}#respond-to-request`, "$request", { $json: "at last" }],
+  ]);
+  await asked;
+  for (const actor of [root, one, two]) await rest(actor);
+  await root.ask([["call", `${SUPERVISOR}#stop-child`, "$two"]]);
+  for (const actor of [root, one, two, three]) chains.set(actor.id, await chainOf(actor.id));
+}, 60_000);
+
+/** The tree with other chains in the place of some, in parts of so many ms. */
+async function replayed(
+  changed: ReadonlyMap<string, SourceEntry[]> = new Map(),
+  runMs = 60_000,
+): Promise<TreeReport[]> {
+  const entries = (actor: string) => changed.get(actor) ?? chains.get(actor);
+  const parts: TreeReport[] = [];
+  for (let cursor: string | null = null; ;) {
+    const part: TreeReport = await replayTree({
+      root: root.id,
+      actors: [],
+      cursor,
+      source: async (actor) => {
+        const own = entries(actor);
+        return own && sourceOf(actor, own, own.at(-1));
+      },
+      newest: async (actor) => (entries(actor)?.length ?? 0) - 1,
+      executor,
+      functions: (about) => registry.findHostFunction(about)?.fn,
+      runMs,
+    });
+    parts.push(part);
+    cursor = part.next;
+    if (cursor === null) return parts;
+  }
+}
+
+test("a tree with messages in all directions agrees, and every link has its other end", async () => {
+  const report = must(await theater.replayTree(root.id, null));
+  expect(report).toMatchObject({
+    root: root.id,
+    verdict: "verified",
+    links: { outside: 0, erased: 0, unchecked: 0, pending: 0 },
+    mismatches: [],
+    more: false,
+    next: null,
+  });
+  expect(report.actors.map(({ actor, verdict }) => [actor, verdict])).toEqual(
+    [root, one, two, three].map(({ id }) => [id, "verified"]),
+  );
+  expect(report.links.matched).toBeGreaterThan(20);
+});
+
+test("in many parts it says the same as in one", async () => {
+  const [whole] = await replayed();
+  const parts = await replayed(new Map(), 0);
+  expect(parts.length).toBeGreaterThan(5);
+  const sums = { matched: 0, turns: 0 };
+  for (const { links, actors, verdict, mismatches } of parts) {
+    expect([verdict, mismatches]).toEqual(["verified", []]);
+    sums.matched += links.matched;
+    for (const { turns } of actors) sums.turns += turns.agreed;
+  }
+  const turns = whole?.actors.reduce((sum, each) => sum + each.turns.agreed, 0);
+  expect(sums).toEqual({ matched: whole?.links.matched, turns });
+});
+
+interface Rewriting {
+  name: string;
+  actor: () => Probe;
+  kind: LinkKind;
+  /** The event that is changed; where it is found, if not there. */
+  at: (events: readonly CopiedEvent[]) => number;
+  found?: (events: readonly CopiedEvent[], at: number) => number;
+  change: (chain: ChainCopy, at: number) => ChainCopy;
+}
+
+const withFields = (chain: ChainCopy, at: number, fields: Record<string, Value>): ChainCopy =>
+  chain.changed(at, (event) => ({ fields: { ...event.fields, ...fields } }));
+const bodyOf = ({ fields }: CopiedEvent): string => {
+  const body = (fields["params"] as Value[]).at(-1);
+  return body instanceof Uint8Array ? toUtf8(body) : "";
+};
+const message = (events: readonly CopiedEvent[], words: string): number =>
+  events.findIndex((event) => event.type === "message.received" && bodyOf(event).includes(words));
+
+const rewritings: Rewriting[] = [
+  {
+    name: "the body of a message that was received",
+    actor: () => two,
+    kind: "message",
+    at: (events) => message(events, "second"),
+    change: (chain, at) => {
+      const params = [fromUtf8(`${bodyOf(chain.at(at))} `)];
+      return withFields(chain, at, { params });
+    },
+  },
+  {
+    name: "the sender of a message that was received",
+    actor: () => two,
+    kind: "message",
+    at: (events) => message(events, "second"),
+    change: (chain, at) => withFields(chain, at, { from: chain.actor }),
+  },
+  {
+    name: "an answer that was heard and not looked at",
+    actor: () => root,
+    kind: "reply",
+    at: (events) =>
+      1 +
+      events.findIndex(
+        ({ type, fields }) =>
+          type === "host.intended" &&
+          toUtf8(((fields["args"] as Value[])[1] ?? new Uint8Array()) as Uint8Array).includes(
+            "never",
+          ),
+      ),
+    change: (chain, at) => withFields(chain, at, { result: { ok: fromUtf8("something else") } }),
+  },
+  {
+    name: "the head that a child left",
+    actor: () => root,
+    kind: "exit",
+    at: (events) => events.findIndex(({ type }) => type === "child.exited"),
+    change: (chain, at) => {
+      const { size } = chain.at(at).fields as { size: number };
+      return withFields(chain, at, { size: size - 1 });
+    },
+  },
+  {
+    name: "a message that was received twice",
+    actor: () => two,
+    kind: "message",
+    at: (events) => message(events, "second"),
+    found: (_, at) => at + 1,
+    change: (chain, at) => {
+      const copy = { ...chain.at(at), was: -1 };
+      return new ChainCopy(chain.actor, chain.events.toSpliced(at + 1, 0, copy));
+    },
+  },
+];
+
+test.each(rewritings)(
+  "$name: rewritten, with all that follows, it is found by the other chain",
+  async ({ actor, kind, at, found, change }) => {
+    const { id } = actor();
+    const chain = ChainCopy.of(id, chains.get(id) ?? []);
+    const place = at(chain.events);
+    expect(place).toBeGreaterThan(0);
+    const changed = change(chain, place).entries();
+    const [report] = await replayed(new Map([[id, changed]]));
+    // By itself each chain agrees with its replay.
+    expect(report?.actors.map(({ verdict }) => verdict)).toEqual(Array(4).fill("verified"));
+    expect(report?.verdict).toBe("mismatched");
+    const expected = found?.(chain.events, place) ?? place;
+    expect(report?.mismatches[0]).toMatchObject({ kind, actor: id, seq: expected });
+  },
+);
