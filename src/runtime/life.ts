@@ -270,7 +270,7 @@ export class Life {
   /** Waits for init and says which event ended it, or throws what became of it. */
   async firstTurn(): Promise<EventRef> {
     if (this.cell.get("begun") !== true) {
-      await this.#mail.deadlocks.obeying(() => this.#runner.run());
+      await this.#mail.deadlocks.bearing(() => this.#runner.run());
     }
     const end = this.journal.endOfTurn(1);
     this.family?.open();

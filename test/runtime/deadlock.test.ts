@@ -311,3 +311,42 @@ test("a child that asks its parent while another is born is answered", async () 
   await spawning;
   expect(JSON.stringify((await asked).gave)).not.toContain("request-cycle");
 });
+
+test("a supervisor that has ordered a child to stop answers others meanwhile, so nobody is refused", async () => {
+  const spawned = { shutdown: "infinity" };
+  const supervisor = { strategy: "one-for-all", intensity: 10, period_ms: 60_000, spawned };
+  const boss = new Probe(must(await startTools({}, { manifest: { supervisor } })).id);
+  const text = await childManifest();
+  const spawn = supervisorCall("spawn", text, null);
+  const born = (await boss.ask([spawn, spawn])).gave as { gave: string }[];
+  const [c, d] = born.map(({ gave }) => new Probe(gave));
+  const x = await start();
+  const [order, answer] = [new Gate(), new Gate()];
+  let looks = 0;
+  faults.peer = async ({ name, args }, go) => {
+    const from = (args[0] as Partial<Input> | undefined)?.from;
+    if (name === `${boss.id} request` && from === x.id) await order.wait();
+    if (name === `${boss.id} waits`) looks++;
+    return await go();
+  };
+  const xAsked = x.ask([["request", boss.id, [["log", "hello"]]]]);
+  await order.reached();
+  const cAsked = c?.ask([["call", REQUEST, x.id, { $bytes: '[["echo","yes"]]' }]]);
+  await until(async () => (await x.summary()).mailbox === 1);
+  void d?.ask([["trap"]]);
+  await until(async () => {
+    return (await boss.events()).some(({ fields }) => fields["action"] === "restart");
+  });
+  await boss.quiet();
+  faults.guest = async (_, go) => {
+    await answer.wait();
+    return await go();
+  };
+  const before = looks;
+  order.open();
+  await answer.reached();
+  await until(() => looks >= before + 2);
+  answer.open();
+  expect(JSON.stringify((await cAsked)?.gave)).not.toContain("request-cycle");
+  expect((await xAsked).gave).toEqual(["[null]"]);
+});

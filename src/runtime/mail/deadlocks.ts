@@ -34,8 +34,10 @@ export class Deadlocks {
   /** Requests of actors that are being answered here, by call id, and how many callers wait for each. */
   readonly #held = new Map<string, number>();
   #edge: LiveEdge | undefined;
-  /** How many orders of the supervisor are being carried out here, the birth included. */
+  /** How many orders of the supervisor are being carried out here. */
   #obeyed = 0;
+  /** How many callers wait for the first turn. */
+  #borne = 0;
   /** The orders that children carry out. */
   readonly #ordered = new Set<Edge>();
   #isWatching = false;
@@ -82,6 +84,16 @@ export class Deadlocks {
     }
   }
 
+  /** `work` is this actor's birth: its first turn, whatever becomes of its children. */
+  async bearing<T>(work: () => Promise<T>): Promise<T> {
+    this.#borne++;
+    try {
+      return await work();
+    } finally {
+      this.#borne--;
+    }
+  }
+
   /** `work` gives an order to a child and lasts until it is carried out. No turn waits for that by itself. */
   async ordering<T>(to: string, work: () => Promise<T>): Promise<T> {
     const edge = { to, callId: controlId(`${this.#parts.actor}/${crypto.randomUUID()}`) };
@@ -95,8 +107,10 @@ export class Deadlocks {
 
   /** For whom this actor waits while it has the request, or carries out the order. */
   waits(callId: string): Wait | null {
-    if (!this.#held.has(callId) && !this.#isOrder(callId)) return null;
-    const [ordered] = this.#ordered;
+    const isOrder = this.#isOrder(callId);
+    if (!isOrder && !this.#held.has(callId)) return null;
+    // A turn answers whatever its children do; who is told to end or to begin waits for them.
+    const [ordered] = isOrder && this.#obeyed > 0 ? this.#ordered : [];
     const edge = this.#live ?? ordered;
     if (edge === undefined) return null;
     const { to, callId: own } = edge;
@@ -106,7 +120,8 @@ export class Deadlocks {
   /** The supervisor's own: whichever it is, it ends only after what this actor is doing. */
   #isOrder(callId: string): boolean {
     const { parent } = this.#parts;
-    return this.#obeyed > 0 && parent !== null && callId.startsWith(controlId(`${parent}/`));
+    const isUnder = this.#obeyed > 0 || this.#borne > 0;
+    return isUnder && parent !== null && callId.startsWith(controlId(`${parent}/`));
   }
 
   get #live(): LiveEdge | undefined {
