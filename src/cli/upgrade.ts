@@ -2,8 +2,17 @@
 // part by part; this asks until it is through, and shows where it parts if it does.
 
 import { randomUUID } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 import { actorPath } from "./actors.ts";
-import { askJson, asObject, asText, ServerRefusal, type JsonObject } from "./client.ts";
+import {
+  askJson,
+  asObject,
+  asText,
+  ServerRefusal,
+  type Connection,
+  type JsonObject,
+  type Sent,
+} from "./client.ts";
 import type { Context } from "./context.ts";
 import { manifestAt } from "./lineage.ts";
 import { readVariables } from "./manifest-file.ts";
@@ -38,10 +47,7 @@ export async function upgrade(
   const headers = { "content-type": "application/json", "idempotency-key": key };
   try {
     for (;;) {
-      const report = await askJson(connection, "POST", `${actorPath(id)}/upgrade`, {
-        body,
-        headers,
-      });
+      const report = await asked(connection, `${actorPath(id)}/upgrade`, { body, headers });
       if (report["status"] === "upgraded") {
         output.show(report, () => describe(report));
         return VERIFIED;
@@ -66,6 +72,23 @@ export async function upgrade(
     return DIFFERENCE;
   }
 }
+
+/** An answer that was lost, or that says "not now", is asked for again: the key makes it the same upgrade. */
+async function asked(connection: Connection, path: string, sent: Sent): Promise<JsonObject> {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await askJson(connection, "POST", path, sent);
+    } catch (thrown) {
+      const isAgain = thrown instanceof ServerRefusal && AGAIN.has(thrown.code);
+      if (!isAgain || tried === TRIES_MAX) throw thrown;
+      await setTimeout(AGAIN_MS);
+    }
+  }
+}
+
+const AGAIN: ReadonlySet<string> = new Set(["outcome-unknown", "unavailable", "busy"]);
+const AGAIN_MS = 500;
+const TRIES_MAX = 5;
 
 async function bodyOf(
   context: Context,

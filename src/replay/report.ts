@@ -98,6 +98,7 @@ export async function likelyReason(
   const { recorded, component, modules } = inForce;
   if (!equalBytes(component, recorded.component)) return "component-differs";
   if (modules.digest !== toHex(recorded.modules)) return "transpiler-differs";
+  if (expected?.type === "actor.migrated") return "tampered-record"; // it saw nothing but the state
   if (!(await run.divergesAgain())) return "non-deterministic-guest";
   const goesOn = found !== null && found.about !== "" && expected?.about === "";
   return goesOn ? "host-result-missing" : "tampered-record";

@@ -506,3 +506,23 @@ test.for<[string, string, string?]>([
     expect(must(await theater.replay(actor.id, null))).toMatchObject({ verdict: "verified" });
   },
 );
+
+test("an isolate that does not keep a read from acting gets nothing out of it", async () => {
+  const actor = await site({ read_only: ["/run", "/change"] });
+  await does(actor, ["add-route", 1, "/*", "*", 2]);
+  faults.guest = async ({ args }, go) => {
+    (args[0] as { readOnly: boolean }).readOnly = false;
+    return await go();
+  };
+  const before = must(await theater.state(actor.id));
+  for (const [path, body] of [
+    ["/change", ""],
+    ["/run", `[["send","${actor.id}","[]"]]`],
+    ["/run", '[["shutdown","x"]]'],
+  ] as const) {
+    const { status, text } = await ask(actor, "GET", path, { body });
+    expect([status, text]).toEqual(["limit-exceeded", expect.stringMatching(/^read-only: /)]);
+  }
+  expect(must(await theater.state(actor.id))).toEqual(before);
+  expect((await actor.summary()).status).toBe("running");
+});

@@ -2,10 +2,17 @@
 // others who want something else at the same moment.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { parseDigest } from "../../src/chain/cid.ts";
+import { encodePayload } from "../../src/chain/payload.ts";
+import { LoaderExecutor } from "../../src/executor/loader-executor.ts";
 import { concat, fromUtf8 } from "../../src/lib/bytes.ts";
+import { migrationDifference } from "../../src/replay/migration-check.ts";
+import { moduleSetRef, readModuleSet } from "../../src/runtime/birth/module-sets.ts";
+import { R2Store } from "../../src/store/r2-store.ts";
 import type { UpgradeReport } from "../../src/runtime/upgrade/upgrades.ts";
 import { clearFaults, faults, settings } from "./faults.ts";
 import { bindings, Gate, must, patient, Probe, start, theater } from "./stage.ts";
+import { registry } from "./worker.ts";
 import { counting, manifestOf, migrating, say, upgrade, version } from "./versions.ts";
 
 const KEPT = 30;
@@ -137,6 +144,44 @@ test("a fork goes on as the version of its point, and no upgrade makes it more t
   expect(await upgrade(old, null, { manifest })).toMatchObject({ error: { code: "not-granted" } });
   expect(await upgrade(actor, null, { manifest, accept: "more" })).toMatchObject({ ok: true });
 });
+
+test("a migrated state that is not what the component makes is reported at its event", async () => {
+  const { digest, description } = await loaded(await migrating("count"));
+  const content = new R2Store(bindings.CONTENT);
+  const executor = new LoaderExecutor(bindings.LOADER, registry.isPure);
+  const named = { component: digest, modules: digest };
+  const inForce = {
+    modules: moduleSetRef(content, digest),
+    description,
+    since: 1,
+    recorded: named,
+    component: digest,
+    grants: {},
+    stateBytesMax: 100,
+  };
+  const migrated = (count: number) => {
+    const state = [fromUtf8(JSON.stringify({ count }))];
+    const { block } = encodePayload("actor.migrated", { state }, new Uint8Array(16));
+    return { seq: 2, turn: 0, type: "actor.migrated", about: "", time: 0, payload: block };
+  };
+  const before = fromUtf8('{"n":4}');
+  const find = async (count: number) =>
+    await migrationDifference(executor, inForce, migrated(count), before);
+  expect(await find(4)).toBeUndefined();
+  expect(await find(5)).toMatchObject({
+    seq: 2,
+    expected: { fields: { state: [fromUtf8('{"count":5}')] } },
+    found: { type: "actor.migrated", fields: { state: [fromUtf8('{"count":4}')] } },
+  });
+});
+
+/** The module set of an uploaded component. */
+async function loaded(component: string) {
+  const { modules } = must(await theater.component(component));
+  const digest = parseDigest(modules);
+  if (digest === undefined) throw new Error("a module set has a digest");
+  return { digest, ...(await readModuleSet(new R2Store(bindings.CONTENT), digest)) };
+}
 
 test("what an upgrade would find can be asked without one", async () => {
   const actor = await counting();
