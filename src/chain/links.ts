@@ -9,3 +9,8 @@ export function* linksIn(value: Value): Generator<Link> {
     for (const part of Object.values(value)) yield* linksIn(part as Value);
   }
 }
+
+export function hasLinks(value: Value): boolean {
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return false;
+  return value instanceof Link || Object.values(value).some((part) => hasLinks(part as Value));
+}

@@ -13,6 +13,7 @@ import { isErasable, type Origin } from "./event-types.ts";
 import { decodeEvent, type Event } from "./event.ts";
 import { sha256 } from "./hash.ts";
 import { decodePayload } from "./payload.ts";
+import { checkPayload, type CheckedPayload } from "./payload-check.ts";
 import { stateSaid } from "./recorded-state.ts";
 import { Link } from "./value.ts";
 
@@ -103,6 +104,12 @@ export interface Beginning {
   state: ReturnType<typeof stateSaid>;
 }
 
+/** An event with the fields of its payload, null where that is missing. */
+export interface Seen {
+  readonly event: Event;
+  readonly fields: CheckedPayload["fields"] | null;
+}
+
 export class ChainVerifier {
   readonly #first: number;
   readonly #parent: Uint8Array | undefined;
@@ -118,6 +125,7 @@ export class ChainVerifier {
   readonly #withheld = new Set<number>();
   #firstBad: BadEvent | null = null;
   readonly #beginning: Beginning = { origin: null, state: undefined };
+  #seen: Seen | undefined;
 
   constructor(expect: Expectation = {}) {
     this.#first = expect.from?.seq ?? 0;
@@ -136,8 +144,14 @@ export class ChainVerifier {
     return this.#firstBad !== null;
   }
 
+  /** The entry that was taken last, as it was decoded; undefined where something is wrong with it. */
+  get seen(): Seen | undefined {
+    return this.#seen;
+  }
+
   /** Takes the next entry, oldest first. Never throws on bad bytes. */
   next(entry: Entry): void {
+    this.#seen = undefined;
     if (this.#firstBad !== null) return;
     const [held, rival] = [this.#held, this.#rival];
     if (held !== undefined && rival !== undefined) {
@@ -247,7 +261,7 @@ export class ChainVerifier {
   }
 
   #readPayload({ event, digest, listed, payload, payloadCid }: Sound): void {
-    let erases: readonly number[] | string = [];
+    let read: CheckedPayload | string | null = null;
     if (payloadCid !== undefined && !isCidOf(payloadCid, event.payload.digest)) {
       const sentence = "The listing gives the payload another CID than the event does.";
       const [expected, found] = [cidText(event.payload), cidText(payloadCid)];
@@ -261,9 +275,9 @@ export class ChainVerifier {
         this.#fail(event.seq, "payload-hash", sentence, cidText(event.payload), eventCid(found));
         return;
       }
-      erases = attempt(() => checkPayload(event, payload));
-      if (typeof erases === "string") {
-        this.#fail(event.seq, "not-a-payload", erases, null, null);
+      read = attempt(() => checkPayload(event, payload));
+      if (typeof read === "string") {
+        this.#fail(event.seq, "not-a-payload", read, null, null);
         return;
       }
       if (event.seq === 0 && actorId(payload) !== event.actor) {
@@ -272,7 +286,9 @@ export class ChainVerifier {
       }
     }
     if (event.seq <= 1) this.#noteBeginning(event, payload);
+    const { erases = [], fields = null } = read ?? {};
     this.#held = { event, digest, listed, hasPayload: payload !== null, erases };
+    this.#seen = { event, fields };
   }
 
   #noteBeginning({ seq, type }: Event, payload: Uint8Array | null): void {
@@ -336,29 +352,6 @@ export class ChainVerifier {
     // What stood before the bad event and has the hash that the listing gave is still good.
     if (this.#held?.listed && this.#held.event.seq < seq) this.#confirm(this.#held);
   }
-}
-
-/** Decodes the payload strictly and checks it against its event; returns the positions that it erases. */
-function checkPayload(event: Event, block: Uint8Array): readonly number[] {
-  const { type, seq, about } = event;
-  if (type === "payload.erased") {
-    const { seqs } = decodePayload(type, block);
-    return seqs.every((position) => position < seq) ? seqs : refuse(REFERS_AHEAD);
-  }
-  const fields: Readonly<Record<string, unknown>> = decodePayload(type, block);
-  if (type === "message.received" && fields.kind !== about) {
-    return refuse("The payload's kind is not the one that the event is about.");
-  }
-  const refersAhead = [fields.message, fields.intent, fields.toSeq].some(
-    (position) => Number(position) >= seq,
-  );
-  return refersAhead ? refuse(REFERS_AHEAD) : [];
-}
-
-const REFERS_AHEAD = "The payload refers to an event that is not before it.";
-
-function refuse(sentence: string): never {
-  throw new TheaterError("bad-block", sentence);
 }
 
 /** The result, or the sentence of the refusal. */

@@ -2,12 +2,21 @@
 
 import type { EventType, Payloads } from "../chain/event-types.ts";
 import { decodePayload } from "../chain/payload.ts";
+import type { Seen } from "../chain/verify.ts";
 import { TheaterError } from "../lib/errors.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
 
 type Fields<T extends EventType> = Payloads[T] & { readonly salt: Uint8Array };
 
 const decoded = new WeakMap<RecordedEvent, unknown>();
+
+/** An event that a verifier has decoded already. */
+export function recordedAs({ event, fields }: Seen, payload: Uint8Array | null): RecordedEvent {
+  const { seq, turn, type, about, time } = event;
+  const recorded = { seq, turn, type, about, time, payload };
+  if (fields !== null) decoded.set(recorded, fields);
+  return recorded;
+}
 
 /** Throws `wrong-state` where the payload was erased, and `bad-block` for bytes that are no payload of that type. */
 export function fieldsOf<T extends EventType>(event: RecordedEvent, type: T): Fields<T> {

@@ -1,5 +1,6 @@
 // Makes a recorded turn ready to run again, and says of what its guest did then whether it is what is on record.
 
+import { hasLinks } from "../chain/links.ts";
 import { encodePayload } from "../chain/payload.ts";
 import type { Value } from "../chain/value.ts";
 import { HOST_CALLS_MAX, type HostAnswer, type TurnOutcome } from "../executor/executor.ts";
@@ -66,7 +67,10 @@ export async function readyTurn(
     about === INIT ? (given as readonly Value[]) : [state === null ? null : [state], given];
   try {
     const answers: (ScriptedAnswer | null)[] = [];
-    for (const call of calls) answers.push(await answerTo(parts, inForce, call));
+    for (const call of calls) {
+      // No `await` for what is whole already: a turn may have ten thousand calls.
+      answers.push(plainAnswer(parts, call) ?? (await answerTo(parts, inForce, call)));
+    }
     const { grants } = inForce;
     const limits = { hostCallsMax: HOST_CALLS_MAX, readOnly: isReadOnly(kind) };
     const input = { about, params: args, turn, time, seed, grants, ...limits };
@@ -77,6 +81,23 @@ export async function readyTurn(
   }
 }
 
+/** What the guest was answered, where the record has it whole; undefined for all else. */
+function plainAnswer(
+  { functions }: ReplayParts,
+  { about, answer }: RecordedCall,
+): ScriptedAnswer | undefined {
+  if (answer === null || functions(about)?.recall !== undefined) return undefined;
+  return hasLinks(answer.result) ? undefined : answered(about, answer, answer.result);
+}
+
+function answered(
+  about: string,
+  { outcome, time }: NonNullable<RecordedCall["answer"]>,
+  result: Value,
+): ScriptedAnswer {
+  return { about, answer: { outcome, result, ...(time === null ? {} : { time }) } };
+}
+
 /** What the guest was answered, whole again. */
 async function answerTo(
   { read, functions, chainAgain }: ReplayParts,
@@ -84,12 +105,11 @@ async function answerTo(
   { about, answer }: RecordedCall,
 ): Promise<ScriptedAnswer | null> {
   if (answer === null) return null;
-  const { outcome, time } = answer;
   const [name = "", fn = ""] = about.split("#");
   const type = findFunction(description.imports, { interface: name, function: fn })?.result;
   const whole = await withoutLinks(type, answer.result, read);
   const result = (await functions(about)?.recall?.(chainAgain, whole)) ?? whole;
-  return { about, answer: { outcome, result, ...(time === null ? {} : { time }) } };
+  return answered(about, answer, result);
 }
 
 /** Whether something that is in no guest ended the turn. */

@@ -10,6 +10,7 @@ import { ChainVerifier } from "../chain/verify.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { cursorOf, readCursor } from "./place.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
+import { recordedAs } from "./fields.ts";
 import { ChainReplay, type ChainReplayParts } from "./replay-chain.ts";
 import { likelyReason, reportDifference, reportRan, type ReplayReport } from "./report.ts";
 import type { ReplaySource, SourceEntry } from "./source.ts";
@@ -84,7 +85,9 @@ export function readEvent(verifier: ChainVerifier, entry: SourceEntry): Recorded
   const { seq, link, block, payload } = entry;
   verifier.next({ seq, cid: link ?? entry.cid, block, payload });
   // What a bad event holds may be anything.
-  return verifier.isBroken ? undefined : decoded(entry);
+  if (verifier.isBroken) return undefined;
+  const { seen } = verifier;
+  return seen === undefined ? decoded(entry) : recordedAs(seen, payload);
 }
 
 export function decoded(entry: SourceEntry): RecordedEvent | undefined {

@@ -2,7 +2,7 @@
 // a turn's events follow each other, what they point back to, and which message has its turn next. Who rewrites a
 // chain with all its hashes and breaks one of these rules is found at the event that does.
 
-import { decodePayload } from "../chain/payload.ts";
+import { fieldsOf } from "./fields.ts";
 import type { RecordedEvent } from "./recorded-turn.ts";
 import { isEnd } from "./turns.ts";
 
@@ -78,7 +78,8 @@ export class TurnForm {
     return isEnd(type) ? this.#end(open, event) : step(open, event);
   }
 
-  #end(open: Open, { type, payload, turn }: RecordedEvent): string | undefined {
+  #end(open: Open, event: RecordedEvent): string | undefined {
+    const { type, payload, turn } = event;
     this.#open = undefined;
     this.#last = turn;
     if (payload === null || !isEnd(type)) {
@@ -86,7 +87,7 @@ export class TurnForm {
       if (open.message === null) this.#isWhole = false;
       return undefined;
     }
-    const fields = decodePayload(type, payload);
+    const fields = fieldsOf(event, type);
     const isCut = type === "turn.failed" && CUTS.has((fields as { kind: string }).kind);
     if (open.intent !== null && !isCut) {
       return `The effect that event ${open.intent.seq} began has no outcome.`;
@@ -115,7 +116,8 @@ export class TurnForm {
 }
 
 /** A host call within its turn. */
-function step(open: Open, { type, seq, about, payload }: RecordedEvent): string | undefined {
+function step(open: Open, event: RecordedEvent): string | undefined {
+  const { type, seq, about, payload } = event;
   if (type !== "host.returned") {
     if (open.intent !== null) {
       return `The effect that event ${open.intent.seq} began has no outcome.`;
@@ -127,6 +129,6 @@ function step(open: Open, { type, seq, about, payload }: RecordedEvent): string 
   open.intent = null;
   if (intent === null) return "It is the outcome of no effect of its turn.";
   if (intent.about !== about) return `Event ${intent.seq} began another effect.`;
-  const named = payload === null ? intent.seq : decodePayload(type, payload).intent;
+  const named = payload === null ? intent.seq : fieldsOf(event, type).intent;
   return named === intent.seq ? undefined : `The effect before it began at event ${intent.seq}.`;
 }
