@@ -36,7 +36,7 @@ export class Control {
     this.#parts = parts;
   }
 
-  /** A stop waits for the running turn, a terminate cuts it; the others do not look at it. */
+  /** A stop waits for the running turn, a terminate cuts it; whoever is deleted has no turn, and leaves no child behind. */
   async change(change: LifecycleChange, principal: string, key: string | null): Promise<Changed> {
     const { cell, journal, idempotency, runner } = this.#parts;
     const keyed = key === null ? null : messageKey({ principal, key }, NO_BODY);
@@ -55,13 +55,13 @@ export class Control {
         const event = await this.#parts.family?.subordinate.restart(principal, keyed);
         if (event != null) return { status: cell.status, event };
       }
-      if (change !== "stop" && change !== "terminate") return apply();
+      if (change !== "stop" && change !== "terminate" && change !== "delete") return apply();
       // Children first, in the reverse of the order in which they started.
       const end = (): Promise<Changed> =>
         runner.between(apply, change === "terminate" ? "terminated" : undefined);
       const keeper = this.#parts.family?.keeper;
       const told = { kind: "stopped", reason: `${change} by ${principal}` } as const;
-      return await (keeper?.ending({ ...told, brutal: change === "terminate" }, end) ?? end());
+      return await (keeper?.ending({ ...told, brutal: change !== "stop" }, end) ?? end());
     } finally {
       runner.start();
       this.#parts.family?.open();

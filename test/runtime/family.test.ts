@@ -148,16 +148,13 @@ test("a child that supervises nobody decides nothing", async () => {
   expect(await countOf(a, "supervision.decided")).toBe(0);
 });
 
-test("a supervisor learns that a child's chain forked, and the child stays down", async () => {
-  const boss = await supervise();
-  const a = await up(boss);
-  must(await theater.head(a.id));
+/** The ledger holds another event in the place of the actor's next one. */
+async function fork(actor: Probe): Promise<void> {
+  must(await theater.head(actor.id));
+  const [head] = await actor.sql("SELECT seq, cid FROM event ORDER BY seq DESC LIMIT 1");
   faults.ledger = down;
-  await a.ask([["log", "mine"]]);
-  const [head] = await a.sql(
-    "SELECT seq, cid FROM event WHERE type = 'turn.committed' AND turn = 1",
-  );
-  const next = [a.id, Number(head?.["seq"]) + 1, new Uint8Array(32).fill(7)];
+  await actor.ask([["log", "mine"]]);
+  const next = [actor.id, Number(head?.["seq"]) + 1, new Uint8Array(32).fill(7)];
   const { LEDGER } = bindings;
   await LEDGER.batch([
     LEDGER.prepare("INSERT INTO event VALUES (?1, ?2, ?3, ?4, 2, 'host.called', '', 0, ?5)").bind(
@@ -168,7 +165,13 @@ test("a supervisor learns that a child's chain forked, and the child stays down"
     LEDGER.prepare("INSERT INTO payload VALUES (?1, ?2, ?3, NULL)").bind(...next),
   ]);
   clearFaults();
-  expect(await theater.head(a.id)).toMatchObject({ ok: false, error: { code: "chain-fork" } });
+  expect(await theater.head(actor.id)).toMatchObject({ ok: false, error: { code: "chain-fork" } });
+}
+
+test("a supervisor learns that a child's chain forked, and the child stays down", async () => {
+  const boss = await supervise();
+  const a = await up(boss);
+  await fork(a);
   await until(async () => (await a.summary()).status === "failed");
   await until(async () => (await countOf(boss, "child.exited")) === 1);
   const exited = (await boss.events()).find(({ type }) => type === "child.exited");
@@ -360,4 +363,16 @@ test("a child that was resumed from a state begins anew with that state, and a r
     expect(await child.lines()).not.toContain("message.received lifecycle");
     expect(must(await theater.replay(child.id, null))).toMatchObject({ verdict: "verified" });
   }
+});
+
+test("a supervisor that is deleted leaves no child behind, in whatever state it was", async () => {
+  const boss = await supervise();
+  const a = await up(boss);
+  await fork(boss);
+  await until(async () => (await boss.summary()).status === "failed");
+  expect(await isRunning(a)).toBe(true); // its work need not stop for its supervisor's trouble
+  await boss.change("delete"); // answered with what the ledger says of its chain
+  expect((await boss.summary()).status).toBe("deleted");
+  expect((await a.summary()).status).toBe("stopped");
+  expect(await a.change("restart")).toBe("wrong-state");
 });

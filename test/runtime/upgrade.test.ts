@@ -164,6 +164,15 @@ test("a rollback is refused where the migrated state was changed since, or there
     error: { code: "wrong-state", message: expect.stringContaining("cannot read it") },
   });
   expect(await say(actor, "two")).toBe("answer 2");
+  // Who gives up what was done since can go back.
+  const undo = { reason: "gone", principal: "tester", key: null, turns: 2, to: null };
+  must(await theater.revert(actor.id, undo));
+  const differs = { ok: false, error: { code: "rehearsal-differs" } };
+  expect(await upgrade(actor, null, { rollback: true })).toMatchObject(differs);
+  must(await upgrade(actor, null, { rollback: true, accept: "given up" }));
+  expect(await actor.state()).toEqual({ n: 0 });
+  expect(await say(actor, "one")).toBe("answer 1");
+  expect((await replay(actor)).verdict).toBe("verified");
 });
 
 test("an upgrade waits for the running turn, and rehearses it too", async () => {

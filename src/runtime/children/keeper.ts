@@ -167,6 +167,11 @@ export class Keeper {
       throw new TheaterError("not-found", "This actor has no such child.", { child: notice.child });
     }
     if (notice.incarnation <= row.exited) return this.#hold(row, notice);
+    // Or no later end of it would be taken any more.
+    if (notice.incarnation > (findChild(this.state, row.name)?.incarnation ?? 0)) {
+      const message = "This actor has not started the child as that incarnation.";
+      throw new TheaterError("not-found", message, { incarnation: notice.incarnation });
+    }
     journal.transaction(() => {
       const { incarnation, kind, detail, head } = notice;
       // It has ended before the answer to its birth was heard here.
