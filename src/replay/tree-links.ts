@@ -125,7 +125,9 @@ async function checkSent(at: At, message: Message, cause: Cause, other: Member):
   const channel = channelOf(message);
   const fits = (offer: Offer): boolean =>
     offer.seq === cause.seq && offer.kind === message.kind && offer.channel === channel;
-  const offer = offers.find(fits);
+  const body = bodyOf(message);
+  // One turn may have sent several: this is the one that says the same, where there is one.
+  const offer = offers.find((one) => fits(one) && one.body === body) ?? offers.find(fits);
   if (offer === undefined) {
     if (other.hasErased) tree.count(member, "erased");
     else await mismatch(at, "message", "No turn of the other one sent it there.", cause);
@@ -145,12 +147,10 @@ async function checkSent(at: At, message: Message, cause: Cause, other: Member):
 }
 
 async function compare(at: At, message: Message, cause: Cause, offer: Offer): Promise<void> {
-  const { kind, params } = message;
-  const body =
-    kind === "channel-close" ? null : hashOf((params as readonly Value[]).at(-1) ?? null);
+  const { kind } = message;
   if (cidText(cause.event) !== offer.event) {
     await mismatch(at, "message", "The event that it names has another hash.", cause);
-  } else if (kind !== offer.kind || body !== offer.body) {
+  } else if (kind !== offer.kind || bodyOf(message) !== offer.body) {
     await mismatch(at, "message", "The other one's turn sent something else.", cause);
   } else {
     at.tree.count(at.member, "matched");
@@ -268,6 +268,11 @@ async function checkReply(at: At, returned: Payloads["host.returned"]): Promise<
 
 function isError({ how, body }: { how: string; body: string | null }, err: Value): boolean {
   return how === "err" && (body === null || body === hashOf(err));
+}
+
+/** As an offer has it. */
+function bodyOf({ kind, params }: Message): string | null {
+  return kind === "channel-close" ? null : hashOf((params as readonly Value[]).at(-1) ?? null);
 }
 
 function channelOf({ kind, params }: Message): string | null {
