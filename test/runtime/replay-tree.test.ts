@@ -82,6 +82,7 @@ beforeAll(async () => {
 async function replayed(
   changed: ReadonlyMap<string, SourceEntry[]> = new Map(),
   runMs = 60_000,
+  newest?: (actor: string) => number,
 ): Promise<TreeReport[]> {
   const entries = (actor: string) => changed.get(actor) ?? chains.get(actor);
   const parts: TreeReport[] = [];
@@ -94,7 +95,7 @@ async function replayed(
         const own = entries(actor);
         return own && sourceOf(actor, own, own.at(-1));
       },
-      newest: async (actor) => (entries(actor)?.length ?? 0) - 1,
+      newest: async (actor) => newest?.(actor) ?? (entries(actor)?.length ?? 0) - 1,
       executor,
       functions: (about) => registry.findHostFunction(about)?.fn,
       runMs,
@@ -264,6 +265,21 @@ test("behind an actor whose own replay differs nothing is judged, and what is be
   expect(report?.links.unchecked).toBeGreaterThan(0);
   // The others name events of it that have other hashes now; none of them is blamed for more.
   for (const { rule } of report?.mismatches ?? []) expect(rule).toMatch(/another hash/);
+});
+
+test("a chain that goes on while it is replayed is not blamed for what was not read of it", async () => {
+  const newest = (actor: string): number => (chains.get(actor)?.length ?? 0) - 1;
+  for (const { id } of [root, one, two]) {
+    const entries = chains.get(id) ?? [];
+    for (const length of [3, Math.ceil(entries.length / 2), entries.length - 1]) {
+      const [report] = await replayed(new Map([[id, entries.slice(0, length)]]), 60_000, newest);
+      expect([length, report?.verdict, report?.mismatches]).toEqual([length, "verified", []]);
+    }
+    if (id === root.id) continue; // without its births there is no tree
+    // And one that ends there is.
+    const [cut] = await replayed(new Map([[id, entries.slice(0, 3)]]));
+    expect(cut?.verdict).toBe("mismatched");
+  }
 });
 
 test("what was erased is counted and nobody is blamed for it", async () => {

@@ -66,7 +66,13 @@ test("a difference that is accepted is recorded with who, why and where", async 
   const actor = await counting();
   await say(actor, "special");
   const { head } = await actor.summary();
-  const report = must(await upgrade(actor, await version("other"), { accept: "new wording" }));
+  must(await upgrade(actor, await version("same")));
+  // Refused twice: where a rehearsal stopped, the next one does not go on behind.
+  const other = await version("other");
+  const differs = { ok: false, error: { code: "rehearsal-differs" } };
+  expect(await upgrade(actor, other)).toMatchObject(differs);
+  expect(await upgrade(actor, other)).toMatchObject(differs);
+  const report = must(await upgrade(actor, other, { accept: "new wording" }));
   const accepted = { by: "tester", reason: "new wording", seq: head.seq };
   expect(report).toMatchObject({ status: "upgraded", accepted });
   const [upgraded] = await actor.events(report.event?.seq);

@@ -27,7 +27,7 @@ import type { Runner } from "../turn/runner.ts";
 import { migrationFailed } from "./migration-failed.ts";
 import { ownSource } from "./own-source.ts";
 import { differs } from "./rehearsal-differs.ts";
-import { candidateOf } from "./rehearse-part.ts";
+import { candidateOf, checkPlace } from "./rehearse-part.ts";
 import { checkSound, rehearsing, reshapeBy, type Candidate } from "./rehearsal.ts";
 import {
   addTurns,
@@ -179,6 +179,7 @@ export class Upgrading {
       runMs: REST_MS_MAX,
     });
     checkSound(report.verdict, report.chain.firstBad);
+    checkPlace(at, report.difference);
     const turns = addTurns(mark.turns, report.turns);
     const rest = { ...mark, at: at ?? mark.at, turns };
     this.note(rest);
