@@ -2,6 +2,7 @@
 // the same with it; and whatever happens on the way, the old one runs or the new one.
 
 import { afterEach, expect, test } from "vitest";
+import { exported, replayExported } from "./exported-chain.ts";
 import { clearFaults, faults } from "./faults.ts";
 import { Gate, must, Probe, theater, until } from "./stage.ts";
 import { counting, manifestOf, migrating, say, upgrade, version } from "./versions.ts";
@@ -102,7 +103,10 @@ test("the state is migrated in the same step, and a replay makes the same of it"
   const [upgraded, migrated] = await actor.events(report.event?.seq);
   expect([upgraded?.type, migrated?.type]).toEqual(["actor.upgraded", "actor.migrated"]);
   expect(await say(actor, "four")).toBe("answer 3");
-  expect(await replay(actor)).toMatchObject({ verdict: "verified", turns: { agreed: 6 } });
+  const server = await replay(actor);
+  expect(server).toMatchObject({ verdict: "verified", turns: { agreed: 6 } });
+  // A file has both components.
+  expect(await replayExported(actor.id, await exported(actor.id))).toEqual(server);
   // The next rehearsal begins where the form of now does.
   const again = must(
     await upgrade(actor, await migrating("kept"), { accept: "back to the old form" }),
