@@ -40,7 +40,14 @@ function ranOther(ran: unknown): string[] {
 
 /** Where the histories part, and what each has there. */
 export function describeDifference(difference: unknown): string {
-  const { seq, turn, likely, expected, found } = asObject(difference, "difference");
+  const { seq, turn, likely, expected, found, rule } = asObject(difference, "difference");
+  if (typeof rule === "string") {
+    return [
+      `event ${Number(seq)} is not as a runtime writes it (${printable(String(likely))})`,
+      `  ${printable(rule)}`,
+      `  recorded  ${side(expected)}`,
+    ].join("\n");
+  }
   return [
     `turn ${Number(turn)} parts from its record at event ${Number(seq)} (${printable(String(likely))})`,
     `  recorded  ${side(expected)}`,

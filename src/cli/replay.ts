@@ -6,7 +6,6 @@ import { TheaterError } from "../lib/errors.ts";
 import { actorPath } from "./actors.ts";
 import { askJson } from "./client.ts";
 import type { Context } from "./context.ts";
-import { replayFile } from "./replay-file.ts";
 import { ManifestUpload } from "./manifest-upload.ts";
 import { rehearsalQuery, replayAll } from "./regression.ts";
 import { replayParts } from "./replay-parts.ts";
@@ -84,7 +83,11 @@ async function ofFile(context: Context, path: string, options: ReplayOptions): P
     const message = "Give --from and --since only with an actor: a file is replayed as a whole.";
     throw new TheaterError("bad-request", message);
   }
-  if ((await kindOf(path)) === "car") return await replayFile(context, path, options);
+  if ((await kindOf(path)) === "car") {
+    // With it come a bundler and a runtime, which a replay on the server does without.
+    const { replayFile } = await import("./replay-file.ts");
+    return await replayFile(context, path, options);
+  }
   const message = "Replay an exported .car: no other file has the component in it.";
   throw new TheaterError("bad-request", message);
 }

@@ -2,6 +2,7 @@
 // connection that stays the host's.
 
 import type { Value } from "../chain/value.ts";
+import { fromUtf8 } from "../lib/bytes.ts";
 
 /** Headers of one response: how many, and characters of all together. */
 const HEADERS_MAX = 128;
@@ -88,6 +89,22 @@ const isChunked = ([name, value]: readonly [string, string]): boolean =>
 export interface MiddlewareResult {
   proceed: boolean;
   request: GuestRequest;
+}
+
+/**
+ * Of a text in a request, as UTF-8: a longer one would be in the chain by reference, and nothing there says any
+ * more that it was a text.
+ */
+const TEXT_BYTES_MAX = 64 * 1024;
+
+/** What is wrong with a request that a middleware hands on; undefined if it can go on. */
+export function problemOfRequest({ method, uri, headers }: GuestRequest): string | undefined {
+  // The length in units first: it says enough of nearly all.
+  const isLong = (text: string): boolean =>
+    text.length * 3 > TEXT_BYTES_MAX && fromUtf8(text).length > TEXT_BYTES_MAX;
+  return [method, uri, ...headers.flat()].some(isLong)
+    ? `a method, path or header has ${TEXT_BYTES_MAX} bytes at most`
+    : undefined;
 }
 
 /**

@@ -139,6 +139,7 @@ export class ChainReplay {
 
   /** Runs the turns that wait to be run. False where one of them diverged. */
   async finish(): Promise<boolean> {
+    if (this.difference !== undefined) return false; // the place stays before the turn that diverged
     for await (const { events, before, ready, told } of this.#batch.run()) {
       if (told.verdict === "diverged") {
         this.difference = told.difference;

@@ -28,6 +28,15 @@ const mismatch = {
   other: { actor: ROOT, seq: 28, said: { type: "turn.committed", about: "", fields: null } },
 };
 
+const broken = {
+  seq: 9,
+  turn: 4,
+  likely: "tampered-record",
+  rule: "Turn 4 follows turn 2.",
+  expected: { type: "turn.committed", about: "", wit: null, fields: {} },
+  found: null,
+};
+
 const links = (matched: number, pending: number) => ({
   matched,
   outside: 0,
@@ -39,8 +48,8 @@ const links = (matched: number, pending: number) => ({
 const PARTS = [
   {
     root: ROOT,
-    verdict: "mismatched",
-    actors: [actor(ROOT, 3), actor(CHILD, 1)],
+    verdict: "diverged",
+    actors: [{ ...actor(ROOT, 3), verdict: "diverged", difference: broken }, actor(CHILD, 1)],
     links: links(5, 4),
     mismatches: [mismatch],
     more: false,
@@ -76,28 +85,35 @@ test(
     expect(code).toBe(3);
     expect(bodies).toEqual(["", JSON.stringify({ cursor: '{"root":"…"}' })]);
     expect(JSON.parse(stdout)).toMatchObject({
-      verdict: "mismatched",
-      actors: [actor(ROOT, 3), actor(CHILD, 3)],
+      verdict: "diverged",
+      actors: [{ ...actor(ROOT, 3), verdict: "diverged", difference: broken }, actor(CHILD, 3)],
       links: { matched: 7, erased: 2, pending: 0 },
       mismatches: [mismatch],
     });
   },
 );
 
-test("people see every actor, and the first contradiction with both sides", TIMEOUT, async () => {
-  const { code, stdout } = await replay();
-  expect(code).toBe(3);
-  expect(stdout).toBe(
-    `mismatched: 2 actors, 6 turns agree, 7 links match, 2 cannot be compared, something was erased
-  ${ROOT}  verified: 3 turns agree
+test(
+  "people see every actor, the rule that an event breaks, and the first contradiction",
+  TIMEOUT,
+  async () => {
+    const { code, stdout } = await replay();
+    expect(code).toBe(3);
+    expect(stdout).toBe(
+      `diverged: 2 actors, 6 turns agree, 7 links match, 2 cannot be compared, something was erased
+  ${ROOT}  diverged: 3 turns agree
+event 9 is not as a runtime writes it (tampered-record)
+  Turn 4 follows turn 2.
+  recorded  turn.committed {}
   ${CHILD}  verified: 3 turns agree
 message: event 12 of ${CHILD} is contradicted
   The other one's turn sent something else.
   here   message.received send {"from":"${ROOT}\\u001b[2J"}
   there  ${ROOT} event 28: turn.committed null
 `,
-  );
-});
+    );
+  },
+);
 
 test("it goes with no other option", TIMEOUT, async () => {
   const { code, stderr } = await theater(["replay", ROOT, "--tree", "--from", "3"]);

@@ -5,6 +5,7 @@ import type { Link } from "../../src/chain/value.ts";
 import { Frontier, leafHash } from "../../src/chain/tree.ts";
 import { toBase64, toUtf8 } from "../../src/lib/bytes.ts";
 import type { ForkInput } from "../../src/runtime/actors.ts";
+import { exported, replayExported } from "./exported-chain.ts";
 import { clearFaults, faults, settings } from "./faults.ts";
 import { otherProbe } from "./other-probe.ts";
 import { bindings, hex, must, Probe, start, theater, until } from "./stage.ts";
@@ -52,10 +53,9 @@ test("a fork goes on from the state of then, and its origin does not notice", as
   expect(hex((said["event"] as Link).digest)).toBe(await digestAt(origin, at));
   expect(hex(said["root"] as Uint8Array)).toBe(await rootOf(origin, before.length));
   expect(started).toMatchObject({ type: "actor.started", fields: { reason: "forked" } });
-  expect(must(await theater.replay(fork.id, null))).toMatchObject({
-    verdict: "verified",
-    turns: { agreed: 1 },
-  });
+  const report = must(await theater.replay(fork.id, null));
+  expect(report).toMatchObject({ verdict: "verified", turns: { agreed: 1 } });
+  expect(await replayExported(fork.id, await exported(fork.id))).toEqual(report);
   expect(must(await theater.verify(fork.id)).verdict).toBe("verified");
 });
 

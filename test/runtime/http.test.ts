@@ -227,6 +227,8 @@ test("a middleware ends a request with a bare 403, with an answer of its own, or
   });
   expect(await how("refuse")).toMatchObject({ status: "guest-error" });
   expect(await how("")).toMatchObject({ status: 200 });
+  expect(await how("long")).toMatchObject({ status: "bad-response" });
+  expect(must(await theater.replay(actor.id, null))).toMatchObject({ verdict: "verified" });
 });
 
 test("a request is on record as the guest got it: secrets as keyed hashes, a large body by reference", async () => {

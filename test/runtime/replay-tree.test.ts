@@ -49,6 +49,10 @@ beforeAll(async () => {
       ]),
     ]),
     send("$two", [["log", "first"], send(root.id, [["say"]])]),
+    send("$two", [
+      ["blind", "theater:simple/timing#now"],
+      ["variant", "quiet"],
+    ]),
     send("$two", [["log", "second"]]),
     ["blind", `${HOST}#request`, "$one", { $json: [["answer", "never looked at"]] }],
     request("$two", [["refuse"]]),
@@ -78,6 +82,7 @@ beforeAll(async () => {
 async function replayed(
   changed: ReadonlyMap<string, SourceEntry[]> = new Map(),
   runMs = 60_000,
+  newest?: (actor: string) => number,
 ): Promise<TreeReport[]> {
   const entries = (actor: string) => changed.get(actor) ?? chains.get(actor);
   const parts: TreeReport[] = [];
@@ -90,7 +95,7 @@ async function replayed(
         const own = entries(actor);
         return own && sourceOf(actor, own, own.at(-1));
       },
-      newest: async (actor) => (entries(actor)?.length ?? 0) - 1,
+      newest: async (actor) => newest?.(actor) ?? (entries(actor)?.length ?? 0) - 1,
       executor,
       functions: (about) => registry.findHostFunction(about)?.fn,
       runMs,
@@ -205,6 +210,91 @@ const rewritings: Rewriting[] = [
     },
   },
 ];
+
+/** Without a message and its turn, as if it had never come: later turns count one less. */
+function without(chain: ChainCopy, at: number): ChainCopy {
+  const end = chain.events.find(
+    ({ type, fields }) => type === "turn.committed" && fields["message"] === at,
+  );
+  const turn = end?.turn ?? 0;
+  const events = chain.events
+    .filter((event) => event.was !== at && event.turn !== turn)
+    .map((event) => {
+      const { key } = event.fields;
+      if (event.turn < turn) return event;
+      const now = event.turn - 1;
+      if (typeof key !== "string") return { ...event, turn: now };
+      const moved = key.replace(/\/\d+\//, `/${now}/`);
+      return { ...event, turn: now, fields: { ...event.fields, key: moved } };
+    });
+  return new ChainCopy(chain.actor, events);
+}
+
+test("a message that is gone with its turn is missed at the next one from its sender", async () => {
+  const chain = ChainCopy.of(two.id, chains.get(two.id) ?? []);
+  const quiet = message(chain.events, "quiet");
+  const next = message(chain.events, "second");
+  expect(next).toBeGreaterThan(quiet);
+  const changed = without(chain, quiet).entries();
+  const [report] = await replayed(new Map([[two.id, changed]]));
+  expect(report?.actors.map(({ verdict }) => verdict)).toEqual(Array(4).fill("verified"));
+  const gone = chain.events.filter(({ was, turn }) => {
+    const { turn: own } = chain.events.find(({ fields }) => fields["message"] === quiet) ?? {
+      turn: 0,
+    };
+    return was < next && (was === quiet || turn === own);
+  });
+  expect(report?.mismatches[0]).toMatchObject({
+    kind: "message",
+    actor: two.id,
+    seq: next - gone.length,
+    rule: "What the other one sent before it is not in this chain.",
+  });
+});
+
+test("behind an actor whose own replay differs nothing is judged, and what is before it is", async () => {
+  const chain = ChainCopy.of(one.id, chains.get(one.id) ?? []);
+  const said = chain.events.findIndex(({ about }) => about.endsWith("#log"));
+  const changed = withFields(chain, said, { args: ["something else"] }).entries();
+  const [report] = await replayed(new Map([[one.id, changed]]));
+  expect(report).toMatchObject({ verdict: "diverged", next: null });
+  const verdicts = report?.actors.map(({ actor, verdict }) => [actor === one.id, verdict]);
+  expect(verdicts).toContainEqual([true, "diverged"]);
+  expect(verdicts?.filter(([, verdict]) => verdict === "verified")).toHaveLength(3);
+  expect(report?.actors.find(({ actor }) => actor === one.id)?.difference?.seq).toBe(said);
+  expect(report?.links.unchecked).toBeGreaterThan(0);
+  // The others name events of it that have other hashes now; none of them is blamed for more.
+  for (const { rule } of report?.mismatches ?? []) expect(rule).toMatch(/another hash/);
+});
+
+test("a chain that goes on while it is replayed is not blamed for what was not read of it", async () => {
+  const newest = (actor: string): number => (chains.get(actor)?.length ?? 0) - 1;
+  for (const { id } of [root, one, two]) {
+    const entries = chains.get(id) ?? [];
+    for (const length of [3, Math.ceil(entries.length / 2), entries.length - 1]) {
+      const [report] = await replayed(new Map([[id, entries.slice(0, length)]]), 60_000, newest);
+      expect([length, report?.verdict, report?.mismatches]).toEqual([length, "verified", []]);
+    }
+    if (id === root.id) continue; // without its births there is no tree
+    // And one that ends there is.
+    const [cut] = await replayed(new Map([[id, entries.slice(0, 3)]]));
+    expect(cut?.verdict).toBe("mismatched");
+  }
+});
+
+test("what was erased is counted and nobody is blamed for it", async () => {
+  const erased = new Map(
+    [...chains].map(([id, entries]): [string, SourceEntry[]] => [
+      id,
+      entries.map((entry) =>
+        entry.seq === 0 || entry.seq % 5 > 0 ? entry : { ...entry, payload: null },
+      ),
+    ]),
+  );
+  const [report] = await replayed(erased);
+  expect(report).toMatchObject({ verdict: "verified", mismatches: [] });
+  expect(report?.links.erased).toBeGreaterThan(0);
+});
 
 test.each(rewritings)(
   "$name: rewritten, with all that follows, it is found by the other chain",

@@ -2,6 +2,7 @@
 // the same with it; and whatever happens on the way, the old one runs or the new one.
 
 import { afterEach, expect, test } from "vitest";
+import { exported, replayExported } from "./exported-chain.ts";
 import { clearFaults, faults } from "./faults.ts";
 import { Gate, must, Probe, theater, until } from "./stage.ts";
 import { counting, manifestOf, migrating, say, upgrade, version } from "./versions.ts";
@@ -65,7 +66,13 @@ test("a difference that is accepted is recorded with who, why and where", async 
   const actor = await counting();
   await say(actor, "special");
   const { head } = await actor.summary();
-  const report = must(await upgrade(actor, await version("other"), { accept: "new wording" }));
+  must(await upgrade(actor, await version("same")));
+  // Refused twice: where a rehearsal stopped, the next one does not go on behind.
+  const other = await version("other");
+  const differs = { ok: false, error: { code: "rehearsal-differs" } };
+  expect(await upgrade(actor, other)).toMatchObject(differs);
+  expect(await upgrade(actor, other)).toMatchObject(differs);
+  const report = must(await upgrade(actor, other, { accept: "new wording" }));
   const accepted = { by: "tester", reason: "new wording", seq: head.seq };
   expect(report).toMatchObject({ status: "upgraded", accepted });
   const [upgraded] = await actor.events(report.event?.seq);
@@ -96,7 +103,10 @@ test("the state is migrated in the same step, and a replay makes the same of it"
   const [upgraded, migrated] = await actor.events(report.event?.seq);
   expect([upgraded?.type, migrated?.type]).toEqual(["actor.upgraded", "actor.migrated"]);
   expect(await say(actor, "four")).toBe("answer 3");
-  expect(await replay(actor)).toMatchObject({ verdict: "verified", turns: { agreed: 6 } });
+  const server = await replay(actor);
+  expect(server).toMatchObject({ verdict: "verified", turns: { agreed: 6 } });
+  // A file has both components.
+  expect(await replayExported(actor.id, await exported(actor.id))).toEqual(server);
   // The next rehearsal begins where the form of now does.
   const again = must(
     await upgrade(actor, await migrating("kept"), { accept: "back to the old form" }),
@@ -164,6 +174,15 @@ test("a rollback is refused where the migrated state was changed since, or there
     error: { code: "wrong-state", message: expect.stringContaining("cannot read it") },
   });
   expect(await say(actor, "two")).toBe("answer 2");
+  // Who gives up what was done since can go back.
+  const undo = { reason: "gone", principal: "tester", key: null, turns: 2, to: null };
+  must(await theater.revert(actor.id, undo));
+  const differs = { ok: false, error: { code: "rehearsal-differs" } };
+  expect(await upgrade(actor, null, { rollback: true })).toMatchObject(differs);
+  must(await upgrade(actor, null, { rollback: true, accept: "given up" }));
+  expect(await actor.state()).toEqual({ n: 0 });
+  expect(await say(actor, "one")).toBe("answer 1");
+  expect((await replay(actor)).verdict).toBe("verified");
 });
 
 test("an upgrade waits for the running turn, and rehearses it too", async () => {

@@ -2,6 +2,7 @@
 
 import type { Executor } from "../../executor/executor.ts";
 import type { Registry } from "../../handlers/registry.ts";
+import { assert } from "../../lib/errors.ts";
 import { readCursor } from "../../replay/place.ts";
 import { replayPart } from "../../replay/replay.ts";
 import type { ReplayReport, ReportedDifference } from "../../replay/report.ts";
@@ -77,6 +78,7 @@ export async function rehearsePart(
     runMs,
   });
   checkSound(report.verdict, report.chain.firstBad);
+  checkPlace(at, report.difference);
   return {
     report,
     mark: { ...mark, at: at ?? mark.at, turns: addTurns(mark.turns, report.turns) },
@@ -84,6 +86,12 @@ export async function rehearsePart(
     isOver: report.difference === null && report.next === null,
     head: head.seq,
   };
+}
+
+/** Throws where what differs would count as rehearsed by the next part. */
+export function checkPlace(at: string | null, difference: { seq: number } | null): void {
+  const isBefore = at === null || difference === null || readCursor(at).seq <= difference.seq;
+  assert(isBefore, "a rehearsal does not go on behind a difference");
 }
 
 /** The report of a part without events: it would begin behind the head. */

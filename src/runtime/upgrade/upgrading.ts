@@ -27,7 +27,7 @@ import type { Runner } from "../turn/runner.ts";
 import { migrationFailed } from "./migration-failed.ts";
 import { ownSource } from "./own-source.ts";
 import { differs } from "./rehearsal-differs.ts";
-import { candidateOf } from "./rehearse-part.ts";
+import { candidateOf, checkPlace } from "./rehearse-part.ts";
 import { checkSound, rehearsing, reshapeBy, type Candidate } from "./rehearsal.ts";
 import {
   addTurns,
@@ -124,11 +124,11 @@ export class Upgrading {
 
   async #between(input: UpgradeInput): Promise<UpgradeAnswer> {
     const { cell, blocks } = this.#parts;
+    const before = cell.state; // a revert may come in between, and then this one starts again
     const candidate = await this.#candidate(input);
     const back = input.isRollback ? await this.stateBack() : null;
     const rest = await this.#rehearseRest(input, candidate, back);
     if (rest === "behind") return { behind: this.mark ?? input.mark };
-    const before = cell.state;
     const next = input.isRollback ? back : await this.#migrate(input, candidate, before);
     const held: Value = next === null || next.state === null ? [] : [next.state];
     const upgraded = await blocks.keep(held, () => {
@@ -144,12 +144,13 @@ export class Upgrading {
    * none. Throws `wrong-state` where a turn has changed the migrated state, which the version before cannot read.
    */
   async stateBack(): Promise<Extract<NextState, { by: "rollback" }> | null> {
-    const { journal, past, version } = this.#parts;
+    const { journal, cell, past, version } = this.#parts;
     const { seq } = version.now;
     const behind = await this.#parts.history.entries(seq + 1, 1);
     if (behind[0]?.type !== "actor.migrated") return null;
     const { event } = await past.stateAt(journal.head.seq);
-    if (event?.seq !== seq + 1) {
+    const { state: migrated } = await past.stateAt(seq + 1);
+    if (!cell.isState(migrated)) {
       const message =
         `The upgrade at event ${seq} migrated the state, and it was changed at event ${event?.seq} since: the ` +
         `component before cannot read it. Revert to event ${seq + 1} first, or upgrade to a component that can.`;
@@ -178,6 +179,7 @@ export class Upgrading {
       runMs: REST_MS_MAX,
     });
     checkSound(report.verdict, report.chain.firstBad);
+    checkPlace(at, report.difference);
     const turns = addTurns(mark.turns, report.turns);
     const rest = { ...mark, at: at ?? mark.at, turns };
     this.note(rest);

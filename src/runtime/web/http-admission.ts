@@ -10,6 +10,7 @@ import { HANDLE_HTTP, HANDLE_MIDDLEWARE } from "../../handlers/exports.ts";
 import { siteGrant, type HttpFrameworkGrant } from "../../handlers/http-framework.ts";
 import { fitsOne, planOf } from "../../handlers/http-plan.ts";
 import {
+  problemOfRequest,
   readResponse,
   responseOf,
   type GuestRequest,
@@ -244,6 +245,11 @@ export class HttpAdmission {
   #replyOf({ value, event }: Reached): HttpReply {
     const [given] = value as readonly [Value];
     const result = given as unknown as MiddlewareResult | { status: number };
+    const stuck = "proceed" in result && result.proceed ? problemOfRequest(result.request) : null;
+    if (stuck != null) {
+      const message = `The request cannot go on as the actor's middleware changed it: ${stuck}.`;
+      throw new RecordedError({ code: "bad-response", message, event });
+    }
     const response = "proceed" in result ? responseOf(result) : given;
     const read = readResponse(response, this.#grant.maxResponseBytes ?? 0);
     if (!("problem" in read)) return { ...read, event };
@@ -259,7 +265,7 @@ function proceeding(value: Value): GuestRequest | undefined {
   const [given] = value as readonly [Value];
   if (typeof given !== "object" || given === null || !("proceed" in given)) return undefined;
   const { proceed, request } = given as unknown as MiddlewareResult;
-  return proceed ? request : undefined;
+  return proceed && problemOfRequest(request) === undefined ? request : undefined;
 }
 
 /** A repetition is the same request: method, path, credentials and body. */

@@ -105,6 +105,9 @@ export function webHandlers(run: (program: readonly never[]) => unknown[]): obje
       const what = request.headers.find(([name]) => name === "x-middleware")?.[1] ?? "";
       const next = told(stateOf(state), "middleware", Number(id));
       if (what === "refuse") throw new Error("the middleware refuses");
+      if (what === "long") {
+        return [next, [{ proceed: true, request: { ...request, uri: `/${"x".repeat(70_000)}` } }]];
+      }
       if (what === "stop") return [next, [{ proceed: false, request }]];
       const answer = {
         method: "401",
