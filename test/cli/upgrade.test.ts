@@ -9,7 +9,12 @@ const [NEW, OLD] = [`sha256:${"1".repeat(64)}`, `sha256:${"2".repeat(64)}`];
 const turns = { agreed: 3, cut: 0, erased: 0 };
 const rehearsal = { from: 0, to: 8, turns, verdict: "agreed" };
 const event = { seq: 9, cid: `b${"a".repeat(58)}` };
-const side = (text: string) => ({ type: "host.called", about: "x:y/z#f", wit: null, fields: text });
+const side = (result: string) => ({
+  type: "host.called",
+  about: "x:y/z#f",
+  wit: null,
+  fields: { result },
+});
 const difference = {
   seq: 5,
   turn: 2,
@@ -56,7 +61,7 @@ test("a difference exits 3 and shows both sides, and anything else that is refus
   expect(stdout).toContain(
     "refused: 3 turns agree, events 0 to 8\nturn 2 parts from its record at event 5",
   );
-  expect(stdout).toContain('now       host.called x:y/z#f "\\u001b[31mis"');
+  expect(stdout).toContain('now       host.called x:y/z#f {"result":"\\u001b[31mis"}');
   expect((await theater(["upgrade", SECOND, "--rollback"], server)).code).toBe(1);
 });
 
