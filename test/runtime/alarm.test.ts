@@ -41,6 +41,7 @@ async function expectSoon(actor: Probe): Promise<void> {
 
 test("an actor that is done has no alarm, and reading it sets none, in this life or another", async () => {
   const actor = await start();
+  await settle(actor); // the alarm of its birth is over
   await actor.ask([["echo", 1]]);
   await actor.tell([["echo", 2]]);
   await expectSoon(actor);
