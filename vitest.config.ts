@@ -53,6 +53,9 @@ export default defineConfig({
       {
         test: {
           name: "node",
+          // Mostly the command line, which waits for its server: two files at once take little more than one.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           include: ["test/**/*.test.ts"],
           exclude: [
             "test/**/*.workerd.test.ts",

@@ -24,8 +24,10 @@ const answers: Record<string, RequestListener> = {
   "/slow": () => undefined,
   "/endless": (_, response) => {
     const chunk = new Uint8Array(1024 * 1024);
+    let left = 256; // far more than anybody reads, and no more than the machine has
     const more = (): void => {
-      while (!response.destroyed && response.write(chunk));
+      while (left > 0 && !response.destroyed && response.write(chunk)) left--;
+      if (left === 0) response.end();
     };
     response.on("drain", more);
     more();
