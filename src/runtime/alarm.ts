@@ -5,7 +5,7 @@
 // What is pending is in rows, and the slot only follows from them.
 
 /** How long after unfinished work the alarm looks again. Ordinary work never waits for it. */
-const ALARM_MS = 5_000;
+export const ALARM_MS = 5_000;
 /** How long an alarm waits for the turns in line. */
 export const LINE_MS_MAX = 5_000;
 /** How long it works, if D1 or R2 do not answer: the next alarm comes only after this one's end. */

@@ -5,6 +5,7 @@ import type { Cause } from "../../chain/event-types.ts";
 import { sha256 } from "../../chain/hash.ts";
 import type { Value } from "../../chain/value.ts";
 import { toHex } from "../../lib/bytes.ts";
+import { ALARM_MS } from "../alarm.ts";
 import { CHILD_TABLES } from "../children/child-rows.ts";
 import { hasFamily } from "../children/family.ts";
 import { readGenesis } from "./genesis.ts";
@@ -65,7 +66,8 @@ function write(
     cell.set("shard", shard);
     cell.set("acknowledged", -1);
     if (born.incarnation > 0) cell.set("incarnation", born.incarnation);
-    void storage.setAlarm(Date.now());
+    // Whoever asked for the birth sees to the first turn; this is for an object that dies before it.
+    void storage.setAlarm(Date.now() + ALARM_MS);
   });
 }
 
