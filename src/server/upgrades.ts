@@ -3,7 +3,7 @@
 
 import { z } from "zod";
 import { fromUtf8 } from "../lib/bytes.ts";
-import { checkedManifest } from "./actors.ts";
+import { checkedManifest, START_REFUSALS } from "./actors.ts";
 import { idempotencyKey, moment, readJson } from "./input.ts";
 import { MANIFEST_BYTES_MAX, REFERENCE_CHARS_MAX, UPGRADE_BODY_BYTES_MAX } from "./limits.ts";
 import { eventHeader, respond } from "./problem.ts";
@@ -70,29 +70,11 @@ const upgrade: Route = {
     },
   ],
   refusals: [
+    ...START_REFUSALS,
     "rehearsal-differs",
-    "bad-manifest",
-    "unknown-import",
-    "missing-handler",
-    "not-granted",
-    "not-wasm",
-    "core-module",
-    "truncated-component",
-    "bad-component",
-    "transpile-failed",
-    "content-corrupt",
-    "not-an-actor",
     "plugin-failed",
     "unsupported",
-    "key-reused",
-    "wrong-state",
     "erased",
-    "busy",
-    "unavailable",
-    "outcome-unknown",
-    "guest-error",
-    "guest-trap",
-    "limit-exceeded",
     "host-failure",
     "chain-broken",
     "chain-gap",
