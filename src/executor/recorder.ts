@@ -26,7 +26,7 @@ export interface PureContext {
   grant: Value;
 }
 
-interface PureFunction {
+export interface PureFunction {
   /** The manifest's handler type whose grant it needs. */
   handler: string;
   /** Whether it does something to the actor when the turn commits. */
@@ -162,55 +162,80 @@ export function wrapImports(
 }
 
 function pureImport(about: string, type: WitFunction, local: PureFunction, slot: TurnSlot) {
-  return (...args: unknown[]): unknown => {
-    const turn = openTurn(slot);
-    const result = endingTurn(turn, () => {
-      turn.count();
-      if (!Object.hasOwn(turn.input.grants, local.handler)) {
-        const message = `${about} is not granted`;
-        throw new TurnAborted({ kind: "host", code: "host-call", message });
-      }
-      if (local.acts === true) turn.refuseIfReadOnly(about);
-      const values = liftArguments(type, args);
-      turn.carry(values);
-      const context = {
-        now: () => turn.time,
-        random: turn.random,
-        grant: turn.input.grants[local.handler] ?? null,
-      };
-      const answer = local.answer(context, values);
-      turn.carry(answer.result);
-      turn.answered.push({ about, args: values, ...answer });
-      return answer.result;
-    });
-    return lowerResult(type.result, result);
-  };
+  return (...args: unknown[]): unknown =>
+    lowerResult(
+      type.result,
+      answerHere(slot, about, local, () => liftArguments(type, args)),
+    );
+}
+
+/** The result of a call that the isolate answers, recorded. Throws where the turn is over. */
+export function answerHere(
+  slot: TurnSlot,
+  about: string,
+  local: PureFunction,
+  lift: () => readonly Value[],
+): Value {
+  const turn = openTurn(slot);
+  return endingTurn(turn, () => {
+    turn.count();
+    if (!Object.hasOwn(turn.input.grants, local.handler)) {
+      const message = `${about} is not granted`;
+      throw new TurnAborted({ kind: "host", code: "host-call", message });
+    }
+    if (local.acts === true) turn.refuseIfReadOnly(about);
+    const values = lift();
+    turn.carry(values);
+    const context = {
+      now: () => turn.time,
+      random: turn.random,
+      grant: turn.input.grants[local.handler] ?? null,
+    };
+    const answer = local.answer(context, values);
+    turn.carry(answer.result);
+    turn.answered.push({ about, args: values, ...answer });
+    return answer.result;
+  });
 }
 
 function hostImport(about: string, type: WitFunction, slot: TurnSlot) {
-  return async (...args: unknown[]): Promise<unknown> => {
-    const turn = openTurn(slot);
-    const values = endingTurn(turn, () => {
-      turn.count();
-      turn.refuseIfReadOnly(about);
-      const lifted = liftArguments(type, args);
-      turn.carry(lifted);
-      return lifted;
-    });
-    // The host answers in values; a throw is the end of its object or of the connection.
-    const answer: HostAnswer = await turn.host
-      .call(about, values, turn.takeAnswered())
-      .catch((thrown: unknown) => ({
-        abort: { kind: "host", code: "host-call", message: messageOf(thrown) } as const,
-      }));
-    const result = endingTurn(turn, () => {
-      if ("abort" in answer) throw new TurnAborted(answer.abort);
-      turn.carry(answer.result);
-      if (answer.time !== undefined) turn.time = answer.time;
-      return answer.result;
-    });
-    return lowerResult(type.result, result);
-  };
+  return async (...args: unknown[]): Promise<unknown> =>
+    lowerResult(type.result, await askHost(slot, about, () => liftArguments(type, args)));
+}
+
+/** The result of a call that the host answers, and records. Throws where the turn is over. */
+export async function askHost(
+  slot: TurnSlot,
+  about: string,
+  lift: () => readonly Value[],
+): Promise<Value> {
+  const turn = openTurn(slot);
+  const values = endingTurn(turn, () => {
+    turn.count();
+    turn.refuseIfReadOnly(about);
+    const lifted = lift();
+    turn.carry(lifted);
+    return lifted;
+  });
+  // The host answers in values; a throw is the end of its object or of the connection.
+  const answer: HostAnswer = await turn.host
+    .call(about, values, turn.takeAnswered())
+    .catch((thrown: unknown) => ({
+      abort: { kind: "host", code: "host-call", message: messageOf(thrown) } as const,
+    }));
+  return endingTurn(turn, () => {
+    if ("abort" in answer) throw new TurnAborted(answer.abort);
+    turn.carry(answer.result);
+    if (answer.time !== undefined) turn.time = answer.time;
+    return answer.result;
+  });
+}
+
+/** Ends the turn from within a call. */
+export function abortTurn(slot: TurnSlot, abort: TurnAbort): never {
+  return endingTurn(openTurn(slot), (): never => {
+    throw new TurnAborted(abort);
+  });
 }
 
 /** Whatever is thrown here ends the turn, also if the guest never sees it. */
@@ -223,7 +248,8 @@ function endingTurn<T>(turn: OpenTurn, work: () => T): T {
   }
 }
 
-function openTurn(slot: TurnSlot): OpenTurn {
+/** The turn that is running. Throws before there is one. */
+export function openTurn(slot: TurnSlot): OpenTurn {
   if (slot.turn !== undefined) return slot.turn;
   slot.calledEarly = true;
   throw new Error("an import was called before the turn");

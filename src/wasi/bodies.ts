@@ -1,0 +1,160 @@
+// Bodies of wasi:http: one that came whole, and one that the guest writes. A written body is spooled until its
+// message is complete, or, where the response is streamed, leaves with each flush.
+
+import { concat } from "../lib/bytes.ts";
+import type { Fields } from "./fields.ts";
+import { InputStream, OutputStream, Pollable, type Sink, WRITE_BYTES_MAX } from "./io.ts";
+import { wasiError, type World } from "./world.ts";
+
+/** A body that is spooled: as much as a turn returns. */
+const SPOOL_BYTES_MAX = 10 * 1024 * 1024;
+
+export class IncomingBody {
+  readonly #bytes: Uint8Array;
+  #isTaken = false;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  stream(): InputStream {
+    if (this.#isTaken) throw wasiError();
+    this.#isTaken = true;
+    return new InputStream(this.#bytes);
+  }
+
+  // oxlint-disable-next-line no-unused-vars -- the handle is given up by being passed
+  static finish(body: IncomingBody): FutureTrailers {
+    return new FutureTrailers();
+  }
+}
+
+/** Trailers do not reach a guest. */
+export class FutureTrailers {
+  #isTaken = false;
+
+  subscribe(): Pollable {
+    return new Pollable();
+  }
+
+  get(): object {
+    if (this.#isTaken) return { tag: "err", val: undefined };
+    this.#isTaken = true;
+    return { tag: "ok", val: { tag: "ok", val: undefined } };
+  }
+}
+
+/** What a guest writes. */
+export class Content implements Sink {
+  #parts: Uint8Array[] = [];
+  #spooled = 0;
+  /** All that was written, left or not. */
+  #written = 0;
+  #state: "open" | "finished" | "dropped" = "open";
+  #away: ((chunk: Uint8Array) => Promise<string | undefined>) | undefined;
+  #broken = false;
+  /** Told once, when no more is written. */
+  onEnd: (() => Promise<void>) | undefined;
+
+  get state(): "open" | "finished" | "dropped" {
+    return this.#state;
+  }
+
+  get length(): number {
+    return this.#written;
+  }
+
+  /** From now on it leaves with each flush. `away` gives the reason where it could not. */
+  streamTo(away: (chunk: Uint8Array) => Promise<string | undefined>): void {
+    this.#away = away;
+  }
+
+  room(): number | undefined {
+    if (this.#state !== "open" || this.#broken) return undefined;
+    const max = this.#away === undefined ? SPOOL_BYTES_MAX : WRITE_BYTES_MAX;
+    const room = Math.max(0, max - this.#spooled);
+    // A spool that is full never has room again.
+    return room === 0 && this.#away === undefined ? undefined : room;
+  }
+
+  take(bytes: Uint8Array): void {
+    this.#parts.push(bytes);
+    this.#spooled += bytes.length;
+    this.#written += bytes.length;
+  }
+
+  async flush(): Promise<void> {
+    if (this.#away === undefined || this.#spooled === 0) return;
+    const problem = await this.#away(this.takeSpooled());
+    if (problem === undefined) return;
+    this.#broken = true;
+    throw problem;
+  }
+
+  /** What was written and has not left. */
+  takeSpooled(): Uint8Array {
+    const whole = concat(this.#parts);
+    this.#parts = [];
+    this.#spooled = 0;
+    return whole;
+  }
+
+  async end(state: "finished" | "dropped"): Promise<void> {
+    if (this.#state !== "open") return;
+    try {
+      if (state === "finished" && !this.#broken) await this.flush();
+    } finally {
+      this.#state = state;
+    }
+    await this.onEnd?.();
+  }
+
+  /** Where nothing waits for it. */
+  drop(): void {
+    if (this.#state === "open") this.#state = "dropped";
+  }
+}
+
+export class OutgoingBody {
+  readonly content: Content;
+  readonly #world: World;
+  readonly #length: number | undefined;
+  #isTaken = false;
+
+  /** `length`: what the headers say that it has; undefined where they do not. */
+  constructor(content: Content, world: World, length: number | undefined) {
+    this.content = content;
+    this.#world = world;
+    this.#length = length;
+  }
+
+  write(): OutputStream {
+    if (this.#isTaken) throw wasiError();
+    this.#isTaken = true;
+    return new OutputStream(this.content, this.#world);
+  }
+
+  /** Trailers do not leave. */
+  static async finish(body: OutgoingBody): Promise<void> {
+    const { content } = body;
+    const expected = body.#length;
+    if (expected !== undefined && expected !== content.length) {
+      content.drop();
+      throw wasiError({ tag: "HTTP-response-body-size", val: BigInt(content.length) });
+    }
+    await content.end("finished").catch((thrown: unknown) => {
+      if (typeof thrown !== "string") throw thrown;
+      throw wasiError({ tag: "connection-terminated" });
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.content.drop();
+  }
+}
+
+/** What a content-length among the fields says. */
+export function declaredLength(fields: Fields): number | undefined {
+  const text = fields.texts().find(([name]) => name.toLowerCase() === "content-length")?.[1];
+  return text !== undefined && /^[0-9]{1,15}$/.test(text) ? Number(text) : undefined;
+}
