@@ -6,11 +6,12 @@
 
 import { shake256 } from "@noble/hashes/sha3.js";
 import { runInOrder } from "./batch.ts";
-import type { BatchHost, TurnHost, TurnInput, TurnOutput } from "./executor.ts";
+import type { BatchHost, TurnHost, TurnInput, TurnOutcome, TurnOutput } from "./executor.ts";
 import {
   callExport,
   failureOf,
   OpenTurn,
+  outcomeOf,
   roughBytes,
   wrapImports,
   type PureFunctions,
@@ -41,11 +42,22 @@ export interface PureHost {
   functions: PureFunctions;
   /** What the turn's random bytes are a stream of. */
   streamSeed(input: TurnInput): Uint8Array;
+  /** What stands between the host and a component that is made for another; undefined for an actor. */
+  standIn(code: LoadedCode["description"], slot: TurnSlot): StandIn | undefined;
+}
+
+/** Of one instance. */
+export interface StandIn {
+  /** By the interface's name: imports that it answers itself. */
+  imports: Record<string, Record<string, unknown>>;
+  /** As the function that the input names, of an actor. Throws what the guest throws. */
+  run(exports: Record<string, unknown>, input: TurnInput): Promise<TurnOutcome>;
 }
 
 interface Instance {
   exports: Record<string, unknown>;
   slot: TurnSlot;
+  standIn: StandIn | undefined;
 }
 
 export class Instances {
@@ -109,8 +121,12 @@ export class Instances {
       if (core === undefined) throw new Error(`no core module ${name}`);
       return core;
     };
-    const imports = wrapImports(description, this.#pure.functions, slot);
-    return { exports: instantiate(getCore, imports), slot };
+    const standIn = this.#pure.standIn(description, slot);
+    const own = standIn?.imports ?? {};
+    const others = description.imports.filter(({ name }) => !Object.hasOwn(own, name));
+    const wrapped = wrapImports({ ...description, imports: others }, this.#pure.functions, slot);
+    const imports = { ...wrapped, ...own } as typeof wrapped;
+    return { exports: instantiate(getCore, imports), slot, standIn };
   }
 
   async #runTurn(
@@ -130,6 +146,11 @@ export class Instances {
       const outcome = failed.failure === "trap" ? { ...failed, code: "start" } : failed;
       return { outcome, answered: turn.takeAnswered() };
     }
+    const { exports: guest, standIn } = instance;
+    if (standIn !== undefined) {
+      const outcome = await outcomeOf(turn, () => standIn.run(guest, input));
+      return { outcome, answered: turn.takeAnswered() };
+    }
     const [interfaceName = "", fn = ""] = input.about.split("#");
     const { exports } = this.#code.description;
     const type = findFunction(exports, { interface: interfaceName, function: fn });
@@ -138,7 +159,7 @@ export class Instances {
       const failed = { kind: "failed", failure: "host", code: "no-export", message } as const;
       return { outcome: failed, answered: [] };
     }
-    const outcome = await callExport(instance.exports, turn, type);
+    const outcome = await callExport(guest, turn, type);
     return { outcome, answered: turn.takeAnswered() };
   }
 }

@@ -281,7 +281,15 @@ export async function callExport(
   turn: OpenTurn,
   type: WitFunction,
 ): Promise<TurnOutcome> {
-  const outcome = await Promise.race([turn.failed, callGuest(exports, turn, type)]);
+  return await outcomeOf(turn, () => callGuest(exports, turn, type));
+}
+
+/** How a turn ends in which `run` is done. Never throws. */
+export async function outcomeOf(
+  turn: OpenTurn,
+  run: () => Promise<TurnOutcome>,
+): Promise<TurnOutcome> {
+  const outcome = await Promise.race([turn.failed, run().catch(failureOf)]);
   return turn.failure ?? outcome;
 }
 

@@ -3,32 +3,54 @@
 
 import type { Value } from "../chain/value.ts";
 import type { TurnOutcome } from "../executor/executor.ts";
+import type { StandIn } from "../executor/instances.ts";
+import type { PureFunctions, TurnSlot } from "../executor/recorder.ts";
 import type { ComponentDescription } from "../executor/wit-type.ts";
 import { absentImports, isAbsent } from "./absent.ts";
-import { standardImports } from "./imports.ts";
+import { type StandardImports, standardImports } from "./imports.ts";
 import {
   type GivenAnswer,
   type GivenRequest,
   IncomingRequest,
   ResponseOutparam,
 } from "./incoming.ts";
-import { type LogSink, logSink } from "./log-sink.ts";
-import { className, standardName } from "./standard.ts";
+import { logSink } from "./log-sink.ts";
+import { className, standardHandler, standardName } from "./standard.ts";
+import { turnWorld } from "./turn-world.ts";
 import type { World } from "./world.ts";
 
-/** The WASI side of one instance. */
-export interface StandardSide {
-  /** By the interface's name, as the component has it. */
-  readonly imports: Record<string, Record<string, unknown>>;
-  readonly log: LogSink;
+const INIT = "theater:simple/actor#init";
+const HANDLE_HTTP = "theater:simple/http-handlers#handle-request";
+
+/** For `PureHost.standIn`. `pure`: what the isolate answers. */
+export function standIn(
+  { imports, exports }: ComponentDescription,
+  slot: TurnSlot,
+  pure: PureFunctions,
+): StandIn | undefined {
+  const handler = standardHandler(exports);
+  if (handler === undefined) return undefined;
+  const world = turnWorld(slot, pure);
+  const log = logSink(world);
+  return {
+    imports: importsOf(imports, standardImports(world, log)),
+    async run(guest, { about, params }) {
+      if (about === INIT) return bornStandard(params);
+      if (about !== HANDLE_HTTP) return noExport(about);
+      const { handle } = guest[handler] as { handle: Handle };
+      try {
+        return await serveStandard(handle, params, world);
+      } finally {
+        log.rest();
+      }
+    },
+  };
 }
 
-export function standardSide(
-  { imports }: Pick<ComponentDescription, "imports">,
-  world: World,
-): StandardSide {
-  const log = logSink(world);
-  const provided = standardImports(world, log);
+function importsOf(
+  imports: ComponentDescription["imports"],
+  provided: StandardImports,
+): StandIn["imports"] {
   const classes = new Map<string, object>();
   const tables = imports.flatMap((one) => {
     const standard = standardName(one.name);
@@ -38,10 +60,17 @@ export function standardSide(
       : (provided[standard] ?? {});
     return [[one.name, table] as const, [standard, table] as const];
   });
-  return { imports: Object.fromEntries(tables), log };
+  return Object.fromEntries(tables);
 }
 
 type Handle = (request: IncomingRequest, answer: ResponseOutparam) => Promise<void>;
+
+const noExport = (about: string): TurnOutcome => ({
+  kind: "failed",
+  failure: "host",
+  code: "no-export",
+  message: `the component does not export ${about}`,
+});
 
 const failed = (code: string, message: string): TurnOutcome => ({
   kind: "failed",
@@ -51,7 +80,7 @@ const failed = (code: string, message: string): TurnOutcome => ({
 });
 
 /** A standard component has no state: each request meets a fresh instance. */
-export function bornStandard([given]: readonly Value[]): TurnOutcome {
+function bornStandard([given]: readonly Value[]): TurnOutcome {
   const error = "a wasi:http component has no state: start it without an init state";
   return given === null || given === undefined
     ? { kind: "returned", value: [null] }
@@ -59,7 +88,7 @@ export function bornStandard([given]: readonly Value[]): TurnOutcome {
 }
 
 /** `params` as of `http-handlers#handle-request`. Throws what the guest throws. */
-export async function serveStandard(
+async function serveStandard(
   handle: Handle,
   params: readonly Value[],
   world: World,

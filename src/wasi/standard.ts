@@ -62,7 +62,7 @@ const provided = standardImports(nowhere, logSink(nowhere));
 const MEMBER = /^\[(constructor|method|static)\]([^.]+)(?:\.(.+))?$/;
 
 /** Whether a standard component is given this function, by its interface with its version. */
-export function isStandard(name: string, fn: string): boolean {
+function isStandard(name: string, fn: string): boolean {
   const standard = standardName(name);
   if (standard === undefined) return false;
   if (isAbsent(standard)) return true;
@@ -74,6 +74,15 @@ export function isStandard(name: string, fn: string): boolean {
   if (typeof made !== "function" || kind === "constructor") return typeof made === "function";
   const owner = (kind === "static" ? made : made.prototype) as Record<string, unknown>;
   return typeof owner[camelCase(member)] === "function";
+}
+
+/** What is left of a standard component's imports for handlers to provide; of an actor's all. */
+export function otherImports({ imports, exports }: ComponentDescription): ComponentInterface[] {
+  if (standardHandler(exports) === undefined) return [...imports];
+  return imports.map((one) => {
+    const others = Object.entries(one.functions).filter(([fn]) => !isStandard(one.name, fn));
+    return { ...one, functions: Object.fromEntries(others) };
+  });
 }
 
 export function className(resource: string): string {
