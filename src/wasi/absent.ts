@@ -34,8 +34,8 @@ export function absentImports(
   for (const fn of Object.keys(functions)) {
     const [, resource] = RESOURCE.exec(fn) ?? [];
     if (resource !== undefined) classOf(resource);
-    else
-      made[camelCase(fn)] = fn === "filesystem-error-code" ? () => undefined : refuse(fn, classOf);
+    else if (fn === "filesystem-error-code") made[camelCase(fn)] = () => undefined;
+    else made[camelCase(fn)] = refuse(fn, classOf);
   }
   return made;
 }

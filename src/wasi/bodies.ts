@@ -1,13 +1,13 @@
 // Bodies of wasi:http: one that came whole, and one that the guest writes. A written body is spooled until its
 // message is complete, or, where the response is streamed, leaves with each flush.
 
-import { concat } from "../lib/bytes.ts";
 import type { Fields } from "./fields.ts";
 import { InputStream, OutputStream, Pollable, type Sink, WRITE_BYTES_MAX } from "./io.ts";
 import { wasiError, type World } from "./world.ts";
 
 /** A body that is spooled: as much as a turn returns. */
 const SPOOL_BYTES_MAX = 10 * 1024 * 1024;
+const GROWTH_BYTES = 4 * 1024;
 
 export class IncomingBody {
   readonly #bytes: Uint8Array;
@@ -46,7 +46,8 @@ export class FutureTrailers {
 
 /** What a guest writes. */
 export class Content implements Sink {
-  #parts: Uint8Array[] = [];
+  /** Grows by doubling: a guest may write byte by byte. */
+  #buffer = new Uint8Array(0);
   #spooled = 0;
   /** All that was written, left or not. */
   #written = 0;
@@ -78,38 +79,42 @@ export class Content implements Sink {
   }
 
   take(bytes: Uint8Array): void {
-    this.#parts.push(bytes);
-    this.#spooled += bytes.length;
+    const end = this.#spooled + bytes.length;
+    if (end > this.#buffer.length) {
+      const larger = new Uint8Array(Math.max(end, 2 * this.#buffer.length, GROWTH_BYTES));
+      larger.set(this.#buffer.subarray(0, this.#spooled));
+      this.#buffer = larger;
+    }
+    this.#buffer.set(bytes, this.#spooled);
+    this.#spooled = end;
     this.#written += bytes.length;
   }
 
-  async flush(): Promise<void> {
-    if (this.#away === undefined || this.#spooled === 0) return;
+  async flush(): Promise<string | undefined> {
+    if (this.#away === undefined || this.#spooled === 0) return undefined;
     const problem = await this.#away(this.takeSpooled());
-    if (problem === undefined) return;
-    this.#broken = true;
-    throw problem;
+    this.#broken = problem !== undefined;
+    return problem;
   }
 
   /** What was written and has not left. */
   takeSpooled(): Uint8Array {
-    const whole = concat(this.#parts);
-    this.#parts = [];
+    const whole = this.#buffer.slice(0, this.#spooled); // a view would carry all of the buffer
+    this.#buffer = new Uint8Array(0);
     this.#spooled = 0;
     return whole;
   }
 
-  async end(state: "finished" | "dropped"): Promise<void> {
-    if (this.#state !== "open") return;
-    try {
-      if (state === "finished" && !this.#broken) await this.flush();
-    } finally {
-      this.#state = state;
-    }
+  /** Nothing more is written. Gives the reason where not all of it could leave. */
+  async finish(): Promise<string | undefined> {
+    if (this.#state !== "open") return undefined;
+    const problem = this.#broken ? "the stream is broken" : await this.flush();
+    this.#state = "finished";
     await this.onEnd?.();
+    return problem;
   }
 
-  /** Where nothing waits for it. */
+  /** It has no end. */
   drop(): void {
     if (this.#state === "open") this.#state = "dropped";
   }
@@ -142,10 +147,8 @@ export class OutgoingBody {
       content.drop();
       throw wasiError({ tag: "HTTP-response-body-size", val: BigInt(content.length) });
     }
-    await content.end("finished").catch((thrown: unknown) => {
-      if (typeof thrown !== "string") throw thrown;
-      throw wasiError({ tag: "connection-terminated" });
-    });
+    const problem = await content.finish();
+    if (problem !== undefined) throw wasiError({ tag: "connection-terminated" });
   }
 
   [Symbol.dispose](): void {

@@ -22,7 +22,7 @@ export interface Variant {
   val?: unknown;
 }
 
-export const methodVariant = (name: string): Variant =>
+const methodVariant = (name: string): Variant =>
   METHODS.has(name) ? { tag: name.toLowerCase() } : { tag: "other", val: name };
 
 export class IncomingRequest {
@@ -64,8 +64,8 @@ export class IncomingRequest {
   }
 }
 
-export const ANSWER_BEGIN = "theater:edge/http-stream#begin";
-export const ANSWER_WRITE = "theater:edge/http-stream#write";
+const ANSWER_BEGIN = "theater:edge/http-stream#begin";
+const ANSWER_WRITE = "theater:edge/http-stream#write";
 
 /** What the guest answered one request with, so far. */
 export interface GivenAnswer {
@@ -160,8 +160,7 @@ export class ResponseOutparam {
 /** An `error-code` as a text. */
 function errorText({ tag, val }: Variant): string {
   if (val === undefined || val === null) return tag;
-  const text = typeof val === "object" ? JSON.stringify(val, shown) : String(val);
-  return `${tag}: ${text}`;
+  return `${tag}: ${typeof val === "string" ? val : JSON.stringify(val, shown)}`;
 }
 
 const shown = (_: string, value: unknown): unknown =>

@@ -125,13 +125,14 @@ export class InputStream {
   }
 }
 
-/** Where output goes. What it throws is a text: why the last operation failed. */
+/** Where output goes. */
 export interface Sink {
   /** Bytes that it takes now; undefined: it takes none any more. */
   room(): number | undefined;
   /** At most as many as there is room for. */
   take(bytes: Uint8Array): void;
-  flush(): Promise<void>;
+  /** Gives the reason where it failed. */
+  flush(): Promise<string | undefined>;
 }
 
 export class OutputStream {
@@ -165,12 +166,8 @@ export class OutputStream {
 
   async flush(): Promise<void> {
     if (this.#sink.room() === undefined) throw closed();
-    try {
-      await this.#sink.flush();
-    } catch (thrown) {
-      if (typeof thrown === "string") throw failedWith(thrown);
-      throw thrown;
-    }
+    const problem = await this.#sink.flush();
+    if (problem !== undefined) throw failedWith(problem);
   }
 
   async blockingFlush(): Promise<void> {
@@ -210,13 +207,10 @@ export class OutputStream {
     const sink = this.#sink;
     const awaited = {
       ready: () => sink.room() !== 0,
-      // What went wrong is said by the next operation.
-      advance: () => this.flush().catch(rethrowTrap),
+      advance: async () => {
+        await sink.flush(); // what went wrong is said by the next operation
+      },
     };
     return new Pollable(awaited, this.#world);
   }
-}
-
-function rethrowTrap(thrown: unknown): void {
-  if (!(thrown instanceof Error && "payload" in thrown)) throw thrown;
 }

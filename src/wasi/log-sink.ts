@@ -39,6 +39,6 @@ export function logSink(world: World): LogSink {
       }
       held = left.slice();
     },
-    flush: () => Promise.resolve(),
+    flush: () => Promise.resolve(undefined),
   };
 }
