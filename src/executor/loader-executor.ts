@@ -25,6 +25,8 @@ interface GuestEntrypoint {
 }
 
 export class LoaderExecutor implements Executor {
+  readonly bundled = [];
+  readonly loads = true;
   readonly #loader: WorkerLoader;
   readonly #isPure: (about: string) => boolean;
 
