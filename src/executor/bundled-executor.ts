@@ -4,8 +4,10 @@
 // Invariant: what is recorded is the same, byte for byte, as by the Loader: the same recorder, the same instances, and
 // the same checks of what comes out. What is not the same is the sandbox: see docs/deploy.md.
 
+import { BatchCheck } from "./batch-answers.ts";
 import type { Bundle } from "./bundle.ts";
 import type {
+  BatchHost,
   BundledSet,
   Executor,
   ModuleSetRef,
@@ -53,6 +55,22 @@ export class BundledExecutor implements Executor {
     } finally {
       check.close();
       // Behind the commit and the reply, which follow from here without a pause.
+      setTimeout(() => instances.refill(), 0);
+    }
+  }
+
+  async runBatch(
+    modules: ModuleSetRef,
+    turns: readonly TurnInput[],
+    host: BatchHost,
+  ): Promise<readonly TurnOutput[]> {
+    const instances = this.#bundle.instances(modules.digest);
+    if (instances === undefined) return await this.#others.runBatch(modules, turns, host);
+    const check = new BatchCheck(turns, this.#isPure);
+    try {
+      return check.outputs(await instances.runBatch(turns, check.door(host)));
+    } finally {
+      check.close();
       setTimeout(() => instances.refill(), 0);
     }
   }

@@ -17,5 +17,6 @@ export const NO_LOADER: Executor = {
   loads: false,
   transpile: refuse,
   run: refuse,
+  runBatch: refuse,
   runScripted: refuse,
 };

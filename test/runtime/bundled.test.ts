@@ -155,7 +155,10 @@ test.for(TURNS)("both executors give the same for %s", async ([, end, turn]) => 
     const host = new ScriptHost(turn.answers);
     const output = await executor.run(ref, turn.input, host);
     const scripted = await executor.runScripted(ref, [turn, turn]);
-    given.push({ output, asked: host.calls, scripted });
+    const batch = await executor.runBatch(ref, [turn.input, turn.input], {
+      call: async (_, __, ...call) => await host.call(...call),
+    });
+    given.push({ output, asked: host.calls, scripted, batch });
   }
   expect(given[1]).toEqual(given[0]);
   const { outcome } = given[1]?.output ?? {};
