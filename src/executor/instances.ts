@@ -31,12 +31,12 @@ const RESTING_MAX = 8;
 
 /** What one instance after the other can be made in. It keeps nothing of an instance: see reusable-glue.ts. */
 export interface Environment {
-  instantiate(
+  instantiate: (
     getCoreModule: (name: string) => WebAssembly.Module,
     imports: Imports,
-  ): Record<string, unknown>;
+  ) => Record<string, unknown>;
   /** Whether nothing of the newest instance can run any more, its turn being over. */
-  isIdle(): boolean;
+  isIdle: () => boolean;
 }
 
 /** A module set as modules that are loaded. */

@@ -8,7 +8,7 @@
 import { bare, splitStatements, unknown } from "./glue-statements.ts";
 
 const HEAD =
-  'export function instantiate(getCoreModule, imports, instantiateCore = (module, importObject) => new WebAssembly.Instance(module, importObject)) {';
+  "export function instantiate(getCoreModule, imports, instantiateCore = (module, importObject) => new WebAssembly.Instance(module, importObject)) {";
 /** Where jco's runtime ends and the component begins. */
 const COMPONENT = /^let gen= \(function\* _initGenerator \(\) \{/;
 const FUNCTION = /^(?:async )?function\*? ([\w$]+) ?\(/;
@@ -16,7 +16,7 @@ const CLASS = /^class ([\w$]+) (?:extends [\w$]+ )?\{/;
 /** A function all the same: what it uses is what the environment has at the time. */
 const ARROW = /^const ([\w$]+) = (?:\([\w$., ]*\)|[\w$]+) => /;
 const VARIABLE = /^(?:let|const) ([\w$]+) ?= ?([^]+);$/;
-const TAKEN = /^const \{ ([\w$:, ]+) \} = (imports\[[^\]]+\]);$/;
+const TAKEN = /^const \{ ([\w$:, ]+) \} = (imports(?:\.[\w$]+|\['[^'\n]+'\]));$/;
 const CHECK = /^if \([\w$]+ ?=== undefined\) \{/;
 
 /** Static fields that are the same for ever. */
