@@ -5,7 +5,8 @@
 // instances that have not run yet.
 
 import { shake256 } from "@noble/hashes/sha3.js";
-import type { TurnHost, TurnInput, TurnOutput } from "./executor.ts";
+import { runInOrder } from "./batch.ts";
+import type { BatchHost, TurnHost, TurnInput, TurnOutput } from "./executor.ts";
 import {
   callExport,
   failureOf,
@@ -88,6 +89,11 @@ export class Instances {
   /** Runs one turn. Throws nothing: whatever the guest does is an outcome. */
   async run(input: TurnInput, host: TurnHost): Promise<TurnOutput> {
     return await this.#runTurn(input, host, this.#pool.pop());
+  }
+
+  /** See `Executor.runBatch`. */
+  async runBatch(turns: readonly TurnInput[], host: BatchHost): Promise<TurnOutput[]> {
+    return await runInOrder(turns, host, (input, door) => this.run(input, door));
   }
 
   /** See `Executor.runScripted`. Nothing is prepared ahead: an instance costs the same either way. */
