@@ -103,11 +103,11 @@ function registryOf(sets: readonly BundledFolder[], dir: string): string {
   const lines: string[] = ["// Made by src/cli/bundle.ts of what `theater bundle` wrote."];
   const entries = sets.map(({ digest, path, bytes, cores }, n) => {
     const from = (name: string): string => JSON.stringify(`./${relative(dir, join(path, name))}`);
-    lines.push(`import { instantiate as i${n} } from ${from("component.js")};`);
+    lines.push(`import { environment as e${n} } from ${from("component.js")};`);
     lines.push(`import s${n} from ${from(INDEX)};`);
     for (const [m, name] of cores.entries()) lines.push(`import c${n}_${m} from ${from(name)};`);
     const modules = cores.map((name, m) => `${JSON.stringify(name)}: c${n}_${m}`).join(", ");
-    return `  { digest: "${digest}", bytes: ${bytes}, set: s${n}, instantiate: i${n}, cores: { ${modules} } },`;
+    return `  { digest: "${digest}", bytes: ${bytes}, set: s${n}, environment: e${n}, cores: { ${modules} } },`;
   });
   return [...lines, `export const BUNDLED = [`, ...entries, `];`, ``].join("\n");
 }

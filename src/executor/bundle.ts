@@ -5,7 +5,7 @@ import type { BundledSet } from "./executor.ts";
 import { Instances, type LoadedCode, type PureHost } from "./instances.ts";
 
 /** One of `build/bundled.js`, which the build step makes of what `theater bundle` wrote. */
-export type BundledModules = BundledSet & Pick<LoadedCode, "instantiate" | "cores">;
+export type BundledModules = BundledSet & Pick<LoadedCode, "environment" | "cores">;
 
 export class Bundle {
   readonly sets: readonly BundledModules[];
@@ -23,8 +23,8 @@ export class Bundle {
     if (known !== undefined) return known;
     const modules = this.sets.find((each) => each.digest === digest);
     if (modules === undefined) return undefined;
-    const { instantiate, cores, set } = modules;
-    const made = new Instances({ instantiate, cores, description: set.description }, this.#pure);
+    const { environment, cores, set } = modules;
+    const made = new Instances({ environment, cores, description: set.description }, this.#pure);
     this.#instances.set(digest, made);
     return made;
   }

@@ -11,7 +11,7 @@ const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const digestOf = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 const SOURCE = "a component";
-const FILES = { "component.js": "export const instantiate = 1;", "component.core.wasm": "core" };
+const FILES = { "component.js": "export const environment = 1;", "component.core.wasm": "core" };
 
 let folder: string;
 let digest: string;
