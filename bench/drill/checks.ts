@@ -9,6 +9,8 @@ export interface Differences {
   lost: string[];
   doubled: string[];
   views: string[];
+  /** Operations of which a chain says that the host failed them. */
+  failed: Set<number>;
   /** What is still under way. */
   unsettled: string[];
 }
@@ -24,7 +26,7 @@ export const NO_ANSWER = "has no answer";
 const TOLD_CHARS_MAX = 200;
 
 export function differences({ members, chains, operations }: Checked): Differences {
-  const found: Differences = { lost: [], doubled: [], views: [], unsettled: [] };
+  const found: Differences = { lost: [], doubled: [], views: [], failed: new Set(), unsettled: [] };
   for (const operation of operations) checkOperation(operation, chains, found);
   for (const member of members) {
     const chain = chainOf(chains, member.id);
@@ -60,7 +62,9 @@ function checkOperation(
   if (committed > 1) found.doubled.push(`${at}: ${committed} times`);
   // One that asks another may be refused because that one is down, and then says so.
   const isRefusable = act === "ask" && refused === 1;
-  const should = act === "trap" || status === "refused" || isRefusable ? 0 : 1;
+  const hasFailed = isHosts(failed);
+  const should = act === "trap" || status === "refused" || isRefusable || hasFailed ? 0 : 1;
+  if (hasFailed) found.failed.add(n);
   if (committed < should) found.lost.push(`${at}: ${failed ?? "no turn has ended with it"}`);
   if (should === 0 && committed > 0) found.doubled.push(`${at}: refused, and done all the same`);
   if (act === "trap" && failed === undefined) found.lost.push(`${at}: it has not failed`);
@@ -69,12 +73,21 @@ function checkOperation(
   const arrived = receiver.committed.get(as) ?? 0;
   const passed = `operation ${as} from ${target} at ${to}`;
   if (arrived > 1) found.doubled.push(`${passed}: ${arrived} times`);
-  if (committed === 1 && arrived === 0) {
+  if (isHosts(receiver.failed.get(as))) found.failed.add(as);
+  else if (committed === 1 && arrived === 0) {
     found.lost.push(`${passed}: ${receiver.failed.get(as) ?? "never arrived"}`);
   }
   if (committed === 0 && arrived > 0 && act === "forward") {
     found.doubled.push(`${passed}: never sent`);
   }
+}
+
+/**
+ * Whether it is on record that the host failed the turn or cut it off: not lost, because its chain says so. The
+ * guest's own traps are the drill's to ask for.
+ */
+function isHosts(failed: string | undefined): boolean {
+  return failed?.startsWith("host: ") === true || failed?.startsWith("cut: ") === true;
 }
 
 function checkRest({ id, name }: Member, chain: ChainView, { unsettled, lost }: Differences): void {

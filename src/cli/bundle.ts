@@ -115,7 +115,7 @@ export async function bundleIsolates(): Promise<void> {
  */
 export async function bundleWorker(
   registered: readonly string[] = [],
-  entry: "src/worker.ts" | "src/replay-worker.ts" = "src/worker.ts",
+  entry = "src/worker.ts",
 ): Promise<WorkerModule[]> {
   await bundleIsolates();
   const assets: WorkerModule[] = [];

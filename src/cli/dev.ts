@@ -28,6 +28,8 @@ export interface DevOptions {
   sealEvents?: number | undefined;
   /** As `--plugins` has them: `NAME=file` or a file. */
   plugins?: readonly string[];
+  /** File of another Worker to run in place of src/worker.ts: the drill's has faults around it. */
+  worker?: string;
   /** Gets each line that a person should see, console output of the Worker included. */
   note?: (line: string) => void;
 }
@@ -58,7 +60,7 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
     const platform = await readPlatform();
     const base = common(folder, platform, { note, shards: options.shards ?? 1 });
     const [modules, workers] = await Promise.all([
-      bundleWorker(plugins.registered),
+      bundleWorker(plugins.registered, options.worker),
       pluginWorkers(plugins, platform),
       migrateLedgers(base, lock),
     ]);

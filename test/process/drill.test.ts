@@ -3,6 +3,7 @@
 
 import { afterAll, expect, test } from "vitest";
 import { drill } from "../../bench/drill/drill.ts";
+import { FAULTS } from "../../bench/drill/faults.ts";
 import { endAll } from "./dev-process.ts";
 
 afterAll(endAll);
@@ -14,7 +15,13 @@ test(
   "a tree that is killed while it works loses nothing, doubles nothing, and its chains agree",
   { timeout: 180_000 },
   async () => {
-    const options = { seed: "test", rounds: ROUNDS, actors: ACTORS, maxMs: Infinity };
+    const options = {
+      seed: "test",
+      rounds: ROUNDS,
+      actors: ACTORS,
+      maxMs: Infinity,
+      faults: FAULTS,
+    };
     const table = await drill(options);
     expect(table).toMatchObject({ problems: [], lost: 0, doubled: 0, viewsDifferent: 0 });
     expect(table.actors).toBe(ACTORS);
