@@ -23,6 +23,7 @@ export interface Checked {
 
 /** Of an operation that the drill has still to ask again. */
 export const NO_ANSWER = "has no answer";
+const COULD_NOT_BEGIN = "init-failed";
 const TOLD_CHARS_MAX = 200;
 
 export function differences({ members, chains, operations }: Checked): Differences {
@@ -107,11 +108,14 @@ function viewDifferences(member: Member, child: ChainView, boss: ChainView): str
   const { id, name, place } = member;
   const differ: string[] = [];
   const exits = boss.exits.filter((each) => each.child === id);
-  if (exits.length !== child.stops.length) {
-    differ.push(`${name} ended ${child.stops.length} times; its supervisor has ${exits.length}`);
+  differ.push(...startDifferences(member, child, boss));
+  // One that could not begin is a start that failed, and no exit.
+  const stops = child.stops.filter(({ reason }) => reason !== COULD_NOT_BEGIN);
+  if (exits.length !== stops.length) {
+    differ.push(`${name} ended ${stops.length} times; its supervisor has ${exits.length}`);
   }
   for (const [index, exit] of exits.entries()) {
-    const stop = child.stops[index];
+    const stop = stops[index];
     if (stop !== undefined) differ.push(...exitDifferences(member, exit, stop, child, index));
   }
   const decided = boss.decided.flatMap(({ starts }) =>
@@ -131,6 +135,23 @@ function viewDifferences(member: Member, child: ChainView, boss: ChainView): str
     differ.push(`${name} was never started again; decided is ${last}`);
   }
   return differ;
+}
+
+/** Each start that failed is the cause of a decision, which names the child's chain as it then was. */
+function startDifferences({ name, place }: Member, child: ChainView, boss: ChainView): string[] {
+  const stops = child.stops.filter(({ reason }) => reason === COULD_NOT_BEGIN);
+  const failed = boss.decided.flatMap(({ failedStart }) =>
+    failedStart?.child === place ? [failedStart] : [],
+  );
+  if (failed.length !== stops.length) {
+    const seen = `its supervisor saw ${failed.length}`;
+    return [`${name} could not begin ${stops.length} times; ${seen}`];
+  }
+  return stops.flatMap(({ seq }, index) => {
+    const told = failed[index];
+    if (told !== undefined && told.seq >= seq && child.cidAt(told.seq) === told.event) return [];
+    return [`${name} could not begin at ${seq}; its supervisor names ${told?.seq}`];
+  });
 }
 
 function exitDifferences(
