@@ -53,7 +53,7 @@ function failing(name: string, what: string, target: Target, shares: Shares): Fa
       const seed = scene.choices.below(2 ** 31, `${scene.name}/plan`);
       const planned = { ...NOTHING, seed, shares: { [target]: shares }, lateMs: LATE_MS_MAX };
       await scene.server.plan(planned);
-      await pause(LOAD_MS_MAX + someMs(scene));
+      await pause(2 * LOAD_MS_MAX + someMs(scene));
       return (await counted(scene)) - before;
     },
     async recover({ server }) {
@@ -202,9 +202,9 @@ export const FAULTS: readonly Fault[] = [
   kill,
   killTwice,
   orphan,
-  failing("D1 fails", "30 of 100 calls to D1 never arrive", "ledger", { lost: 30 }),
-  failing("D1 unanswered", "30 of 100 calls to D1 are made, and their answer is lost", "ledger", {
-    unanswered: 30,
+  failing("D1 fails", "most calls to D1 never arrive", "ledger", { lost: 60 }),
+  failing("D1 unanswered", "most calls to D1 are made, and their answer is lost", "ledger", {
+    unanswered: 60,
   }),
   failing("D1 slow", "half of the calls to D1 are late", "ledger", { late: 50 }),
   failing(
