@@ -1,0 +1,12 @@
+// All that a guest is answered where it runs, without a hop to the host: the same in its own isolate and in the
+// Worker's, or a replay by the other would differ.
+
+import type { PureHost } from "../../executor/instances.ts";
+import { randomPure, streamSeed } from "./random.ts";
+import { runtimePure } from "./runtime.ts";
+import { timingPure } from "./timing.ts";
+
+export const PURE: PureHost = {
+  functions: { ...runtimePure, ...timingPure, ...randomPure },
+  streamSeed,
+};
