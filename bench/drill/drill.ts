@@ -1,20 +1,18 @@
 // The drill: strikes the server with one fault a round while a tree of actors works, and afterwards waits until
 // the tree is quiet and holds every chain against what was acknowledged and against each other.
 
-import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { TOKEN } from "../../test/process/dev-process.ts";
 import { ChainView } from "./chain-view.ts";
 import { differences, isNone, NO_ANSWER, type Differences } from "./checks.ts";
 import { workerComponent } from "./component.ts";
 import type { Fault } from "./faults.ts";
+import { inspected, ledgerProblems } from "./inspection.ts";
 import { Operations, pause } from "./operations.ts";
 import { Choices } from "./random.ts";
 import { Server } from "./server.ts";
-import { membersBelow, plant, type Member, type Tree } from "./tree.ts";
+import { membersBelow, plant, type Tree } from "./tree.ts";
 
 export interface DrillOptions {
   seed: string;
@@ -72,8 +70,6 @@ export interface Outcome {
   missing?: string;
 }
 
-const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
-
 /** The stated time: from the server's readiness to a tree in which nothing is under way. */
 export const QUIET_MS_MAX = 60_000;
 /** Out of a hundred rounds: those after which nobody asks anything for ALONE_MS: alarms alone have to bring it to rest. */
@@ -81,7 +77,6 @@ const ALONE_SHARE = 8;
 const ALONE_MS = 20_000;
 const LOOK_AGAIN_MS = 100;
 const PROBLEMS_SHOWN_MAX = 20;
-const INSPECTED_MAX = 6;
 
 export async function drill(options: DrillOptions): Promise<Table> {
   const { seed, rounds, actors, maxMs, progress } = options;
@@ -98,7 +93,6 @@ export async function drill(options: DrillOptions): Promise<Table> {
       if (run.table(seed).problems.length > 0) break;
     }
     await run.finish();
-    await run.checkLedger();
     return run.table(seed);
   } finally {
     await server.kill();
@@ -223,14 +217,7 @@ class Run {
         if (problem !== null) this.#problems.push(`${chain.id}: ${problem}`);
       }),
     );
-  }
-
-  /** `theater ledger check`, as an operator would run it: ledger, archive and journals agree. */
-  async checkLedger(): Promise<void> {
-    const args = [MAIN, "ledger", "check", "--url", this.#server.url, "--token", TOKEN];
-    await promisify(execFile)(process.execPath, args).catch((thrown: { stdout?: string }) => {
-      this.#problems.push(`theater ledger check: ${thrown.stdout ?? String(thrown)}`);
-    });
+    this.#problems.push(...(await ledgerProblems(this.#server)));
   }
 
   /** How often it struck. */
@@ -256,7 +243,7 @@ class Run {
         const { lost, doubled, views, unsettled } = this.#last;
         const found = [...broken, ...doubled, ...views, ...lost, ...unsettled];
         this.#problems.push(...found.slice(0, PROBLEMS_SHOWN_MAX));
-        this.#problems.push(...(await this.#inspected(found)));
+        this.#problems.push(...(await inspected(this.#server, this.#tree.members, found)));
         return;
       }
       await pause(LOOK_AGAIN_MS);
@@ -264,35 +251,6 @@ class Run {
     this.#views += this.#tree.members.length - 1;
     this.#verified += this.#tree.members.length;
     await Promise.all(this.#tree.workers.map((id) => this.#checkState(id)));
-  }
-
-  /** The chains of the actors that the problems name, beside the drill's table. */
-  async #keepChains(named: readonly Member[]): Promise<void> {
-    const folder = await mkdtemp(join(tmpdir(), "theater-drill-chains-"));
-    for (const { id, name } of named) {
-      const args = [MAIN, "events", id, "--json", "--url", this.#server.url, "--token", TOKEN];
-      const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 28 });
-      await writeFile(join(folder, `${name}.json`), stdout);
-    }
-    this.#problems.push(`chains are in ${folder}`);
-  }
-
-  /** What the actors say of themselves that the problems name. */
-  async #inspected(problems: readonly string[]): Promise<string[]> {
-    const { members } = this.#tree;
-    const named = members.filter(({ id, name }) =>
-      problems.some(
-        (each) => each.includes(id) || each.startsWith(`${name} `) || each.startsWith(`${name},`),
-      ),
-    );
-    const boss = members.filter(({ id }) => named.some(({ parent }) => parent === id));
-    await this.#keepChains([...named.slice(0, INSPECTED_MAX), ...boss]);
-    return await Promise.all(
-      named.slice(0, INSPECTED_MAX).map(async ({ id, name }) => {
-        const answer = await this.#server.call("GET", `/v1/actors/${id}`);
-        return `${name}: ${answer?.text ?? "does not answer"}`;
-      }),
-    );
   }
 
   async #read(): Promise<string[]> {

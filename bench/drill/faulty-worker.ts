@@ -122,5 +122,5 @@ export default {
     if (pathname.startsWith("/drill/")) return await control(request, environment);
     return await worker.fetch(request, withFaults(environment), ctx);
   },
-  scheduled: worker.scheduled,
+  scheduled: (controller, environment) => worker.scheduled(controller, environment),
 } satisfies ExportedHandler<Environment>;

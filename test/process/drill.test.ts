@@ -24,7 +24,7 @@ test(
     expect(table.rounds).toBe(rounds);
     expect(table.acknowledged).toBe(table.operations);
     expect(table.byFault.map(({ fault }) => fault)).toEqual(NAMES);
-    for (const { fault, strikes } of table.byFault) expect(strikes, fault).toBeGreaterThan(0);
+    expect(table.byFault.filter(({ strikes }) => strikes === 0)).toEqual([]);
     // Something was at stake.
     expect(table.acknowledged).toBeGreaterThan(rounds * 5);
     expect(table.restartsSeen).toBeGreaterThan(0);
