@@ -8,7 +8,7 @@ import type { Plan, Shares, Target } from "./faulty-worker.ts";
 import type { Choices } from "./random.ts";
 import type { Server } from "./server.ts";
 
-export interface Scene {
+interface Scene {
   server: Server;
   operations: Operations;
   /** The workers' ids. */
