@@ -114,7 +114,7 @@ export async function bundleIsolates(): Promise<void> {
 
 export interface WorkerOptions {
   /** The server's by default. */
-  entry?: "src/worker.ts" | "src/replay-worker.ts" | "src/bundle-worker.ts";
+  entry?: string | undefined;
   /** Files of plug-ins in it. */
   registered?: readonly string[];
   /** The folder of the components in it; by default that beside wrangler.toml. */
@@ -132,7 +132,7 @@ export async function bundleWorker(options: WorkerOptions = {}): Promise<WorkerM
       hooks.onResolve({ filter: /\.(txt|wasm)$/ }, async ({ path, resolveDir }) => {
         const file = join(resolveDir, path);
         // The core modules of bundled components have the same names in every folder.
-        const name = file.startsWith(BUILD) ? basename(file) : `${hashOf(file)}-${basename(file)}`;
+        const name = dirname(file) === BUILD ? basename(file) : `${hashOf(file)}-${basename(file)}`;
         const bytes = await readFile(file);
         const isText = name.endsWith(".txt");
         if (!assets.some((asset) => asset.path === name)) {

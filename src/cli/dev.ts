@@ -32,6 +32,8 @@ export interface DevOptions {
   bundled?: string | undefined;
   /** False: without Worker Loader, as on an account that has none. Only what is bundled runs. */
   loader?: boolean;
+  /** File of another Worker to run in place of src/worker.ts: the drill's has faults around it. */
+  worker?: string;
   /** Gets each line that a person should see, console output of the Worker included. */
   note?: (line: string) => void;
 }
@@ -62,7 +64,11 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
     const platform = await readPlatform();
     const base = common(folder, platform, { note, shards: options.shards ?? 1 });
     const [modules, workers] = await Promise.all([
-      bundleWorker({ registered: plugins.registered, bundled: options.bundled }),
+      bundleWorker({
+        entry: options.worker,
+        registered: plugins.registered,
+        bundled: options.bundled,
+      }),
       pluginWorkers(plugins, platform),
       migrateLedgers(base, lock),
     ]);
