@@ -11,6 +11,7 @@ import { TheaterError } from "../lib/errors.ts";
 import { capCoreModules } from "./core-module.ts";
 import type { TranspiledFile } from "./executor.ts";
 import { ISOLATE_BASE } from "./isolate-options.ts";
+import { reusable } from "./reusable-glue.ts";
 import type { ComponentDescription } from "./wit-type.ts";
 
 /**
@@ -92,7 +93,7 @@ const STRICT_DECODER = "new TextDecoder('utf-8', { fatal: true, ignoreBOM: true 
  * What a guest holds of the host is an entry in a table of jco's, outside of the guest's capped memory. So each kind
  * of resource can be made so often in an instance, and no more: a trap, and the same one in a replay.
  */
-const RESOURCES_MAX = 100_000;
+const RESOURCES_MAX = 20_000;
 const MAKES_RESOURCE = "table._createdReps.add(rep);";
 const MAKES_FEW =
   `if (table._createdReps.size >= ${RESOURCES_MAX}) throw new WebAssembly.RuntimeError('too many resources');` +
@@ -130,7 +131,7 @@ function fitForWorkerd(files: TranspiledFile[]): TranspiledFile[] {
     .replaceAll(MAKES_RESOURCE, MAKES_FEW);
   const cores = [...capCores(files, source), ...lifted];
   return [
-    { name: "component.js", bytes: fromUtf8(exact) },
+    { name: "component.js", bytes: fromUtf8(reusable(exact)) },
     { name: "cores.js", bytes: fromUtf8(coresSource(cores)) },
     ...cores,
   ];

@@ -379,7 +379,7 @@ test.for([
   ["/unfinished", 500, "guest-trap", "incomplete-response"],
   ["/short", 500, "guest-trap", "incomplete-response"],
   ["/never", 500, "limit-exceeded", "never-ready"],
-  ["/forever", 500, "limit-exceeded", "the wait has"],
+  ["/forever", 500, "limit-exceeded", "a wait has at most 5000 ms"],
   ["/fetch/ORIGIN/slow", 504, "too-slow", "turn-ms"],
   ["/error", 422, "guest-error", "connection-refused"],
   ["/big/11000000", 502, "bad-response", "max_response_bytes"],
