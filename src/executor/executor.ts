@@ -45,6 +45,16 @@ export interface TurnHost {
   call(about: string, args: readonly Value[], answered: readonly HostCall[]): Promise<HostAnswer>;
 }
 
+/** The door of a batch. Only one of its turns calls, the last that runs. */
+export interface BatchHost {
+  /** A call of the turn at `index`. `ended`: the outputs of those before it, with its first call. */
+  call(
+    index: number,
+    ended: readonly TurnOutput[],
+    ...call: Parameters<TurnHost["call"]>
+  ): Promise<HostAnswer>;
+}
+
 export interface TurnInput {
   /** The export to call, `interface#function`. */
   about: string;
@@ -92,12 +102,30 @@ type FileReader = (digest: string) => Promise<Uint8Array>;
 export interface Executor {
   /**
    * Validates and transpiles. Errors: not-wasm, core-module, truncated-component, bad-component,
-   * unknown-import, transpile-failed, too-large.
+   * unknown-import, transpile-failed, too-large, no-loader.
    */
   transpile(component: Uint8Array, description: ComponentDescription): Promise<TranspiledFile[]>;
 
+  /** The module sets that it has of itself. */
+  readonly bundled: readonly BundledSet[];
+
+  /** Whether it runs others too, and transpiles. */
+  readonly loads: boolean;
+
   /** One turn in a fresh instance. Throws only when the isolate itself cannot be had or breaks. */
   run(modules: ModuleSetRef, input: TurnInput, host: TurnHost): Promise<TurnOutput>;
+
+  /**
+   * Turns of one actor that follow each other, in one hop, each in a fresh instance. All but the first begin with the
+   * state that the one before left: their own `params[0]` counts for nothing. The first that fails or calls the host
+   * is the last that runs. Gives the outputs that no call has brought along: one at least. Throws as `run` does, and
+   * then any of them may have been at fault.
+   */
+  runBatch(
+    modules: ModuleSetRef,
+    turns: readonly TurnInput[],
+    host: BatchHost,
+  ): Promise<readonly TurnOutput[]>;
 
   /**
    * Turns one after the other, each in a fresh instance. Gives the outputs of the first of them: of one at least,
@@ -112,6 +140,15 @@ export interface Executor {
 export interface TranspiledFile {
   name: string;
   bytes: Uint8Array;
+}
+
+/** A module set that is part of the deployment. */
+export interface BundledSet {
+  /** Hex digest of the module set's index. */
+  digest: string;
+  set: ModuleSet;
+  /** Size of the component that it was made of. */
+  bytes: number;
 }
 
 /** A module set by name, with the way to its bytes; they are read only when no isolate holds it. */

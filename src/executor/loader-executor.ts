@@ -3,7 +3,9 @@
 import isolateSource from "../../build/isolate.txt";
 import { toUtf8 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
+import { BatchCheck } from "./batch-answers.ts";
 import type {
+  BatchHost,
   Executor,
   ModuleSetRef,
   TranspiledFile,
@@ -20,11 +22,14 @@ import type { ComponentDescription } from "./wit-type.ts";
 
 interface GuestEntrypoint {
   run(input: TurnInput, host: TurnHost): Promise<unknown>;
+  runBatch(turns: readonly TurnInput[], host: BatchHost): Promise<unknown>;
   runScripted(turns: readonly ScriptedTurn[]): Promise<unknown>;
   ready(): Promise<boolean>;
 }
 
 export class LoaderExecutor implements Executor {
+  readonly bundled = [];
+  readonly loads = true;
   readonly #loader: WorkerLoader;
   readonly #isPure: (about: string) => boolean;
 
@@ -72,6 +77,21 @@ export class LoaderExecutor implements Executor {
     const check = new GuestCheck({ hostCallsMax, isPure: this.#isPure });
     try {
       return check.output(await this.#run(modules, input, check, host));
+    } finally {
+      check.close();
+    }
+  }
+
+  async runBatch(
+    modules: ModuleSetRef,
+    turns: readonly TurnInput[],
+    host: BatchHost,
+  ): Promise<TurnOutput[]> {
+    const check = new BatchCheck(turns, this.#isPure);
+    const door = check.door(host);
+    const run = (guest: GuestEntrypoint): Promise<unknown> => guest.runBatch(turns, door);
+    try {
+      return check.outputs(await this.#tryTwice(modules, LIVE, run, () => check.calledHost));
     } finally {
       check.close();
     }
@@ -184,7 +204,7 @@ function sizeOf({ input, answers }: ScriptedTurn): number {
 }
 
 /** Moves whenever src/isolate.ts or anything it bundles changes behaviour. */
-const ISOLATE_VERSION = "6";
+const ISOLATE_VERSION = "7";
 
 /**
  * Failed starts by module set, since this isolate began. Not a lock and not a turn's state: losing it
