@@ -9,7 +9,6 @@ import { runInOrder } from "./batch.ts";
 import type { BatchHost, TurnHost, TurnInput, TurnOutcome, TurnOutput } from "./executor.ts";
 import {
   callExport,
-  failureOf,
   OpenTurn,
   outcomeOf,
   roughBytes,
@@ -19,6 +18,7 @@ import {
   type PureFunctions,
   type TurnSlot,
 } from "./recorder.ts";
+import { failureOf } from "./failure.ts";
 import { ScriptHost, type ScriptedOutput, type ScriptedTurn } from "./script.ts";
 import { findFunction, type ComponentDescription } from "./wit-type.ts";
 
