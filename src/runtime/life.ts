@@ -143,6 +143,7 @@ export class Life {
     };
     this.journal.onUndone = () => {
       this.#alarm.forget();
+      this.cell.forget();
       this.#timers.forget();
       this.#site.forget();
       this.#mail.forget();
