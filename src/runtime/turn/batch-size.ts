@@ -1,5 +1,5 @@
 // How many messages go together. Turns that ask the host for something, or take their time, gain nothing by company
-// and delay it: so the number follows from the turns before, and begins with one.
+// and delay it: so the number follows from the turns before.
 
 import type { MessageKind } from "../../chain/event-types.ts";
 import { Link, type Value } from "../../chain/value.ts";
@@ -8,6 +8,8 @@ import type { Taken } from "./batch.ts";
 
 /** Messages of one batch. */
 const BATCH_MAX = 64;
+/** As long as nothing is known of the guest. */
+const BATCH_FIRST = 8;
 /** What a batch may take, about: the first of it waits for the last, and the neighbours in the isolate for all. */
 const BATCH_MS = 50;
 /** Bytes of its messages, but for one more. RPC carries 32 MiB. */
@@ -24,13 +26,14 @@ const TOGETHER: ReadonlySet<MessageKind> = new Set([
 ]);
 
 export class BatchSize {
-  #max = 1;
+  #max = BATCH_FIRST;
 
   /** After `given` turns, of which `ended` ended together without the host, in `ms`. */
   note(given: number, ended: number, ms: number): void {
     if (ended < given) this.#max = Math.max(1, ended);
-    else if (ms > BATCH_MS) this.#max = Math.max(1, Math.floor((given * BATCH_MS) / ms));
-    else this.#max = Math.min(BATCH_MAX, this.#max * 2);
+    else if (ms <= BATCH_MS) this.#max = Math.min(BATCH_MAX, this.#max * 2);
+    // One turn by itself may have waited for its isolate: that says nothing.
+    else if (given > 1) this.#max = Math.max(1, Math.floor((given * BATCH_MS) / ms));
   }
 
   /** Takes from the line what goes together with its first, `first`; nothing where that goes alone. */
