@@ -58,11 +58,17 @@ class TurnAborted extends Error {
   }
 }
 
+/** The turn's random bytes, one after the other. */
+export interface ByteStream {
+  xof(length: number): Uint8Array;
+}
+
 /** The state of one turn, seen by the imports of the one instance that runs it. */
 export class OpenTurn {
   readonly input: TurnInput;
   readonly host: TurnHost;
-  readonly random: (length: number) => Uint8Array;
+  readonly #stream: () => ByteStream;
+  #bytesOfStream: ByteStream | undefined;
   /**
    * Resolves when a host call has failed the turn. What was thrown into the guest need not come out of
    * it: jco swallows it where the function has no error of its own (jco-transpile 0.15.0).
@@ -75,14 +81,19 @@ export class OpenTurn {
   #calls = 0;
   #bytes = 0;
 
-  constructor(input: TurnInput, host: TurnHost, random: (length: number) => Uint8Array) {
+  constructor(input: TurnInput, host: TurnHost, stream: () => ByteStream) {
     this.input = input;
     this.host = host;
-    this.random = random;
+    this.#stream = stream;
     this.time = input.time;
     const { promise, resolve } = Promise.withResolvers<Failed>();
     this.failed = promise;
     this.#fail = resolve;
+  }
+
+  /** Most turns want none, and beginning the stream costs a hash. */
+  random(length: number): Uint8Array {
+    return (this.#bytesOfStream ??= this.#stream()).xof(length);
   }
 
   /** Why the turn is over although its guest may not know it yet. */
@@ -136,9 +147,11 @@ export interface TurnSlot {
   turn: OpenTurn | undefined;
   /** Whether the component called an import while it was instantiated ahead of a turn. */
   calledEarly: boolean;
+  /** Calls that the host has not answered yet. */
+  open: number;
 }
 
-type Imports = Record<string, Record<string, (...args: unknown[]) => unknown>>;
+export type Imports = Record<string, Record<string, (...args: unknown[]) => unknown>>;
 
 /** The imports of one instance, in the shape that jco's `instantiate` takes. */
 export function wrapImports(
@@ -175,7 +188,7 @@ function pureImport(about: string, type: WitFunction, local: PureFunction, slot:
       turn.carry(values);
       const context = {
         now: () => turn.time,
-        random: turn.random,
+        random: (length: number) => turn.random(length),
         grant: turn.input.grants[local.handler] ?? null,
       };
       const answer = local.answer(context, values);
@@ -198,11 +211,13 @@ function hostImport(about: string, type: WitFunction, slot: TurnSlot) {
       return lifted;
     });
     // The host answers in values; a throw is the end of its object or of the connection.
+    slot.open++;
     const answer: HostAnswer = await turn.host
       .call(about, values, turn.takeAnswered())
       .catch((thrown: unknown) => ({
         abort: { kind: "host", code: "host-call", message: messageOf(thrown) } as const,
       }));
+    slot.open--;
     const result = endingTurn(turn, () => {
       if ("abort" in answer) throw new TurnAborted(answer.abort);
       turn.carry(answer.result);

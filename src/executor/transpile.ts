@@ -11,13 +11,14 @@ import { TheaterError } from "../lib/errors.ts";
 import { capCoreModules } from "./core-module.ts";
 import type { TranspiledFile } from "./executor.ts";
 import { ISOLATE_BASE } from "./isolate-options.ts";
+import { reusable } from "./reusable-glue.ts";
 import type { ComponentDescription } from "./wit-type.ts";
 
 /**
  * Part of every module set's key and of every genesis. Move it whenever jco's version, its options or
  * the lifting below change, because the same component may then behave differently.
  */
-export const TRANSPILER = "jco-transpile 0.15.0 / theater 2";
+export const TRANSPILER = "jco-transpile 0.15.0 / theater 3";
 
 /** Transpiling takes five to ten times the component's size in a 128 MB isolate (measured, 2026-11). */
 export const COMPONENT_BYTES_MAX = 8 * 1024 * 1024;
@@ -117,7 +118,7 @@ function fitForWorkerd(files: TranspiledFile[]): TranspiledFile[] {
     .replaceAll(LOOSE_UTF16_DECODER, STRICT_UTF16_DECODER);
   const cores = [...capCores(files, source), ...lifted];
   return [
-    { name: "component.js", bytes: fromUtf8(exact) },
+    { name: "component.js", bytes: fromUtf8(reusable(exact)) },
     { name: "cores.js", bytes: fromUtf8(coresSource(cores)) },
     ...cores,
   ];

@@ -5,7 +5,7 @@ import { DurableObject } from "cloudflare:workers";
 import { actorId } from "../chain/actor-id.ts";
 import type { Segment } from "../chain/archive.ts";
 import type { LedgerEntry } from "../chain/ledger.ts";
-import { LoaderExecutor } from "../executor/loader-executor.ts";
+import type { Executor } from "../executor/executor.ts";
 import type { Registry } from "../handlers/registry.ts";
 import { ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import { LabelledStores } from "../store/labels.ts";
@@ -81,12 +81,15 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
   readonly #around: Omit<Surroundings, "ledger" | "checkpoints" | "archive" | "segments">;
   #life: Life | undefined;
 
-  constructor(state: DurableObjectState, environment: Environment, registry: Registry) {
+  constructor(
+    state: DurableObjectState,
+    environment: Environment,
+    { registry, executor }: { registry: Registry; executor: Executor },
+  ) {
     super(state, environment);
     const content = new R2Store(environment.CONTENT);
     const own = new R2Store(environment.CONTENT, blocksPrefix(state.id.name ?? ""));
     const stores = new LabelledStores(environment.LEDGER, content);
-    const executor = new LoaderExecutor(environment.LOADER, registry.isPure);
     const given = { content, stores, executor, registry, plugins: pluginsOf(environment) };
     this.#around = {
       ...given,

@@ -24,6 +24,7 @@ import type {
 import type { ReplayReport } from "../replay/report.ts";
 import type { TreeReport } from "../replay/tree-report.ts";
 import type { Report } from "../chain/verify.ts";
+import type { Health } from "./health.ts";
 import type { RehearsalRequest, UpgradeReport, UpgradeRequest } from "./upgrade/upgrades.ts";
 
 export interface StartInput {
@@ -176,7 +177,7 @@ export interface Actors {
   setLabel(store: string, label: string, digest: string): Promise<Answer<null>>;
   labels(store: string): Promise<Answer<string[]>>;
 
-  health(): Promise<{ ok: boolean; ledger: boolean; content: boolean; loader: boolean }>;
+  health(): Promise<Health>;
 }
 
 /** An actor in the tree of its supervisors. `incarnation`, `starts` and `lastExit` as its supervisor knows them. */

@@ -32,7 +32,7 @@ import { actorStub, pluginsOf, shardOf, type Environment } from "./environment.t
 import { compare } from "./record/compare.ts";
 import { replayActor } from "./record/replayer.ts";
 import { replayActors } from "./record/tree-replayer.ts";
-import { healthOf } from "./health.ts";
+import { healthOf, type Health } from "./health.ts";
 import type {
   ActorRpc,
   ActorSummary,
@@ -360,8 +360,8 @@ export class Theater implements Actors {
     return answer(async () => await this.#stores.listLabels(store));
   }
 
-  health(): Promise<{ ok: boolean; ledger: boolean; content: boolean; loader: boolean }> {
-    return healthOf(this.#environment);
+  health(): Promise<Health> {
+    return healthOf(this.#environment, this.#executor.bundled);
   }
 
   #actor(id: string): ActorRpc {

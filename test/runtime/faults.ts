@@ -29,7 +29,12 @@ interface Hooks {
 export const faults: Hooks = {};
 
 /** What is set in place of the deployment's own variables, for actors that wake up from then on. */
-export const settings: { SEAL_EVENTS: string; LOG_KEY?: string; UNREACHABLE_MS?: string } = {
+export const settings: {
+  SEAL_EVENTS: string;
+  LOG_KEY?: string;
+  UNREACHABLE_MS?: string;
+  BUNDLED?: string;
+} = {
   SEAL_EVENTS: "1000000",
 };
 
@@ -112,7 +117,9 @@ function hookedDatabase(db: D1Database): D1Database {
   );
 }
 
-export function withFaults(environment: Environment): Environment {
+export function withFaults(
+  environment: Environment,
+): Environment & Required<Pick<Environment, "LOADER">> {
   const { ACTOR, LEDGER, CONTENT, LOADER } = environment;
   const { SCRATCH } = environment as Environment & { SCRATCH: D1Database };
   const actors = {
@@ -121,6 +128,7 @@ export function withFaults(environment: Environment): Environment {
   };
   const loader = {
     get: (...args: Parameters<WorkerLoader["get"]>) => {
+      if (LOADER === undefined) throw new Error("the tests have a Loader");
       const isolate = LOADER.get(...args);
       return {
         getEntrypoint: () =>

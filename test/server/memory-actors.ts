@@ -252,7 +252,7 @@ export class MemoryActors implements Actors {
 
   health: Actors["health"] = () => {
     if (this.thrown !== undefined) return Promise.reject(this.thrown);
-    return Promise.resolve({ ok: true, ledger: true, content: true, loader: true });
+    return Promise.resolve({ ok: true, ledger: true, content: true, loader: true, bundled: [] });
   };
 
   #page({ from, to, limit }: ChainQuery): { entries: ChainEntry[]; next: number | null } {

@@ -2,6 +2,7 @@
 // transactions, together with the events that say the same.
 
 import { concat, equalBytes } from "../../lib/bytes.ts";
+import type { ExitKind } from "../../supervision/spec.ts";
 import type { MessageKey } from "../mail/idempotency.ts";
 import type { ActorStatus } from "../protocol.ts";
 import { PART_BYTES_MAX } from "../tables.ts";
@@ -43,6 +44,8 @@ export interface CellValues {
   incarnation: number;
   /** Of a child: no start up to this one may happen any more. */
   stoppedUpTo: number;
+  /** Of a child whose init failed rather than refused: why. */
+  initFailure: ExitKind | null;
   /** Of a child: the `actor.started` of the newest start that its supervisor ordered. */
   started: number;
   /** Of a child: the key of an operator who has asked for a start that has still to happen. */
