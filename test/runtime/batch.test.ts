@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { TurnInput, TurnOutput, BatchHost } from "../../src/executor/executor.ts";
 import { clearFaults, faults } from "./faults.ts";
-import { Gate, hex, must, start, theater, until, type Ended, type Probe } from "./stage.ts";
+import { Gate, must, start, theater, until, type Ended, type Probe } from "./stage.ts";
 
 /** How many turns went in each hop, in order. */
 let hops: number[] = [];
@@ -90,11 +90,21 @@ test("messages that wait cross together, and the chain has each as a turn of its
   expect(second).not.toEqual(third); // each has a seed of its own
   const events = await actor.events(from);
   expect(events.map(({ type, turn }) => `${type} ${turn}`)).toEqual([
-    ...["message.received 3", "host.called 3", "turn.committed 3"],
-    ...["message.received 4", "host.called 4", "host.called 4", "turn.committed 4"],
-    ...["message.received 5", "host.called 5", "host.called 5", "turn.committed 5"],
-    ...["message.received 6", "turn.committed 6"],
-    ...["message.received 7", "turn.committed 7"],
+    "message.received 3",
+    "host.called 3",
+    "turn.committed 3",
+    "message.received 4",
+    "host.called 4",
+    "host.called 4",
+    "turn.committed 4",
+    "message.received 5",
+    "host.called 5",
+    "host.called 5",
+    "turn.committed 5",
+    "message.received 6",
+    "turn.committed 6",
+    "message.received 7",
+    "turn.committed 7",
   ]);
   const ends = events.filter(({ type }) => type === "turn.committed");
   const told = ends.filter(({ turn }) => turn !== 6).map(({ seq, cid }) => ({ seq, cid }));
@@ -310,11 +320,13 @@ test("pause lets the first of a batch end, and the rest runs when the actor runs
   const actor = await start();
   const ended = new Gate();
   const words = ["a", "b", "c"].map((word) => () => actor.tell([["echo", word]]));
-  await together<unknown>(actor, words, async (_, run) => {
-    const outputs = await run();
-    await ended.wait();
-    return outputs;
-  });
+  await Promise.all(
+    await together<unknown>(actor, words, async (_, run) => {
+      const outputs = await run();
+      await ended.wait();
+      return outputs;
+    }),
+  );
   await ended.reached();
   expect(await actor.change("pause")).toBe("paused");
   ended.open();
@@ -347,10 +359,12 @@ test("of a batch that dies before its commit nothing has happened; its sends run
   const actor = await start();
   const stuck = new Gate();
   const sent = ["a", "b", "c"].map((word) => async () => await actor.tell([["echo", word]]));
-  await together<unknown>(actor, sent, async (_, go) => {
-    await go();
-    await stuck.wait();
-  });
+  await Promise.all(
+    await together<unknown>(actor, sent, async (_, go) => {
+      await go();
+      await stuck.wait();
+    }),
+  );
   await stuck.reached();
   const asked = actor.ask([["turns"]], "key");
   const before = await actor.events();
@@ -404,7 +418,7 @@ test("content too large for a row goes to the store, and a message of that kind 
   expect(await gaveOf(answers)).toEqual([["y".repeat(100_000)], [null], [100_000]]);
   expect(hops).toEqual([1, 3]);
   const sends = [long, "short"].map((word) => () => actor.tell([["echo", word]]));
-  await together<unknown>(actor, sends);
+  await Promise.all(await together<unknown>(actor, sends));
   await actor.quiet();
   expect(hops).toEqual([1, 1, 1]);
   clearFaults();
