@@ -172,10 +172,12 @@ export class Mailbox {
     return this.#queue.findIndex((waiting) => callIdOf(waiting) === callId);
   }
 
-  /** Takes out the requests; sends stay. */
-  takeRequests(): Waiting[] {
-    const requests = this.#queue.filter(({ message }) => message.seq === null);
-    const rest = this.#queue.filter(({ message }) => message.seq !== null);
+  /** Takes out the requests; sends stay, and with `keepsFrames` what came on a WebSocket: nobody waits for an answer to it. */
+  takeRequests(keepsFrames: boolean): Waiting[] {
+    const isTaken = ({ message }: Waiting): boolean =>
+      message.seq === null && !(keepsFrames && "kind" in message && message.kind === "websocket");
+    const requests = this.#queue.filter(isTaken);
+    const rest = this.#queue.filter((waiting) => !isTaken(waiting));
     this.#queue.splice(0, this.#queue.length, ...rest);
     return requests;
   }

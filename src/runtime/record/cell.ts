@@ -58,6 +58,8 @@ export interface CellValues {
   acknowledged: number;
   /** What the directory is known to show; null where it may show nothing. */
   listed: { status: ActorStatus; dueMs: number | null } | null;
+  /** The newest id that was given to a WebSocket; absent before the first. */
+  sockets: number;
   /** The run that is being sealed ends here; null while none is. It starts behind the last segment. */
   sealing: number | null;
 }

@@ -5,6 +5,8 @@
 
 import type { Failure } from "../../chain/event-types.ts";
 import { TheaterError } from "../../lib/errors.ts";
+import { withoutLinks } from "../../executor/wit-links.ts";
+import { parametersType } from "../../handlers/signatures.ts";
 import { failBirth } from "../lifecycle.ts";
 import { closeOpenTurn, readInterrupted } from "./interrupted.ts";
 import type { Waiter, Waiting } from "../mail/mailbox.ts";
@@ -13,6 +15,7 @@ import type { History } from "../record/history.ts";
 import type { Channels } from "../mail/channels.ts";
 import type { Deferred } from "../mail/deferred.ts";
 import { TurnMail } from "../mail/turn-mail.ts";
+import type { Connections } from "../sockets/connections.ts";
 import { isRead, Reads, type Read } from "./reads.ts";
 import { Batch } from "./batch.ts";
 import { BatchSize } from "./batch-size.ts";
@@ -26,6 +29,7 @@ interface RunnerParts extends Omit<TurnParts, "onEnd" | "mail" | keyof TurnVersi
   history: History;
   deferred: Deferred;
   channels: Channels;
+  connections: Connections;
   /** Whenever it is seen that the actor does not run. */
   halted: () => void;
   /** After every recorded end. */
@@ -165,12 +169,16 @@ export class Runner {
       const { key, waiting, deadlineMs } = open;
       const late = deadlineMs === undefined ? {} : { deadlineMs };
       const given = { ...mailbox.messageAt(open.message), key, waiting, ...late };
-      const params = (await content.resolve(given.params)) as Message["params"];
+      const type = parametersType(given.about);
+      const params = await withoutLinks(type, given.params, (link) => content.get(link));
       const again = { ...open, resumed: open.resumed + 1 };
       const interrupted = await readInterrupted(this.#parts, again);
       if (this.#whyOver(open) !== undefined) return true; // since then: it is closed at the next look
       journal.transaction(() => cell.set("openTurn", again)); // counted before it can end this life too
-      const end = await this.#runTurn({ ...given, params }, interrupted);
+      const end = await this.#runTurn(
+        { ...given, params: params as Message["params"] },
+        interrupted,
+      );
       this.#tell(end);
     } catch (thrown) {
       return this.#stuck(open, thrown);
@@ -344,7 +352,7 @@ export class Runner {
   #refuseRequests(): void {
     const { cell, mailbox } = this.#parts;
     const { status } = cell;
-    for (const { failed } of mailbox.takeRequests()) {
+    for (const { failed } of mailbox.takeRequests(status === "paused")) {
       failed(
         new TheaterError("wrong-state", `The actor is ${status}: start it first.`, { status }),
       );
