@@ -73,7 +73,7 @@ async function ask(
     return { status: code, headers: {}, text: message, json: evidence ?? {}, event: event?.seq };
   }
   const { status, headers: given, body: bytes, event } = answer.value;
-  const text = toUtf8(bytes ?? new Uint8Array(0));
+  const text = bytes instanceof Uint8Array ? toUtf8(bytes) : "";
   const json = text.startsWith("{") ? (JSON.parse(text) as Record<string, unknown>) : {};
   return { status, headers: Object.fromEntries(given), text, json, event: event.seq };
 }
