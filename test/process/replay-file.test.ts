@@ -140,7 +140,7 @@ test("the workerd of a replay that was killed ends with it, also where nothing w
   // Its shell is there when it runs turns, and a shell is what it takes.
   await until(async () => (await childrenNamed(child.pid ?? 0, "sh"))[0]);
   child.kill("SIGKILL");
-  await until(async () => ((await isRunning(workerd)) ? undefined : true));
+  await expect.poll(() => isRunning(workerd), { timeout: KILL_MS_MAX }).toBe(false);
 }, 60_000);
 
 async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
