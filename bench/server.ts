@@ -67,11 +67,15 @@ export class Bench {
   }
 }
 
-export async function withBench(run: (bench: Bench) => Promise<void>): Promise<void> {
+/** `entry`: another main module of the Worker than its own. */
+export async function withBench<T>(
+  run: (bench: Bench) => Promise<T>,
+  { entry }: { entry?: string } = {},
+): Promise<T> {
   const data = await mkdtemp(join(tmpdir(), "theater-bench-"));
-  const server = await startDevServer({ port: 0, data });
+  const server = await startDevServer({ port: 0, data, ...(entry === undefined ? {} : { entry }) });
   try {
-    await run(new Bench(server));
+    return await run(new Bench(server));
   } finally {
     agent.destroy();
     await server.dispose();

@@ -111,11 +111,11 @@ export async function bundleIsolates(): Promise<void> {
 
 /**
  * A whole Worker as modules for workerd, the main one first: by default the server's. `registered`: files of
- * plug-ins in it.
+ * plug-ins in it. `entry`: its main module, from the root of the package.
  */
 export async function bundleWorker(
   registered: readonly string[] = [],
-  entry: "src/worker.ts" | "src/replay-worker.ts" = "src/worker.ts",
+  entry = "src/worker.ts",
 ): Promise<WorkerModule[]> {
   await bundleIsolates();
   const assets: WorkerModule[] = [];

@@ -28,6 +28,8 @@ export interface DevOptions {
   sealEvents?: number | undefined;
   /** As `--plugins` has them: `NAME=file` or a file. */
   plugins?: readonly string[];
+  /** Another main module than the server's own, from the root of the package: one that counts, around it. */
+  entry?: string;
   /** Gets each line that a person should see, console output of the Worker included. */
   note?: (line: string) => void;
 }
@@ -58,7 +60,7 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
     const platform = await readPlatform();
     const base = common(folder, platform, { note, shards: options.shards ?? 1 });
     const [modules, workers] = await Promise.all([
-      bundleWorker(plugins.registered),
+      bundleWorker(plugins.registered, options.entry),
       pluginWorkers(plugins, platform),
       migrateLedgers(base, lock),
     ]);
