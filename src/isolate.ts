@@ -6,7 +6,7 @@
 // more of the host than the one method of its turn's door (test/attack/isolation.test.ts shows both).
 
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { instantiate } from "component:component.js";
+import { environment } from "component:component.js";
 import { cores } from "component:cores.js";
 import description from "component:description.json";
 import type { BatchHost, TurnHost, TurnInput, TurnOutput } from "./executor/executor.ts";
@@ -14,7 +14,7 @@ import { Instances } from "./executor/instances.ts";
 import type { ScriptedOutput, ScriptedTurn } from "./executor/script.ts";
 import { PURE } from "./handlers/pure/pure.ts";
 
-const instances = new Instances({ instantiate, cores, description }, PURE);
+const instances = new Instances({ environment, cores, description }, PURE);
 
 const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 

@@ -14,18 +14,29 @@ const LAYERS: Record<string, readonly string[]> = {
   chain: ["lib"],
   store: ["lib", "chain"],
   executor: ["lib", "chain", "build"],
-  handlers: ["lib", "chain", "store", "executor"],
+  wasi: ["lib", "chain", "executor"],
+  handlers: ["lib", "chain", "store", "executor", "wasi"],
   replay: ["lib", "chain", "executor", "handlers"],
   supervision: ["lib", "chain"],
-  manifest: ["lib", "chain", "executor", "handlers", "supervision"],
-  runtime: ["lib", "chain", "store", "executor", "handlers", "replay", "manifest", "supervision"],
+  manifest: ["lib", "chain", "executor", "wasi", "handlers", "supervision"],
+  runtime: [
+    "lib",
+    "chain",
+    "store",
+    "executor",
+    "wasi",
+    "handlers",
+    "replay",
+    "manifest",
+    "supervision",
+  ],
   server: ["lib", "chain", "store", "executor", "runtime"],
   guest: [],
   cli: ["lib", "chain", "executor", "handlers", "manifest"],
 };
 
 /** The composition roots, one per isolate: each wires the layers together and so may import them all. */
-const ROOTS = /^src\/(worker|replay-worker|plugins|isolate|transpiler)\.ts$/;
+const ROOTS = /^src\/(worker|replay-worker|bundle-worker|plugins|isolate|transpiler)\.ts$/;
 
 /** A text that may appear only in the files that match. */
 const ONLY_IN: readonly [text: RegExp, files: RegExp][] = [

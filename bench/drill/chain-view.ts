@@ -35,6 +35,8 @@ export interface Exit {
 export interface Decided {
   decision: number;
   action: string;
+  /** A start that failed: which, and where the child's chain was then. */
+  failedStart: { child: string; seq: number; event: string } | null;
   /** By the children's names: which incarnation is to start. */
   starts: { child: string; incarnation: number }[];
 }
@@ -150,8 +152,9 @@ export class ChainView {
       const { child, head, size, reason } = decodePayload(type, block);
       this.exits.push({ child, head: head === null ? "" : cidText(head), size, reason });
     } else if (type === "supervision.decided") {
-      const { decision, action, steps } = decodePayload(type, block);
-      this.decided.push({ decision, action, starts: startsIn(steps) });
+      const { decision, action, steps, cause } = decodePayload(type, block);
+      const failedStart = failedStartIn(cause);
+      this.decided.push({ decision, action, failedStart, starts: startsIn(steps) });
     }
   }
 
@@ -168,6 +171,16 @@ function operationIn(params: Value): number {
   const body = (params as readonly Value[]).at(-1);
   const { n } = JSON.parse(toUtf8(body as Uint8Array)) as { n: number };
   return n;
+}
+
+function failedStartIn(cause: Value): Decided["failedStart"] {
+  const { on, child, evidence } = cause as unknown as {
+    on: string;
+    child: string;
+    evidence?: { seq: number; event: string };
+  };
+  if (on !== "start-failed") return null;
+  return { child, seq: evidence?.seq ?? -1, event: evidence?.event ?? "" };
 }
 
 function startsIn(steps: Value): Decided["starts"] {

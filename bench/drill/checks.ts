@@ -9,6 +9,8 @@ export interface Differences {
   lost: string[];
   doubled: string[];
   views: string[];
+  /** Operations of which a chain says that the host failed them. */
+  failed: Set<number>;
   /** What is still under way. */
   unsettled: string[];
 }
@@ -21,10 +23,11 @@ export interface Checked {
 
 /** Of an operation that the drill has still to ask again. */
 export const NO_ANSWER = "has no answer";
+const COULD_NOT_BEGIN = "init-failed";
 const TOLD_CHARS_MAX = 200;
 
 export function differences({ members, chains, operations }: Checked): Differences {
-  const found: Differences = { lost: [], doubled: [], views: [], unsettled: [] };
+  const found: Differences = { lost: [], doubled: [], views: [], failed: new Set(), unsettled: [] };
   for (const operation of operations) checkOperation(operation, chains, found);
   for (const member of members) {
     const chain = chainOf(chains, member.id);
@@ -60,7 +63,9 @@ function checkOperation(
   if (committed > 1) found.doubled.push(`${at}: ${committed} times`);
   // One that asks another may be refused because that one is down, and then says so.
   const isRefusable = act === "ask" && refused === 1;
-  const should = act === "trap" || status === "refused" || isRefusable ? 0 : 1;
+  const hasFailed = isHosts(failed);
+  const should = act === "trap" || status === "refused" || isRefusable || hasFailed ? 0 : 1;
+  if (hasFailed) found.failed.add(n);
   if (committed < should) found.lost.push(`${at}: ${failed ?? "no turn has ended with it"}`);
   if (should === 0 && committed > 0) found.doubled.push(`${at}: refused, and done all the same`);
   if (act === "trap" && failed === undefined) found.lost.push(`${at}: it has not failed`);
@@ -69,12 +74,21 @@ function checkOperation(
   const arrived = receiver.committed.get(as) ?? 0;
   const passed = `operation ${as} from ${target} at ${to}`;
   if (arrived > 1) found.doubled.push(`${passed}: ${arrived} times`);
-  if (committed === 1 && arrived === 0) {
+  if (isHosts(receiver.failed.get(as))) found.failed.add(as);
+  else if (committed === 1 && arrived === 0) {
     found.lost.push(`${passed}: ${receiver.failed.get(as) ?? "never arrived"}`);
   }
   if (committed === 0 && arrived > 0 && act === "forward") {
     found.doubled.push(`${passed}: never sent`);
   }
+}
+
+/**
+ * Whether it is on record that the host failed the turn or cut it off: not lost, because its chain says so. The
+ * guest's own traps are the drill's to ask for.
+ */
+function isHosts(failed: string | undefined): boolean {
+  return failed?.startsWith("host: ") === true || failed?.startsWith("cut: ") === true;
 }
 
 function checkRest({ id, name }: Member, chain: ChainView, { unsettled, lost }: Differences): void {
@@ -94,11 +108,14 @@ function viewDifferences(member: Member, child: ChainView, boss: ChainView): str
   const { id, name, place } = member;
   const differ: string[] = [];
   const exits = boss.exits.filter((each) => each.child === id);
-  if (exits.length !== child.stops.length) {
-    differ.push(`${name} ended ${child.stops.length} times; its supervisor has ${exits.length}`);
+  differ.push(...startDifferences(member, child, boss));
+  // One that could not begin is a start that failed, and no exit.
+  const stops = child.stops.filter(({ reason }) => reason !== COULD_NOT_BEGIN);
+  if (exits.length !== stops.length) {
+    differ.push(`${name} ended ${stops.length} times; its supervisor has ${exits.length}`);
   }
   for (const [index, exit] of exits.entries()) {
-    const stop = child.stops[index];
+    const stop = stops[index];
     if (stop !== undefined) differ.push(...exitDifferences(member, exit, stop, child, index));
   }
   const decided = boss.decided.flatMap(({ starts }) =>
@@ -118,6 +135,23 @@ function viewDifferences(member: Member, child: ChainView, boss: ChainView): str
     differ.push(`${name} was never started again; decided is ${last}`);
   }
   return differ;
+}
+
+/** Each start that failed is the cause of a decision, which names the child's chain as it then was. */
+function startDifferences({ name, place }: Member, child: ChainView, boss: ChainView): string[] {
+  const stops = child.stops.filter(({ reason }) => reason === COULD_NOT_BEGIN);
+  const failed = boss.decided.flatMap(({ failedStart }) =>
+    failedStart?.child === place ? [failedStart] : [],
+  );
+  if (failed.length !== stops.length) {
+    const seen = `its supervisor saw ${failed.length}`;
+    return [`${name} could not begin ${stops.length} times; ${seen}`];
+  }
+  return stops.flatMap(({ seq }, index) => {
+    const told = failed[index];
+    if (told !== undefined && told.seq >= seq && child.cidAt(told.seq) === told.event) return [];
+    return [`${name} could not begin at ${seq}; its supervisor names ${told?.seq}`];
+  });
 }
 
 function exitDifferences(

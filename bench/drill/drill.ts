@@ -1,5 +1,5 @@
-// The drill: kills the server at random moments while a tree of actors works, and after each restart waits
-// until the tree is quiet and holds every chain against what was acknowledged and against each other.
+// The drill: strikes the server with one fault a round while a tree of actors works, and afterwards waits until
+// the tree is quiet and holds every chain against what was acknowledged and against each other.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { ChainView } from "./chain-view.ts";
 import { differences, isNone, NO_ANSWER, type Differences } from "./checks.ts";
 import { workerComponent } from "./component.ts";
+import type { Fault } from "./faults.ts";
+import { inspected, ledgerProblems } from "./inspection.ts";
 import { Operations, pause } from "./operations.ts";
 import { Choices } from "./random.ts";
 import { Server } from "./server.ts";
@@ -16,6 +18,10 @@ export interface DrillOptions {
   seed: string;
   rounds: number;
   actors: number;
+  /** One after the other, a round each, and again. */
+  faults: readonly Fault[];
+  /** An empty one for its data; otherwise one that is deleted afterwards. */
+  folder?: string;
   /** Stops early, between two rounds. */
   maxMs: number;
   /** After each round. */
@@ -26,7 +32,6 @@ export interface Table {
   seed: string;
   actors: number;
   rounds: number;
-  kills: number;
   /** Rounds after which only alarms brought it to rest. */
   leftAlone: number;
   operations: number;
@@ -40,32 +45,48 @@ export interface Table {
   chainsVerified: number;
   events: number;
   slowestQuietMs: number;
+  byFault: Outcome[];
   /** What was wrong, and where. Empty is a pass. */
   problems: string[];
 }
 
+/** What came of one fault, in all its rounds. */
+export interface Outcome {
+  fault: string;
+  what: string;
+  rounds: number;
+  /** How often it struck. */
+  strikes: number;
+  operations: number;
+  /** Tries that were answered 429 or 503. */
+  refusals: number;
+  /** Operations of which a chain says that the host failed them or cut them off. */
+  failed: number;
+  lost: number;
+  doubled: number;
+  viewsDifferent: number;
+  slowestQuietMs: number;
+  /** Why it could not strike here. */
+  missing?: string;
+}
+
 /** The stated time: from the server's readiness to a tree in which nothing is under way. */
 export const QUIET_MS_MAX = 60_000;
-/** The load lasts as long as chance has it, but no longer. */
-const LOAD_MS_MAX = 1_500;
-/** Out of a hundred rounds: those that kill a second time, while the tree recovers from the first. */
-const DOUBLE_SHARE = 25;
 /** Out of a hundred rounds: those after which nobody asks anything for ALONE_MS: alarms alone have to bring it to rest. */
 const ALONE_SHARE = 8;
 const ALONE_MS = 20_000;
 const LOOK_AGAIN_MS = 100;
 const PROBLEMS_SHOWN_MAX = 20;
-const INSPECTED_MAX = 6;
 
 export async function drill(options: DrillOptions): Promise<Table> {
   const { seed, rounds, actors, maxMs, progress } = options;
-  const folder = await mkdtemp(join(tmpdir(), "theater-drill-"));
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), "theater-drill-")));
   const server = new Server(folder);
   const begunMs = Date.now();
   try {
     await server.start();
     const tree = await plant(server, await workerComponent(), actors);
-    const run = new Run(server, tree, new Choices(seed));
+    const run = new Run(server, tree, new Choices(seed), await possible(options.faults, folder));
     for (let round = 0; round < rounds && Date.now() - begunMs < maxMs; round++) {
       await run.round(round);
       progress?.(run.table(seed));
@@ -75,8 +96,37 @@ export async function drill(options: DrillOptions): Promise<Table> {
     return run.table(seed);
   } finally {
     await server.kill();
-    if (process.env["DRILL_KEEP"] === undefined) await rm(folder, { recursive: true, force: true });
+    const isOurs = options.folder === undefined && process.env["DRILL_KEEP"] === undefined;
+    if (isOurs) await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function possible(faults: readonly Fault[], folder: string): Promise<Possible[]> {
+  return await Promise.all(
+    faults.map(async (fault) => {
+      const missing = await fault.isMissing?.(folder);
+      const outcome: Outcome = {
+        fault: fault.name,
+        what: fault.what,
+        rounds: 0,
+        strikes: 0,
+        operations: 0,
+        refusals: 0,
+        failed: 0,
+        lost: 0,
+        doubled: 0,
+        viewsDifferent: 0,
+        slowestQuietMs: 0,
+        ...(missing === undefined ? {} : { missing }),
+      };
+      return { fault, outcome };
+    }),
+  );
+}
+
+interface Possible {
+  fault: Fault;
+  outcome: Outcome;
 }
 
 class Run {
@@ -85,16 +135,17 @@ class Run {
   readonly #choices: Choices;
   readonly #operations: Operations;
   readonly #chains: ReadonlyMap<string, ChainView>;
+  readonly #faults: readonly Possible[];
   readonly #problems: string[] = [];
   #rounds = 0;
-  #kills = 0;
   #alone = 0;
   #views = 0;
   #verified = 0;
   #slowestMs = 0;
-  #last: Differences = { lost: [], doubled: [], views: [], unsettled: [] };
+  #last: Differences = { lost: [], doubled: [], views: [], failed: new Set(), unsettled: [] };
 
-  constructor(server: Server, tree: Tree, choices: Choices) {
+  constructor(server: Server, tree: Tree, choices: Choices, faults: readonly Possible[]) {
+    this.#faults = faults;
     this.#server = server;
     this.#tree = tree;
     this.#choices = choices;
@@ -104,19 +155,37 @@ class Run {
 
   async round(round: number): Promise<void> {
     this.#rounds++;
-    await this.#loadAndKill(`round/${round}/first`);
-    if (this.#choices.below(100, `round/${round}/double`) < DOUBLE_SHARE) {
-      await this.#loadAndKill(`round/${round}/second`);
-    }
+    const strikable = this.#faults.filter(({ outcome }) => outcome.missing === undefined);
+    const next = strikable[round % strikable.length];
+    if (next === undefined) throw new Error("no fault can strike here");
+    const before = { failed: this.#last.failed.size, refusals: this.#operations.refusals };
+    const operations = this.#operations.all.length;
+    const { outcome } = next;
+    outcome.strikes += await this.#loadAndStrike(next.fault, `round/${round}`);
+    outcome.operations += this.#operations.all.length - operations;
     if (this.#choices.below(100, `round/${round}/alone`) < ALONE_SHARE) await this.#leaveAlone();
+    const tookMs = await this.#settle(round);
+    outcome.rounds++;
+    outcome.refusals += this.#operations.refusals - before.refusals;
+    outcome.failed += this.#last.failed.size - before.failed;
+    outcome.lost += this.#last.lost.length;
+    outcome.doubled += this.#last.doubled.length;
+    outcome.viewsDifferent += this.#last.views.length;
+    outcome.slowestQuietMs = Math.max(outcome.slowestQuietMs, tookMs);
+  }
+
+  /** Until the tree is quiet; how long that took, ms. */
+  async #settle(round: number): Promise<number> {
     const upMs = Date.now();
     const untilMs = upMs + QUIET_MS_MAX;
     await this.#operations.settle(this.#server, untilMs);
     await this.#quiet(untilMs);
     const tookMs = Date.now() - upMs;
     this.#slowestMs = Math.max(this.#slowestMs, tookMs);
-    if (tookMs <= QUIET_MS_MAX) return;
-    this.#problems.push(`round ${round}: it was quiet after ${tookMs} ms`);
+    if (tookMs > QUIET_MS_MAX) {
+      this.#problems.push(`round ${round}: it was quiet after ${tookMs} ms`);
+    }
+    return tookMs;
   }
 
   /** Afterwards nothing may be left but what the drill itself has still to ask. */
@@ -148,15 +217,20 @@ class Run {
         if (problem !== null) this.#problems.push(`${chain.id}: ${problem}`);
       }),
     );
+    this.#problems.push(...(await ledgerProblems(this.#server)));
   }
 
-  async #loadAndKill(name: string): Promise<void> {
-    const load = this.#operations.load(this.#server);
-    await pause(this.#choices.below(LOAD_MS_MAX, name));
-    await this.#server.kill();
+  /** How often it struck. */
+  async #loadAndStrike(fault: Fault, name: string): Promise<number> {
+    const [server, operations, choices] = [this.#server, this.#operations, this.#choices];
+    const scene = { server, operations, choices, name, workers: this.#tree.workers };
+    let isOver = false;
+    const load = operations.load(server, () => isOver);
+    const strikes = await fault.strike(scene);
+    isOver = true;
     await load;
-    this.#kills++;
-    await this.#server.start();
+    await fault.recover?.(scene);
+    return strikes;
   }
 
   /** Looks until there is no difference, or the time is up: then what differs is the result. */
@@ -169,7 +243,7 @@ class Run {
         const { lost, doubled, views, unsettled } = this.#last;
         const found = [...broken, ...doubled, ...views, ...lost, ...unsettled];
         this.#problems.push(...found.slice(0, PROBLEMS_SHOWN_MAX));
-        this.#problems.push(...(await this.#inspected(found)));
+        this.#problems.push(...(await inspected(this.#server, this.#tree.members, found)));
         return;
       }
       await pause(LOOK_AGAIN_MS);
@@ -177,17 +251,6 @@ class Run {
     this.#views += this.#tree.members.length - 1;
     this.#verified += this.#tree.members.length;
     await Promise.all(this.#tree.workers.map((id) => this.#checkState(id)));
-  }
-
-  /** What the actors say of themselves that the problems name. */
-  async #inspected(problems: readonly string[]): Promise<string[]> {
-    const named = this.#tree.members.filter(({ id }) => problems.some((each) => each.includes(id)));
-    return await Promise.all(
-      named.slice(0, INSPECTED_MAX).map(async ({ id, name }) => {
-        const answer = await this.#server.call("GET", `/v1/actors/${id}`);
-        return `${name}: ${answer?.text ?? "does not answer"}`;
-      }),
-    );
   }
 
   async #read(): Promise<string[]> {
@@ -219,7 +282,6 @@ class Run {
       seed,
       actors: chains.length,
       rounds: this.#rounds,
-      kills: this.#kills,
       leftAlone: this.#alone,
       operations: all.length,
       acknowledged: all.filter(({ status }) => status !== "open").length,
@@ -232,6 +294,7 @@ class Run {
       chainsVerified: this.#verified,
       events: sum(({ length }) => length),
       slowestQuietMs: this.#slowestMs,
+      byFault: this.#faults.map(({ outcome }) => outcome),
       problems: this.#problems,
     };
   }

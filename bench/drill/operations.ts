@@ -21,6 +21,12 @@ export interface Operation {
   told: string;
 }
 
+/** Of the workers: the one that is asked, and the one that it hands on to. */
+interface Places {
+  place: number;
+  other: number;
+}
+
 /** Out of a hundred operations. */
 const SHARES: readonly (readonly [Act, number])[] = [
   ["trap", 5],
@@ -35,6 +41,8 @@ const WIDTH = 12;
 
 export class Operations {
   readonly all: Operation[] = [];
+  /** How often something was surely not admitted: 429 and 503. */
+  refusals = 0;
   readonly #open: Operation[] = [];
   readonly #choices: Choices;
   readonly #workers: readonly string[];
@@ -45,23 +53,34 @@ export class Operations {
     this.#workers = workers;
   }
 
-  /** Asks until the server is gone. */
-  async load(server: Server): Promise<void> {
-    await this.#work(server, () => this.#open.shift() ?? this.#make());
+  /** Asks until it is over or the server is gone. */
+  async load(server: Server, isOver: () => boolean): Promise<void> {
+    await this.#work(server, () => (isOver() ? null : (this.#open.shift() ?? this.#make())));
+  }
+
+  /** So many sends to one worker at the same time, however many it takes. */
+  async burst(server: Server, size: number, name: string): Promise<void> {
+    const place = this.#choices.below(this.#workers.length, name);
+    const made = Array.from({ length: size }, () =>
+      this.#keep({ act: "count", by: "send", place, other: place }),
+    );
+    await Promise.all(made.map((operation) => this.#ask(server, operation)));
   }
 
   /** Asks again what was not answered, until all is or the time is up; how much was not. */
   async settle(server: Server, untilMs: number): Promise<number> {
     const isOver = (): boolean => Date.now() > untilMs;
-    await this.#work(server, () => (isOver() ? undefined : this.#open.shift()));
+    await this.#work(server, () => (isOver() ? null : this.#open.shift()));
     return this.#open.length;
   }
 
-  async #work(server: Server, next: () => Operation | undefined): Promise<void> {
+  /** `next` gives null when nothing more is to be asked, and undefined while there is nothing to ask. */
+  async #work(server: Server, next: () => Operation | undefined | null): Promise<void> {
     const loop = async (): Promise<void> => {
       for (;;) {
         if (!server.isUp) return;
         const operation = next();
+        if (operation === null) return;
         if (operation === undefined && this.#underWay === 0) return;
         if (operation === undefined) await pause(AGAIN_MS);
         else await this.#ask(server, operation);
@@ -77,6 +96,7 @@ export class Operations {
     const headers = { "idempotency-key": `drill-${n}` };
     const answer = await server.call("POST", `/v1/actors/${target}/${by}`, { body, headers });
     const status = statusOf(answer);
+    if (answer?.status === 429 || answer?.status === 503) this.refusals++;
     operation.told = answer === undefined ? "no answer" : `${answer.status} ${answer.text}`;
     if (status === "open") {
       this.#open.push(operation);
@@ -100,10 +120,16 @@ export class Operations {
         ? 1 + pick(this.#workers.length - 1, "target")
         : pick(this.#workers.length, "target");
     const other = pick(act === "ask" ? place : this.#workers.length, "to");
+    const by = pick(3, "by") === 0 ? "send" : "request";
+    return this.#keep({ act, by, place, other });
+  }
+
+  #keep({ act, by, place, other }: Pick<Operation, "act" | "by"> & Places): Operation {
+    const index = this.all.length;
     const operation: Operation = {
       n: index * STEP,
       target: this.#workers[place] ?? "",
-      by: pick(3, "by") === 0 ? "send" : "request",
+      by,
       act,
       to: act === "ask" || act === "forward" ? (this.#workers[other] ?? "") : null,
       as: index * STEP + 1,

@@ -17,7 +17,7 @@ function counted(environment: Environment): Environment {
     ACTOR: countedObjects(environment.ACTOR, counts),
     LEDGER: countedDatabase(environment.LEDGER, counts),
     CONTENT: countedBucket(environment.CONTENT, counts),
-    LOADER: countedLoader(environment.LOADER, counts),
+    ...(environment.LOADER ? { LOADER: countedLoader(environment.LOADER, counts) } : {}),
   };
 }
 
@@ -69,6 +69,7 @@ async function transpiled(request: Request, { LOADER }: Environment): Promise<Re
   const component = new Uint8Array(await request.arrayBuffer());
   const digest = toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", component)));
   const description = describeComponent(component);
+  if (LOADER === undefined) throw new Error("transpiling needs a Worker Loader");
   const files = await transpile(LOADER, component, { digest, description, isPure: () => false });
   return new Response(String(files.length));
 }

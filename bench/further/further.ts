@@ -36,7 +36,7 @@ export async function further(
   const found: Further = { measurements: [], perTurn: [], costs: [], errors: [] };
   const group = async (name: Group, run: (given: FurtherOptions) => Promise<Measurement[]>) => {
     if (only?.includes(name) === false) return;
-    const entry = name === "counts" ? { entry: COUNTING } : {};
+    const entry = name === "counts" ? { worker: COUNTING } : {};
     const work = withBench(async (bench) => await run({ ...options, bench }), entry);
     try {
       found.measurements.push(...(await within(GROUP_MS_MAX, work)));
@@ -67,7 +67,7 @@ async function uploads(options: FurtherOptions): Promise<Measurement[]> {
       ...(await uploadTimes(options, { counting, wasm: tiny, name: "C" })),
       ...(await uploadTimes(options, { counting, wasm: component, name: "TypeScript" })),
     ],
-    { entry: COUNTING },
+    { worker: COUNTING },
   );
 }
 

@@ -4,11 +4,13 @@
 //
 // `node src/cli/bundle.ts` writes build/: wrangler's [build] command, and the first step of `npm test`.
 
+import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type BuildOptions, type Plugin } from "esbuild";
+import { BUNDLED_FOLDER, bundling, writeRegistry } from "./bundled-folder.ts";
 import { registering, WIT_LOADER } from "./dev-plugins.ts";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -83,7 +85,7 @@ async function liftBindgenCores(): Promise<BindgenCores> {
   return { source, cores };
 }
 
-/** Writes build/: the sources of the two dynamic isolates and the transpiler's wasm. */
+/** Writes build/: the sources of the two dynamic isolates, the transpiler's wasm, and what is bundled. */
 export async function bundleIsolates(): Promise<void> {
   await mkdir(BUILD, { recursive: true });
   const { source, cores } = await liftBindgenCores();
@@ -105,26 +107,33 @@ export async function bundleIsolates(): Promise<void> {
   await Promise.all([
     writeFile(join(BUILD, "transpiler.txt"), transpiler),
     writeFile(join(BUILD, "isolate.txt"), isolate),
+    writeRegistry(BUNDLED_FOLDER, join(BUILD, "bundled.js")),
     ...cores.map(({ name, bytes }) => writeFile(join(BUILD, `transpiler-${name}.wasm`), bytes)),
   ]);
 }
 
-/**
- * A whole Worker as modules for workerd, the main one first: by default the server's. `registered`: files of
- * plug-ins in it. `entry`: its main module, from the root of the package.
- */
-export async function bundleWorker(
-  registered: readonly string[] = [],
-  entry = "src/worker.ts",
-): Promise<WorkerModule[]> {
+export interface WorkerOptions {
+  /** The server's by default. */
+  entry?: string | undefined;
+  /** Files of plug-ins in it. */
+  registered?: readonly string[];
+  /** The folder of the components in it; by default that beside wrangler.toml. */
+  bundled?: string | undefined;
+}
+
+/** A whole Worker as modules for workerd, the main one first. */
+export async function bundleWorker(options: WorkerOptions = {}): Promise<WorkerModule[]> {
+  const { entry = "src/worker.ts", registered = [], bundled } = options;
   await bundleIsolates();
   const assets: WorkerModule[] = [];
   const keepAssets: Plugin = {
     name: "keep-assets",
     setup(hooks) {
       hooks.onResolve({ filter: /\.(txt|wasm)$/ }, async ({ path, resolveDir }) => {
-        const name = basename(path);
-        const bytes = await readFile(join(resolveDir, path));
+        const file = join(resolveDir, path);
+        // The core modules of bundled components have the same names in every folder.
+        const name = dirname(file) === BUILD ? basename(file) : `${hashOf(file)}-${basename(file)}`;
+        const bytes = await readFile(file);
         const isText = name.endsWith(".txt");
         if (!assets.some((asset) => asset.path === name)) {
           assets.push({
@@ -138,10 +147,13 @@ export async function bundleWorker(
     },
   };
   const main = await bundleText(entry, {
-    plugins: [registering(registered), keepAssets],
+    plugins: [registering(registered), bundling(bundled), keepAssets],
     loader: WIT_LOADER,
   });
   return [{ type: "ESModule", path: "worker.js", contents: main }, ...assets];
 }
+
+const hashOf = (text: string): string =>
+  createHash("sha256").update(text).digest("hex").slice(0, 8);
 
 if (import.meta.main) await bundleIsolates();

@@ -10,13 +10,16 @@ declare module "*.wasm" {
   export default module;
 }
 
+declare module "*/build/bundled.js" {
+  // oxlint-disable-next-line typescript/consistent-type-imports -- as below
+  export const BUNDLED: readonly import("./bundle.ts").BundledModules[];
+}
+
 // The modules of a component's own module set, as its isolate imports them.
 
 declare module "component:component.js" {
-  export function instantiate(
-    getCoreModule: (name: string) => WebAssembly.Module,
-    imports: Record<string, Record<string, (...args: unknown[]) => unknown>>,
-  ): Record<string, unknown>;
+  // oxlint-disable-next-line typescript/consistent-type-imports
+  export function environment(): import("./instances.ts").Environment;
 }
 
 declare module "component:cores.js" {

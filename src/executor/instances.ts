@@ -6,16 +6,19 @@
 
 import { shake256 } from "@noble/hashes/sha3.js";
 import { runInOrder } from "./batch.ts";
-import type { BatchHost, TurnHost, TurnInput, TurnOutput } from "./executor.ts";
+import type { BatchHost, TurnHost, TurnInput, TurnOutcome, TurnOutput } from "./executor.ts";
 import {
   callExport,
-  failureOf,
   OpenTurn,
+  outcomeOf,
   roughBytes,
   wrapImports,
+  type ByteStream,
+  type Imports,
   type PureFunctions,
   type TurnSlot,
 } from "./recorder.ts";
+import { failureOf } from "./failure.ts";
 import { ScriptHost, type ScriptedOutput, type ScriptedTurn } from "./script.ts";
 import { findFunction, type ComponentDescription } from "./wit-type.ts";
 
@@ -25,13 +28,23 @@ const POOL_MAX = 4;
 /** Bytes of the outputs of one batch; the rest of it is run when it is asked for again. */
 const SCRIPTED_BYTES_MAX = 4 * 1024 * 1024;
 
-/** A module set as modules that are loaded. */
-export interface LoadedCode {
-  /** Of jco's component.js. */
+/** Environments that rest between two instances; see reusable-glue.ts. */
+const RESTING_MAX = 8;
+
+/** What one instance after the other can be made in. It keeps nothing of an instance: see reusable-glue.ts. */
+export interface Environment {
   instantiate: (
     getCoreModule: (name: string) => WebAssembly.Module,
-    imports: ReturnType<typeof wrapImports>,
+    imports: Imports,
   ) => Record<string, unknown>;
+  /** Whether nothing of the newest instance can run any more, its turn being over. */
+  isIdle: () => boolean;
+}
+
+/** A module set as modules that are loaded. */
+export interface LoadedCode {
+  /** Of component.js. */
+  environment: () => Environment;
   cores: Readonly<Record<string, WebAssembly.Module>>;
   description: ComponentDescription;
 }
@@ -41,23 +54,48 @@ export interface PureHost {
   functions: PureFunctions;
   /** What the turn's random bytes are a stream of. */
   streamSeed(input: TurnInput): Uint8Array;
+  /** What stands between the host and a component that is made for another; undefined for an actor. */
+  standIn(code: LoadedCode["description"], slot: TurnSlot): StandIn | undefined;
+}
+
+/** Of one instance. */
+export interface StandIn {
+  /** By the interface's name: imports that it answers itself. */
+  imports: Record<string, Record<string, unknown>>;
+  /** As the function that the input names, of an actor. Throws what the guest throws. */
+  run(exports: Record<string, unknown>, input: TurnInput): Promise<TurnOutcome>;
+}
+
+/** An environment with the imports of whatever is made in it. */
+interface Place {
+  readonly environment: Environment;
+  readonly imports: Imports;
+  readonly slot: TurnSlot;
 }
 
 interface Instance {
-  exports: Record<string, unknown>;
-  slot: TurnSlot;
+  readonly exports: Record<string, unknown>;
+  readonly place: Place;
+  readonly standIn: StandIn | undefined;
 }
 
 export class Instances {
   readonly #code: LoadedCode;
   readonly #pure: PureHost;
   readonly #pool: Instance[] = [];
+  readonly #resting: Place[] = [];
+  readonly #getCore: (name: string) => WebAssembly.Module;
   /** Set when the component calls an import while it starts: then it can only start inside its turn. */
   #startsInTurn = false;
 
   constructor(code: LoadedCode, pure: PureHost) {
     this.#code = code;
     this.#pure = pure;
+    this.#getCore = (name) => {
+      const core = code.cores[name];
+      if (core === undefined) throw new Error(`no core module ${name}`);
+      return core;
+    };
   }
 
   /** Runs one turn. Throws nothing: whatever the guest does is an outcome. */
@@ -91,26 +129,43 @@ export class Instances {
   /** Prepares instances for the next turns. For a moment when nobody waits. */
   refill(): void {
     while (!this.#startsInTurn && this.#pool.length < POOL_MAX) {
-      const slot: TurnSlot = { turn: undefined, calledEarly: false };
+      const place = this.#take();
       try {
-        const instance = this.#make(slot);
-        if (!slot.calledEarly) this.#pool.push(instance);
+        const instance = this.#make(place);
+        if (!place.slot.calledEarly) this.#pool.push(instance);
       } catch {
-        if (!slot.calledEarly) return; // the turn that needs it will report it
+        if (!place.slot.calledEarly) return; // the turn that needs it will report it
       }
-      this.#startsInTurn = slot.calledEarly;
+      this.#startsInTurn = place.slot.calledEarly;
     }
   }
 
-  #make(slot: TurnSlot): Instance {
-    const { instantiate, cores, description } = this.#code;
-    const getCore = (name: string): WebAssembly.Module => {
-      const core = cores[name];
-      if (core === undefined) throw new Error(`no core module ${name}`);
-      return core;
-    };
-    const imports = wrapImports(description, this.#pure.functions, slot);
-    return { exports: instantiate(getCore, imports), slot };
+  #make(place: Place): Instance {
+    const { environment, imports, slot } = place;
+    // It holds what its guest does, so each instance has one of its own.
+    const standIn = this.#pure.standIn(this.#code.description, slot);
+    const all = standIn === undefined ? imports : { ...imports, ...(standIn.imports as Imports) };
+    return { exports: environment.instantiate(this.#getCore, all), place, standIn };
+  }
+
+  /** A place for one instance: nobody else has it until it is given back. */
+  #take(): Place {
+    const rested = this.#resting.pop();
+    if (rested !== undefined) return rested;
+    const slot: TurnSlot = { turn: undefined, calledEarly: false, open: 0 };
+    const imports = wrapImports(this.#code.description, this.#pure.functions, slot);
+    return { environment: this.#code.environment(), imports, slot };
+  }
+
+  /**
+   * After a turn that its guest ended itself. Where anything of it could still run, a timer or a call to the host, its
+   * place is left to the garbage collector: it would run among the next turn's.
+   */
+  #giveBack(place: Place): void {
+    const { environment, slot } = place;
+    slot.turn = undefined;
+    const isOver = slot.open === 0 && !slot.calledEarly && environment.isIdle();
+    if (isOver && this.#resting.length < RESTING_MAX) this.#resting.push(place);
   }
 
   async #runTurn(
@@ -118,16 +173,23 @@ export class Instances {
     host: TurnHost,
     prepared: Instance | undefined,
   ): Promise<TurnOutput> {
-    const stream = shake256.create({}).update(this.#pure.streamSeed(input));
-    const turn = new OpenTurn(input, host, (length) => stream.xof(length));
+    const stream = (): ByteStream => shake256.create({}).update(this.#pure.streamSeed(input));
+    const turn = new OpenTurn(input, host, stream);
     let instance = prepared;
     try {
-      if (instance === undefined) instance = this.#make({ turn, calledEarly: false });
-      else instance.slot.turn = turn;
+      const place = instance?.place ?? this.#take();
+      place.slot.turn = turn;
+      instance ??= this.#make(place);
     } catch (thrown) {
       const failed = turn.failure ?? failureOf(thrown);
       // A trap while it starts has a code of its own: no export was called.
       const outcome = failed.failure === "trap" ? { ...failed, code: "start" } : failed;
+      return { outcome, answered: turn.takeAnswered() };
+    }
+    const { exports: guest, standIn } = instance;
+    if (standIn !== undefined) {
+      const outcome = await outcomeOf(turn, () => standIn.run(guest, input));
+      if (outcome.kind !== "failed") this.#giveBack(instance.place);
       return { outcome, answered: turn.takeAnswered() };
     }
     const [interfaceName = "", fn = ""] = input.about.split("#");
@@ -138,7 +200,8 @@ export class Instances {
       const failed = { kind: "failed", failure: "host", code: "no-export", message } as const;
       return { outcome: failed, answered: [] };
     }
-    const outcome = await callExport(instance.exports, turn, type);
+    const outcome = await callExport(guest, turn, type);
+    if (outcome.kind !== "failed") this.#giveBack(instance.place);
     return { outcome, answered: turn.takeAnswered() };
   }
 }

@@ -157,12 +157,13 @@ class Walk {
         }
         return this.#change(seen.child, { alive: null });
       case "start-failed": {
-        const { child: id, incarnation, kind, detail } = seen;
+        const { child: id, incarnation, kind, detail, evidence } = seen;
         const from = startedFrom(plan, seen) ?? child.spec.startFrom;
         this.#change(id, { alive: null, state: "restarting", lastExit: kind });
         const { origin } = plan;
         const on = "start-failed" as const;
-        const failed = { on, child: id, incarnation, kind, detail, from, origin };
+        const known = evidence === undefined ? {} : { evidence };
+        const failed = { on, child: id, incarnation, kind, detail, ...known, from, origin };
         if (origin === "restart") return this.#tryAgain(failed);
         const queue = [failed, ...this.#supervisor.queue]; // OTP: part of init, or of the call
         this.#supervisor = { ...this.#supervisor, queue };

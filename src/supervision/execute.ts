@@ -3,6 +3,7 @@
 // very incarnation moves the cursor.
 
 import type { Cursor, EndKind, OpenPlan, Plan, Step, StopTarget } from "./plan.ts";
+import type { Value } from "../chain/value.ts";
 import type { ExitKind, StartFrom } from "./spec.ts";
 
 /** What the runtime must do. Repeating an operation must get the same acknowledgement. */
@@ -47,6 +48,7 @@ export type Observation =
       readonly incarnation: number;
       readonly kind: ExitKind;
       readonly detail: string;
+      readonly evidence?: Value;
     };
 
 export interface Progress {

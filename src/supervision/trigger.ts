@@ -22,6 +22,8 @@ export type Trigger =
       readonly incarnation: number;
       readonly kind: ExitKind;
       readonly detail: string;
+      /** Where the child's chain was then; absent where there is none, or it was not heard of. */
+      readonly evidence?: Value;
       readonly from: StartFrom;
       readonly origin: PlanOrigin;
     }

@@ -72,17 +72,21 @@ test.for<[keyof typeof ATTACKS, code: string, recorded: string]>([
   ["logMegabytes", "limit-exceeded", "limit recorded-bytes"],
   ["logHuge", "limit-exceeded", "limit recorded-bytes"],
   ["sendMegabytes", "limit-exceeded", "limit recorded-bytes"],
-])("%s: the caller hears %s, the chain says %s", async ([name, code, recorded]) => {
-  const id = await begin();
-  const problem = (await stage.request(id, attack(name))) as Problem;
-  expect(problem).toMatchObject({ code, detail: expect.any(String) });
-  expect(await endOf(id, problem)).toBe(recorded);
-  // The ledger may need a moment after ten thousand events, and the actor says so.
-  await expect
-    .poll(() => stage.request(id, attack("echo")), { timeout: 10_000 })
-    .toEqual(attack("echo"));
-  await expectOthersToGoOn(id);
-});
+])(
+  "%s: the caller hears %s, the chain says %s",
+  { timeout: 30_000 },
+  async ([name, code, recorded]) => {
+    const id = await begin();
+    const problem = (await stage.request(id, attack(name))) as Problem;
+    expect(problem).toMatchObject({ code, detail: expect.any(String) });
+    expect(await endOf(id, problem)).toBe(recorded);
+    // The ledger may need a moment after ten thousand events, and the actor says so.
+    await expect
+      .poll(() => stage.request(id, attack("echo")), { timeout: 10_000 })
+      .toEqual(attack("echo"));
+    await expectOthersToGoOn(id);
+  },
+);
 
 // How deep the host's stack is depends on the machine, so this is not a trap that a replay must repeat.
 test("a stack overflow ends the turn as cut", async () => {

@@ -73,9 +73,10 @@ function takingOver(body: string): IsolationCase {
       return found;
     };
     const say = (value, answered = []) => ({ outcome: { kind: "returned", value }, answered });
-    export function instantiate() {
+    export function environment() {
       isolate.default.prototype.run = async function (input, host) { ${body} };
-      return { "theater:simple/actor": { init: async () => "taken over" } };
+      const exports = { "theater:simple/actor": { init: async () => "taken over" } };
+      return { isIdle: () => true, instantiate: () => exports };
     }`;
   return { component, turns: ["first", "second"] };
 }

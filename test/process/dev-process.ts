@@ -28,8 +28,8 @@ export interface Ended {
 }
 
 /** Resolves when it says that it is ready, or when it has ended without. */
-export async function startDev(folder: string, port = 0): Promise<DevProcess | Ended> {
-  const args = [MAIN, "dev", "--port", String(port), "--data", folder, "--token", TOKEN, "--json"];
+export async function startDev(folder: string, port = 0, main = MAIN): Promise<DevProcess | Ended> {
+  const args = [main, "dev", "--port", String(port), "--data", folder, "--token", TOKEN, "--json"];
   // A process group of its own, so that afterwards nothing of it is left, whatever the test killed.
   const node = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
   running.add(node);
@@ -45,8 +45,8 @@ export async function startDev(folder: string, port = 0): Promise<DevProcess | E
 }
 
 /** As `startDev`, where nothing but success is expected. */
-export async function startedDev(folder: string, port = 0): Promise<DevProcess> {
-  const started = await startDev(folder, port);
+export async function startedDev(folder: string, port = 0, main = MAIN): Promise<DevProcess> {
+  const started = await startDev(folder, port, main);
   if ("url" in started) return started;
   throw new Error(`theater dev ended with ${started.code}: ${started.stderr}`);
 }

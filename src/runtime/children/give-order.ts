@@ -1,12 +1,14 @@
 // Gives one order to one child and waits for the answer, but not for ever.
 
+import { cidText } from "../../chain/cid.ts";
+import { Link, type Value } from "../../chain/value.ts";
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { Action, Observation } from "../../supervision/execute.ts";
 import type { ExitKind } from "../../supervision/spec.ts";
 import { reached, RecordedError, settled } from "../answers.ts";
 import type { ActorRpc } from "../protocol.ts";
 import type { ChildRow } from "./child-rows.ts";
-import type { Obeyed } from "./orders.ts";
+import type { HeadMark, Obeyed } from "./orders.ts";
 import type { OwedKill } from "./owed-kills.ts";
 
 /** A child that does not answer for so long is asked again later. */
@@ -67,12 +69,17 @@ async function giveOrder({ action, row, peer, parent }: Given): Promise<Obeyed> 
 
 const STOP = { from: "last-state", by: null } as const;
 
+/** Where a child's chain is, as a decision names it. The policy keeps it as JSON until it decides. */
+export function evidenceOf({ seq, digest }: HeadMark): Value {
+  return { seq, event: cidText(new Link("dag-cbor", digest)) };
+}
+
 /** What the policy is told of an answer. */
 export function observed(of: { child: string; incarnation: number }, obeyed: Obeyed): Observation {
   if (obeyed.saw === "unborn") return { saw: "stopped", ...of };
   if (obeyed.saw !== "start-failed") return { saw: obeyed.saw, ...of };
-  const { saw, kind, detail } = obeyed;
-  return { saw, kind, detail, ...of };
+  const { saw, kind, detail, head } = obeyed;
+  return { saw, kind, detail, evidence: evidenceOf(head), ...of };
 }
 
 /** The kill that is owed to a child which was given up. */

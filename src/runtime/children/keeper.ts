@@ -4,8 +4,7 @@
 // Invariants: a decision, the end that caused it and the plan that follows are one transaction; an order is
 // given only after that, and again after every crash, until it is acknowledged.
 
-import { cidText } from "../../chain/cid.ts";
-import { Link, type Value } from "../../chain/value.ts";
+import type { Value } from "../../chain/value.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import { advance, inFlight, isToBoot, type Input } from "../../supervision/advance.ts";
 import { findChild, NEW_SUPERVISOR, type Supervisor } from "../../supervision/children.ts";
@@ -17,6 +16,7 @@ import type { ActorRpc } from "../protocol.ts";
 import type { Journal } from "../record/journal.ts";
 import type { ChildRow, ChildRows } from "./child-rows.ts";
 import { Exits } from "./exits.ts";
+import { evidenceOf } from "./give-order.ts";
 import type { Notice } from "./orders.ts";
 import { OwedKills } from "./owed-kills.ts";
 import { Performer } from "./performer.ts";
@@ -177,8 +177,7 @@ export class Keeper {
       // It has ended before the answer to its birth was heard here.
       if (row.call !== null && !row.born) this.noteBorn(row);
       this.#exits.note(row, incarnation, { head, reason: kind });
-      // The policy keeps it as JSON until it decides.
-      const evidence = { seq: head.seq, event: cidText(new Link("dag-cbor", head.digest)) };
+      const evidence = evidenceOf(head);
       this.#step({ trigger: { on: "exit", child: row.name, incarnation, kind, detail, evidence } });
       this.#parts.tellGuest(row, notice);
     });

@@ -113,6 +113,7 @@ export class Subordinate {
           cell.set("incarnation", incarnation);
           cell.set("status", "running");
           cell.set("reason", "");
+          cell.set("initFailure", null);
           if (state !== null) cell.setState(state[0] ?? null);
           if (anew?.init != null) this.#parts.admit(anew.init);
         });
@@ -124,7 +125,8 @@ export class Subordinate {
     }
     if (incarnation <= this.#stoppedUpTo) return this.#stopped(incarnation);
     if (cell.status === "failed" && cell.get("reason") === INIT_FAILED) {
-      return this.#told({ saw: "start-failed", kind: "trap", detail: INIT_FAILED });
+      const kind = cell.get("initFailure") ?? "trap";
+      return this.#told({ saw: "start-failed", kind, detail: INIT_FAILED });
     }
     this.#parts.raise();
     await keeper()?.isQuiet(BOOT_MS_MAX);
@@ -205,7 +207,9 @@ export class Subordinate {
    */
   fail(kind: Failure, code: string): void {
     const { cell, journal } = this.#parts;
-    if (cell.get("parent") == null || !isUp(cell.status)) return;
+    if (cell.get("parent") == null) return;
+    if (cell.get("reason") === INIT_FAILED) cell.set("initFailure", exitKind(kind, code));
+    if (!isUp(cell.status)) return;
     if (code === "terminated" || code === "superseded") return; // whoever cut it says the rest
     failActor({ journal, cell }, `${kind}: ${code}`);
     this.#notify(exitKind(kind, code), code, { data: null, by: null });

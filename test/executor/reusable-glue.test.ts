@@ -1,0 +1,167 @@
+// Goal: an environment means nothing to the instances that are made in it, one after the other. Method: jco's output
+// for components of every kind is changed once more, so that it tells all that it holds at the moment where the
+// component begins; a second instance must find exactly what the first found, whatever that one did.
+
+import { generate } from "@bytecodealliance/jco/component";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { inspect } from "node:util";
+import { expect, test } from "vitest";
+import type { Environment } from "../../src/executor/instances.ts";
+import { reusable } from "../../src/executor/reusable-glue.ts";
+import { dummyComponent, quickjsComponent, RICH_WIT } from "./components.ts";
+
+type Exports = Record<string, Record<string, (...args: unknown[]) => unknown>>;
+
+const FIXTURES = join(import.meta.dirname, "../fixtures");
+// The project's types are workerd's, and workerd compiles nothing. This is Node.
+const compiler = WebAssembly as unknown as {
+  Module: new (bytes: Uint8Array) => WebAssembly.Module;
+};
+
+const WIT = `
+package test:glue;
+interface host { log: func(line: string); wait: func(n: u32) -> result<string, string>; }
+interface guest { run: func(line: string) -> result<string, string>; }
+world glue { import host; export guest; }`;
+const JS = `
+import { log, wait } from "test:glue/host";
+export const guest = {
+  run(line) { log(line); if (line === "bad") throw "bad"; return wait(7) + line; },
+};`;
+
+interface Opened {
+  start: (imports: Exports) => Exports;
+  isIdle: () => boolean;
+  /** What was held when a component began, one for each. */
+  seen: string[];
+}
+
+/** Without JSPI, which Node does not have yet: what jco writes into every instance is the same. */
+async function jcoOutput(component: Uint8Array): Promise<Map<string, Uint8Array>> {
+  const { files } = await generate(component, {
+    name: "component",
+    noTypescript: true,
+    noNodejsCompat: true,
+    instantiation: { tag: "sync" },
+    base64Cutoff: 0,
+    map: [],
+  });
+  return new Map(files);
+}
+
+async function open(component: Uint8Array): Promise<Opened> {
+  const files = await jcoOutput(component);
+  const glue = reusable(new TextDecoder().decode(files.get("component.js")));
+  const [before = ""] = glue.split("return { isIdle");
+  const held = [...before.matchAll(/^let ([\w$, ]+);$/gm)].flatMap(([, list = ""]) =>
+    list.split(", "),
+  );
+  const classes = [...glue.matchAll(/^\s*class ([\w$]+) /gm)].map(([, name]) => name);
+  expect(held.length).toBeGreaterThan(10);
+  expect(classes.length).toBeGreaterThan(3);
+  const statics = classes.map((name) => `Object.entries(${name})`);
+  const tells = `globalThis.glueTold({ ${held.join(", ")}, statics: [${statics.join(", ")}] });`;
+  const text = glue.replace("let gen= (function*", `${tells}\nlet gen= (function*`);
+  const seen: string[] = [];
+  const { instantiate, isIdle } = (await loaded(text)).environment();
+  const core = (name: string) => new compiler.Module(files.get(name) ?? new Uint8Array());
+  const cores = new Map([...files.keys()].filter(isWasm).map((name) => [name, core(name)]));
+  return {
+    start(imports) {
+      const glueTold = (all: unknown) => seen.push(inspect(all, { depth: 6 }));
+      Object.assign(globalThis, { glueTold });
+      return instantiate((name) => cores.get(name) as WebAssembly.Module, imports) as Exports;
+    },
+    isIdle,
+    seen,
+  };
+}
+
+async function loaded(text: string): Promise<{ environment: () => Environment }> {
+  const folder = await mkdtemp(join(tmpdir(), "theater-glue-"));
+  try {
+    const path = join(folder, "component.mjs");
+    await writeFile(path, text);
+    return (await import(pathToFileURL(path).href)) as { environment: () => Environment };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const isWasm = (name: string): boolean => name.endsWith(".wasm");
+
+const outcome = (work: () => unknown): unknown => {
+  try {
+    return work();
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown.message : thrown;
+  }
+};
+
+/** What an instance does: each of its functions once, whatever becomes of that. */
+function useAll(exports: Exports): unknown[] {
+  return Object.values(exports).flatMap((one) =>
+    Object.values(one).map((fn) => outcome(() => fn(undefined, ["a", new Uint8Array(3)]))),
+  );
+}
+
+test.each([
+  ["in C", () => readFile(join(FIXTURES, "tiny.wasm"))],
+  ["in C, with every function of the host", () => readFile(join(FIXTURES, "abi.wasm"))],
+  ["with resources, variants and flags", () => dummyComponent(RICH_WIT, "shop")],
+])("a component %s begins as in an environment of its own", async (_, component) => {
+  const { start, seen, isIdle } = await open(await component());
+  const imports = anything();
+  const first = useAll(start(imports));
+  const second = useAll(start(imports));
+  expect(second).toEqual(first);
+  expect(seen).toHaveLength(2);
+  expect(seen[1]).toBe(seen[0]);
+  expect(isIdle()).toBe(true);
+});
+
+test("an instance in JavaScript finds nothing of the one before, which failed", async () => {
+  const { start, seen } = await open(await quickjsComponent(WIT, JS));
+  const lines: string[] = [];
+  const run = (line: string): unknown => {
+    const wait = (n: unknown): string => `${String(n)} `;
+    const log = (said: unknown): void => void lines.push(String(said));
+    const { guest } = start({ "test:glue/host": { log, wait } });
+    return outcome(() => guest?.["run"]?.(line));
+  };
+  expect([run("one"), run("bad"), run("two")]).toMatchObject(["7 one", expect.anything(), "7 two"]);
+  expect(lines).toEqual(["one", "bad", "two"]);
+  expect(new Set(seen).size).toBe(1);
+}, 60_000);
+
+test("what is of no known form is refused", async () => {
+  const files = await jcoOutput(await readFile(join(FIXTURES, "tiny.wasm")));
+  const glue = new TextDecoder().decode(files.get("component.js"));
+  const at = "const ASYNC_STATE = new Map();";
+  expect(glue).toContain(at);
+  for (const [added, what] of [
+    ["globalThis.kept = 1;", "a statement"],
+    ["for (const one of []) { one(); }", "a statement"],
+    ["let one = 1, two = /}/;", "statements"],
+    ["let { one } = kept();", "a statement"],
+    ["class Kept { static all = []; }", "a static field"],
+    ["class Kept { static { keep(this); } }", "a static field"],
+    ["class Kept extends made() { }", "a statement"],
+  ] as const) {
+    const changed = glue.replace(at, `${at}\n${added}`);
+    expect(() => reusable(changed)).toThrow(what);
+  }
+  expect(() => reusable(glue.replace("instantiate(getCoreModule", "begin(getCoreModule"))).toThrow(
+    "an instantiate",
+  );
+  expect(() => reusable(glue.slice(0, -40))).toThrow("statements");
+});
+
+/** Every interface and every function, which answer nothing. */
+function anything(): Exports {
+  const functions = new Proxy({}, { get: () => () => undefined });
+  return new Proxy({}, { get: () => functions });
+}
