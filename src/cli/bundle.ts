@@ -4,7 +4,8 @@
 //
 // `node src/cli/bundle.ts` writes build/: wrangler's [build] command, and the first step of `npm test`.
 
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -103,10 +104,17 @@ export async function bundleIsolates(): Promise<void> {
     bundleText("src/isolate.ts", { external: [...common.external, "component:*"] }),
   ]);
   await Promise.all([
-    writeFile(join(BUILD, "transpiler.txt"), transpiler),
-    writeFile(join(BUILD, "isolate.txt"), isolate),
-    ...cores.map(({ name, bytes }) => writeFile(join(BUILD, `transpiler-${name}.wasm`), bytes)),
+    replaceFile("transpiler.txt", transpiler),
+    replaceFile("isolate.txt", isolate),
+    ...cores.map(({ name, bytes }) => replaceFile(`transpiler-${name}.wasm`, bytes)),
   ]);
+}
+
+/** At once: several servers may start beside each other, and none may read half a file. */
+async function replaceFile(name: string, contents: string | Uint8Array): Promise<void> {
+  const half = join(BUILD, `${name}.${randomUUID()}`);
+  await writeFile(half, contents);
+  await rename(half, join(BUILD, name));
 }
 
 /**
