@@ -89,6 +89,7 @@ export default defineConfig({
                 EXCHANGE_SEED: process.env["EXCHANGE_SEED"] ?? "1",
                 REPLAY_PROGRAMS: process.env["REPLAY_PROGRAMS"] ?? "2",
                 REPLAY_SEED: process.env["REPLAY_SEED"] ?? "1",
+                BUNDLED: process.env["BUNDLED"] ?? "off",
               },
               serviceBindings: {
                 PROBE: async () => new Response(await readFile(probe)),
@@ -122,6 +123,7 @@ export default defineConfig({
             "test/runtime/build-exchange-actor.ts",
             "test/runtime/build-plugin-actor.ts",
             "test/runtime/build-program-actor.ts",
+            "test/runtime/build-bundled.ts",
             "test/runtime/build-upgrade-actor.ts",
             "test/runtime/origin-server.ts",
             "test/conformance/components.ts",

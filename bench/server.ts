@@ -4,6 +4,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { writeBundled } from "../src/cli/bundled-folder.ts";
+import { startTranspiler } from "../src/cli/component-transpiler.ts";
 import { startDevServer, type DevServer } from "../src/cli/dev.ts";
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
@@ -67,15 +69,39 @@ export class Bench {
   }
 }
 
-export async function withBench(run: (bench: Bench) => Promise<void>): Promise<void> {
+export interface BenchOptions {
+  /** A component that is bundled with the Worker, as `theater bundle` does it. */
+  bundled?: Uint8Array;
+}
+
+export async function withBench(
+  run: (bench: Bench) => Promise<void>,
+  options: BenchOptions = {},
+): Promise<void> {
   const data = await mkdtemp(join(tmpdir(), "theater-bench-"));
-  const server = await startDevServer({ port: 0, data });
+  const server = await startBenchServer(data, options);
   try {
     await run(new Bench(server));
   } finally {
     agent.destroy();
     await server.dispose();
     await rm(data, { recursive: true, force: true });
+  }
+}
+
+/** A server on the folder `data`; the bundled component is kept in it too. */
+export async function startBenchServer(data: string, options: BenchOptions): Promise<DevServer> {
+  const bundled = join(data, "bundled");
+  if (options.bundled !== undefined) await bundle(options.bundled, bundled);
+  return await startDevServer({ port: 0, data, bundled });
+}
+
+async function bundle(source: Uint8Array, folder: string): Promise<void> {
+  const transpiler = await startTranspiler();
+  try {
+    await writeBundled(folder, { source, ...(await transpiler.transpile(source)) });
+  } finally {
+    await transpiler.dispose();
   }
 }
 

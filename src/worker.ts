@@ -1,20 +1,24 @@
 // The composition root of the Worker: the front door and the actors behind it.
 
-import { LoaderExecutor } from "./executor/loader-executor.ts";
+import { BUNDLED } from "../build/bundled.js";
+import { Bundle } from "./executor/bundle.ts";
+import { PURE } from "./handlers/pure/pure.ts";
 import { HANDLERS, Registry } from "./handlers/registry.ts";
 import { PLUGINS } from "./plugins.ts";
 import { Actor as BareActor } from "./runtime/actor.ts";
 import type { Environment } from "./runtime/environment.ts";
+import { executorOf } from "./runtime/executor-of.ts";
 import { Theater } from "./runtime/theater.ts";
 import { wakeOverdue } from "./runtime/wake-overdue.ts";
 import { createApp } from "./server/app.ts";
 import { R2Store } from "./store/r2-store.ts";
 
 const registry = new Registry([...HANDLERS, ...PLUGINS]);
+const bundle = new Bundle(BUNDLED, PURE);
 
 export class Actor extends BareActor {
   constructor(state: DurableObjectState, environment: Environment) {
-    super(state, environment, registry);
+    super(state, environment, { registry, executor: executorOf(environment, registry, bundle) });
   }
 }
 
@@ -23,7 +27,7 @@ const app = createApp(
     new Theater({
       environment,
       content: new R2Store(environment.CONTENT),
-      executor: new LoaderExecutor(environment.LOADER, registry.isPure),
+      executor: executorOf(environment, registry, bundle),
       registry,
     }),
   // A bug's text is for the operator's log; the client sees only its code.

@@ -25,7 +25,7 @@ const LAYERS: Record<string, readonly string[]> = {
 };
 
 /** The composition roots, one per isolate: each wires the layers together and so may import them all. */
-const ROOTS = /^src\/(worker|replay-worker|plugins|isolate|transpiler)\.ts$/;
+const ROOTS = /^src\/(worker|replay-worker|bundle-worker|plugins|isolate|transpiler)\.ts$/;
 
 /** A text that may appear only in the files that match. */
 const ONLY_IN: readonly [text: RegExp, files: RegExp][] = [

@@ -104,6 +104,6 @@ export const SUBJECTS: readonly Subject[] = [
     name: "Theater, component in C, bundled at deploy time",
     durable: "the same",
     isPeer: false,
-    serve: () => Promise.reject(new Error("not there")),
+    serve: async () => await serveTheater(await readFile(TINY), true),
   },
 ];

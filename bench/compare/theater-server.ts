@@ -3,13 +3,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startDevServer } from "../../src/cli/dev.ts";
 import theater from "../../package.json" with { type: "json" };
+import { startBenchServer } from "../server.ts";
 import { BODY, KEYS, type Serving } from "./served.ts";
 
-export async function serveTheater(wasm: Uint8Array): Promise<Serving> {
+/** `bundled`: with the component in the Worker itself, see docs/deploy.md. */
+export async function serveTheater(wasm: Uint8Array, bundled = false): Promise<Serving> {
   const folder = await mkdtemp(join(tmpdir(), "theater-bench-"));
-  const server = await startDevServer({ port: 0, data: folder });
+  const server = await startBenchServer(folder, bundled ? { bundled: wasm } : {});
   const stop = async (): Promise<void> => {
     await server.dispose();
     await rm(folder, { recursive: true, force: true });

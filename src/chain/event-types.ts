@@ -45,6 +45,8 @@ export const MESSAGE_KINDS = [
   "http-middleware",
   "http-read",
   "websocket",
+  "websocket-open",
+  "websocket-close",
   "timer",
   "child-notice",
   "call",

@@ -4,13 +4,15 @@
 //
 // `node src/cli/bundle.ts` writes build/: wrangler's [build] command, and the first step of `npm test`.
 
-import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type BuildOptions, type Plugin } from "esbuild";
+import { BUNDLED_FOLDER, bundling, writeRegistry } from "./bundled-folder.ts";
 import { registering, WIT_LOADER } from "./dev-plugins.ts";
+import { writeWhole } from "./whole-file.ts";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const BUILD = join(ROOT, "build");
@@ -84,7 +86,7 @@ async function liftBindgenCores(): Promise<BindgenCores> {
   return { source, cores };
 }
 
-/** Writes build/: the sources of the two dynamic isolates and the transpiler's wasm. */
+/** Writes build/: the sources of the two dynamic isolates, the transpiler's wasm, and what is bundled. */
 export async function bundleIsolates(): Promise<void> {
   await mkdir(BUILD, { recursive: true });
   const { source, cores } = await liftBindgenCores();
@@ -103,36 +105,37 @@ export async function bundleIsolates(): Promise<void> {
     }),
     bundleText("src/isolate.ts", { external: [...common.external, "component:*"] }),
   ]);
+  // Whole: several servers may start beside each other, and none may read half a file.
   await Promise.all([
-    replaceFile("transpiler.txt", transpiler),
-    replaceFile("isolate.txt", isolate),
-    ...cores.map(({ name, bytes }) => replaceFile(`transpiler-${name}.wasm`, bytes)),
+    writeWhole(join(BUILD, "transpiler.txt"), transpiler),
+    writeWhole(join(BUILD, "isolate.txt"), isolate),
+    writeRegistry(BUNDLED_FOLDER, join(BUILD, "bundled.js")),
+    ...cores.map(({ name, bytes }) => writeWhole(join(BUILD, `transpiler-${name}.wasm`), bytes)),
   ]);
 }
 
-/** At once: several servers may start beside each other, and none may read half a file. */
-async function replaceFile(name: string, contents: string | Uint8Array): Promise<void> {
-  const half = join(BUILD, `${name}.${randomUUID()}`);
-  await writeFile(half, contents);
-  await rename(half, join(BUILD, name));
+export interface WorkerOptions {
+  /** The server's by default. */
+  entry?: string | undefined;
+  /** Files of plug-ins in it. */
+  registered?: readonly string[];
+  /** The folder of the components in it; by default that beside wrangler.toml. */
+  bundled?: string | undefined;
 }
 
-/**
- * A whole Worker as modules for workerd, the main one first: by default the server's. `registered`: files of
- * plug-ins in it.
- */
-export async function bundleWorker(
-  registered: readonly string[] = [],
-  entry = "src/worker.ts",
-): Promise<WorkerModule[]> {
+/** A whole Worker as modules for workerd, the main one first. */
+export async function bundleWorker(options: WorkerOptions = {}): Promise<WorkerModule[]> {
+  const { entry = "src/worker.ts", registered = [], bundled } = options;
   await bundleIsolates();
   const assets: WorkerModule[] = [];
   const keepAssets: Plugin = {
     name: "keep-assets",
     setup(hooks) {
       hooks.onResolve({ filter: /\.(txt|wasm)$/ }, async ({ path, resolveDir }) => {
-        const name = basename(path);
-        const bytes = await readFile(join(resolveDir, path));
+        const file = join(resolveDir, path);
+        // The core modules of bundled components have the same names in every folder.
+        const name = dirname(file) === BUILD ? basename(file) : `${hashOf(file)}-${basename(file)}`;
+        const bytes = await readFile(file);
         const isText = name.endsWith(".txt");
         if (!assets.some((asset) => asset.path === name)) {
           assets.push({
@@ -146,10 +149,13 @@ export async function bundleWorker(
     },
   };
   const main = await bundleText(entry, {
-    plugins: [registering(registered), keepAssets],
+    plugins: [registering(registered), bundling(bundled), keepAssets],
     loader: WIT_LOADER,
   });
   return [{ type: "ESModule", path: "worker.js", contents: main }, ...assets];
 }
+
+const hashOf = (text: string): string =>
+  createHash("sha256").update(text).digest("hex").slice(0, 8);
 
 if (import.meta.main) await bundleIsolates();

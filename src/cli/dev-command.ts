@@ -8,7 +8,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export type DevCommandOptions = Pick<
   DevOptions,
-  "port" | "data" | "shards" | "sealEvents" | "plugins"
+  "port" | "data" | "shards" | "sealEvents" | "plugins" | "bundled" | "loader"
 >;
 
 /** Resolves when a signal has ended the server. */

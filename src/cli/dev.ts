@@ -28,6 +28,10 @@ export interface DevOptions {
   sealEvents?: number | undefined;
   /** As `--plugins` has them: `NAME=file` or a file. */
   plugins?: readonly string[];
+  /** Folder of bundled components; by default the one that would be deployed. */
+  bundled?: string | undefined;
+  /** False: without Worker Loader, as on an account that has none. Only what is bundled runs. */
+  loader?: boolean;
   /** File of another Worker to run in place of src/worker.ts: the drill's has faults around it. */
   worker?: string;
   /** Gets each line that a person should see, console output of the Worker included. */
@@ -60,7 +64,11 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
     const platform = await readPlatform();
     const base = common(folder, platform, { note, shards: options.shards ?? 1 });
     const [modules, workers] = await Promise.all([
-      bundleWorker(plugins.registered, options.worker),
+      bundleWorker({
+        entry: options.worker,
+        registered: plugins.registered,
+        bundled: options.bundled,
+      }),
       pluginWorkers(plugins, platform),
       migrateLedgers(base, lock),
     ]);
@@ -73,7 +81,7 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
       // long for each request (both measured with miniflare 5.20261102.0).
       unsafeDirectSockets: [{ host: HOST, port: options.port }],
       durableObjects: { ACTOR: { className: "Actor", useSQLite: true } },
-      workerLoaders: { LOADER: {} },
+      ...(options.loader === false ? {} : { workerLoaders: { LOADER: {} } }),
       bindings: {
         ...actorSettings(process.env),
         LOG_NAME: "theater.local",

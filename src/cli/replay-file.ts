@@ -101,7 +101,7 @@ async function startRunner(
       port: 0,
       cf: false,
       log: new Log(LogLevel.NONE),
-      modules: await bundleWorker([], "src/replay-worker.ts"),
+      modules: await bundleWorker({ entry: "src/replay-worker.ts" }),
       workerLoaders: { LOADER: {} },
       serviceBindings: { FILE: doorTo(path, index, more) },
       // Its own network too: nothing in it has a reason to ask anybody.

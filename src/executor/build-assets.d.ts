@@ -10,6 +10,11 @@ declare module "*.wasm" {
   export default module;
 }
 
+declare module "*/build/bundled.js" {
+  // oxlint-disable-next-line typescript/consistent-type-imports -- as below
+  export const BUNDLED: readonly import("./bundle.ts").BundledModules[];
+}
+
 // The modules of a component's own module set, as its isolate imports them.
 
 declare module "component:component.js" {

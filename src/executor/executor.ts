@@ -102,9 +102,15 @@ type FileReader = (digest: string) => Promise<Uint8Array>;
 export interface Executor {
   /**
    * Validates and transpiles. Errors: not-wasm, core-module, truncated-component, bad-component,
-   * unknown-import, transpile-failed, too-large.
+   * unknown-import, transpile-failed, too-large, no-loader.
    */
   transpile(component: Uint8Array, description: ComponentDescription): Promise<TranspiledFile[]>;
+
+  /** The module sets that it has of itself. */
+  readonly bundled: readonly BundledSet[];
+
+  /** Whether it runs others too, and transpiles. */
+  readonly loads: boolean;
 
   /** One turn in a fresh instance. Throws only when the isolate itself cannot be had or breaks. */
   run(modules: ModuleSetRef, input: TurnInput, host: TurnHost): Promise<TurnOutput>;
@@ -134,6 +140,15 @@ export interface Executor {
 export interface TranspiledFile {
   name: string;
   bytes: Uint8Array;
+}
+
+/** A module set that is part of the deployment. */
+export interface BundledSet {
+  /** Hex digest of the module set's index. */
+  digest: string;
+  set: ModuleSet;
+  /** Size of the component that it was made of. */
+  bytes: number;
 }
 
 /** A module set by name, with the way to its bytes; they are read only when no isolate holds it. */

@@ -28,6 +28,8 @@ interface GuestEntrypoint {
 }
 
 export class LoaderExecutor implements Executor {
+  readonly bundled = [];
+  readonly loads = true;
   readonly #loader: WorkerLoader;
   readonly #isPure: (about: string) => boolean;
 

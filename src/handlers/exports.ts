@@ -19,6 +19,9 @@ const HTTP = "theater:simple/http-handlers";
 
 export const HANDLE_HTTP = `${HTTP}#handle-request`;
 export const HANDLE_MIDDLEWARE = `${HTTP}#handle-middleware`;
+export const HANDLE_SOCKET_OPEN = `${HTTP}#handle-websocket-connect`;
+export const HANDLE_SOCKET_MESSAGE = `${HTTP}#handle-websocket-message`;
+const HANDLE_SOCKET_CLOSE = `${HTTP}#handle-websocket-disconnect`;
 
 const HANDLE_TIMER = "theater:edge/timers-client#handle-timer";
 
@@ -33,6 +36,9 @@ const EXPORTS: Readonly<Partial<Record<MessageKind, string>>> = {
   http: HANDLE_HTTP,
   "http-middleware": HANDLE_MIDDLEWARE,
   "http-read": HANDLE_HTTP,
+  websocket: HANDLE_SOCKET_MESSAGE,
+  "websocket-open": HANDLE_SOCKET_OPEN,
+  "websocket-close": HANDLE_SOCKET_CLOSE,
 };
 
 /** Whether the turn of such a message changes nothing and asks nobody: more than that fails it. */

@@ -4,16 +4,11 @@
 
 import { z } from "zod";
 import type { Value } from "../chain/value.ts";
-import {
-  failed,
-  type Handler,
-  type HandlerAnswer,
-  type HostFunction,
-  type Services,
-} from "./handler.ts";
+import type { Handler, HandlerAnswer, HostFunction, Services } from "./handler.ts";
 import type { Site } from "./http-site.ts";
 import { parsePattern } from "./route-pattern.ts";
-import { both, common, either, least, narrowing } from "./narrow.ts";
+import { both, common, either, least, narrowing, nested } from "./narrow.ts";
+import { socketFunctions, WEBSOCKETS } from "./websockets.ts";
 
 const FRAMEWORK = "theater:simple/http-framework";
 
@@ -25,6 +20,11 @@ const REQUEST_BYTES_MAX = 16 * MiB;
 const RESPONSE_BYTES_MAX = 10_000_000;
 const READ_ONLY_MAX = 64;
 const HEADER_NAMES_MAX = 32;
+const ORIGINS_MAX = 64;
+/** Every origin. */
+const ANY = "*";
+const ORIGIN_CHARS_MAX = 256;
+const KEEPALIVE_CHARS_MAX = 64;
 
 /** As it stands in a URL. */
 const SITE_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -42,6 +42,10 @@ export interface HttpFrameworkGrant {
   readOnly?: readonly string[];
   /** In lower case: headers of requests that are hashed besides the usual ones. */
   secretHeaders?: readonly string[];
+  /** Of pages that may open WebSockets; `*`: all. */
+  origins?: readonly string[];
+  /** Texts that clients send to hear whether the connection is there: each is answered with the same, by the host. */
+  keepalive?: readonly string[];
   /** In lower case: of the usual ones, those that are passed on and recorded as they are. */
   clearHeaders?: readonly string[];
 }
@@ -73,6 +77,8 @@ const config = z
     read_only: z.array(routePath).max(READ_ONLY_MAX).default([]),
     secret_headers: headerNames,
     clear_headers: headerNames,
+    origins: z.array(z.string().min(1).max(ORIGIN_CHARS_MAX)).max(ORIGINS_MAX).default([ANY]),
+    keepalive: z.string().min(1).max(KEEPALIVE_CHARS_MAX).optional(),
   })
   .transform((table) => ({
     publicName: table.public_name === undefined ? [] : [table.public_name],
@@ -82,6 +88,8 @@ const config = z
     readOnly: table.read_only,
     secretHeaders: table.secret_headers,
     clearHeaders: table.clear_headers,
+    origins: table.origins,
+    keepalive: table.keepalive === undefined ? [] : [table.keepalive],
   }));
 
 type Operation = (site: Site, args: readonly Value[]) => HandlerAnswer;
@@ -109,12 +117,10 @@ const text = (value: Value | undefined): string => value as string;
 const optional = (value: Value | undefined): number | null =>
   value == null ? null : Number((value as readonly Value[])[0]);
 
-const NOBODY = failed("no-such-connection: no WebSocket of this actor has this id");
-
 export const httpFramework: Handler = {
   type: "http-framework",
   may: "answer HTTP requests",
-  imports: [FRAMEWORK],
+  imports: [FRAMEWORK, WEBSOCKETS],
   exports: ["theater:simple/http-handlers"],
   config,
   narrow: narrowing({
@@ -125,6 +131,8 @@ export const httpFramework: Handler = {
     readOnly: either,
     secretHeaders: either,
     clearHeaders: common,
+    origins: nested((outer, inner) => outer === ANY || outer === inner),
+    keepalive: common,
   }),
   pure: {},
   functions: {
@@ -161,7 +169,6 @@ export const httpFramework: Handler = {
         disconnect: optional(disconnect),
       }),
     ),
-    [`${FRAMEWORK}#send-websocket-message`]: local(() => NOBODY),
-    [`${FRAMEWORK}#close-websocket`]: local(() => NOBODY),
+    ...socketFunctions,
   },
 };

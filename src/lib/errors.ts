@@ -16,6 +16,7 @@ export type ErrorCode =
   | "missing-handler" // an interface of the component, or a message, needs a handler that its manifest lacks
   | "not-an-actor" // the component exports nothing that Theater could call
   | "transpile-failed" // jco refused the component, or its output is not of the expected form
+  | "no-loader" // the deployment cannot load components: only those that are bundled with it run
   | "unsupported" // asked for something that this version does not do
   | "headers-too-large" // a request has too many headers, or too long ones
   | "uri-too-long" // a request's path and query are too long

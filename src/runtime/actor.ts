@@ -5,7 +5,7 @@ import { DurableObject } from "cloudflare:workers";
 import { actorId } from "../chain/actor-id.ts";
 import type { Segment } from "../chain/archive.ts";
 import type { LedgerEntry } from "../chain/ledger.ts";
-import { LoaderExecutor } from "../executor/loader-executor.ts";
+import type { Executor } from "../executor/executor.ts";
 import type { Registry } from "../handlers/registry.ts";
 import { ensureTheaterError, TheaterError } from "../lib/errors.ts";
 import { LabelledStores } from "../store/labels.ts";
@@ -42,6 +42,7 @@ import type {
   UpgradeView,
 } from "./upgrade/upgrade-input.ts";
 import { rehearsalStart, upgradeView } from "./upgrade/view.ts";
+import { readUpgradeRequest, upgradeResponse } from "./sockets/upgrade-request.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type {
@@ -81,12 +82,15 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
   readonly #around: Omit<Surroundings, "ledger" | "checkpoints" | "archive" | "segments">;
   #life: Life | undefined;
 
-  constructor(state: DurableObjectState, environment: Environment, registry: Registry) {
+  constructor(
+    state: DurableObjectState,
+    environment: Environment,
+    { registry, executor }: { registry: Registry; executor: Executor },
+  ) {
     super(state, environment);
     const content = new R2Store(environment.CONTENT);
     const own = new R2Store(environment.CONTENT, blocksPrefix(state.id.name ?? ""));
     const stores = new LabelledStores(environment.LEDGER, content);
-    const executor = new LoaderExecutor(environment.LOADER, registry.isPure);
     const given = { content, stores, executor, registry, plugins: pluginsOf(environment) };
     this.#around = {
       ...given,
@@ -102,6 +106,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
         fetch(url, { ...init, signal, redirect: "manual", cache: "no-store" } as RequestInit),
       settings: settingsOf(environment),
       peer: (id) => actorStub(environment, id),
+      sockets: state,
     };
     if (this.#isBorn()) this.#wake();
   }
@@ -154,6 +159,27 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async http(input: HttpInput): Promise<Answer<HttpReply>> {
     return await answer(async () => await this.#alive().httpAdmission.take(input));
+  }
+
+  /** A WebSocket upgrade, from the front door. */
+  override async fetch(request: Request): Promise<Response> {
+    return upgradeResponse(
+      await answer(async () => {
+        return await this.#alive().socketAdmission.open(readUpgradeRequest(request));
+      }),
+    );
+  }
+
+  override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
+    await this.#life?.socketAdmission.message(socket, data);
+  }
+
+  override webSocketClose(socket: WebSocket): void {
+    this.#life?.socketAdmission.closed(socket);
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#life?.socketAdmission.closed(socket);
   }
 
   async deliver(delivery: Delivery): Promise<Answer<null>> {

@@ -24,6 +24,8 @@ import type {
 import type { ReplayReport } from "../replay/report.ts";
 import type { TreeReport } from "../replay/tree-report.ts";
 import type { Report } from "../chain/verify.ts";
+import type { Upgraded, UpgradeInput } from "./sockets/upgrade-request.ts";
+import type { Health } from "./health.ts";
 import type { RehearsalRequest, UpgradeReport, UpgradeRequest } from "./upgrade/upgrades.ts";
 
 export interface StartInput {
@@ -121,6 +123,8 @@ export interface Actors {
   ): Promise<Answer<{ reply: Uint8Array; event: EventRef }>>;
   /** Asks the actor's own HTTP routes. */
   http(id: string, input: HttpInput): Promise<Answer<HttpReply>>;
+  /** Opens a WebSocket on one of the actor's paths. */
+  openSocket(id: string, input: UpgradeInput): Promise<Answer<Upgraded>>;
   /** The actor that has this public name, or id. It may be some seconds ago, unless it is asked `anew`. */
   site(named: string, anew: boolean): Promise<Answer<SiteRef>>;
   lifecycle(
@@ -176,7 +180,7 @@ export interface Actors {
   setLabel(store: string, label: string, digest: string): Promise<Answer<null>>;
   labels(store: string): Promise<Answer<string[]>>;
 
-  health(): Promise<{ ok: boolean; ledger: boolean; content: boolean; loader: boolean }>;
+  health(): Promise<Health>;
 }
 
 /** An actor in the tree of its supervisors. `incarnation`, `starts` and `lastExit` as its supervisor knows them. */

@@ -30,7 +30,10 @@ export interface Environment {
   LEDGER_6?: D1Database;
   LEDGER_7?: D1Database;
   CONTENT: R2Bucket;
-  LOADER: WorkerLoader;
+  /** Without it only components run that are bundled with the Worker. */
+  LOADER?: WorkerLoader;
+  /** "off": bundled components run as all others do, in isolates of their own. */
+  BUNDLED?: string;
   /** Names this deployment in every genesis; never changed after the first actor. */
   LOG_NAME: string;
   /** Events that stay in D1 and in the object before older ones are sealed into R2; 10,000 by default. */

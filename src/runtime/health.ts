@@ -1,6 +1,7 @@
 // Whether the platform gives what Theater needs, each part asked with a real call.
 
 import { ISOLATE_BASE } from "../executor/isolate-options.ts";
+import type { BundledSet } from "../executor/executor.ts";
 import { shardsOf, type Environment } from "./environment.ts";
 
 /** The empty module: magic and version. */
@@ -13,9 +14,22 @@ const PROBE = `
     probe() { return module instanceof WebAssembly.Module && "Suspending" in WebAssembly; }
   }`;
 
+export interface Health {
+  ok: boolean;
+  ledger: boolean;
+  content: boolean;
+  /** Whether the Worker Loader works; false too where none is bound. */
+  loader: boolean;
+  /** The components that are bundled with the Worker, "sha256:<hex>". */
+  bundled: string[];
+}
+
+/** A deployment without a Loader is well if there is something that it can run. */
 export async function healthOf(
   environment: Environment,
-): Promise<{ ok: boolean; ledger: boolean; content: boolean; loader: boolean }> {
+  sets: readonly BundledSet[],
+): Promise<Health> {
+  const { LOADER } = environment;
   const [ledger, content, loader] = await Promise.all([
     works(
       Promise.all(
@@ -23,9 +37,11 @@ export async function healthOf(
       ),
     ),
     works(environment.CONTENT.head("healthz")),
-    works(probeLoader(environment.LOADER)),
+    LOADER !== undefined && works(probeLoader(LOADER)),
   ]);
-  return { ok: ledger && content && loader, ledger, content, loader };
+  const bundled = [...new Set(sets.map(({ set }) => `sha256:${set.component}`))];
+  const runs = LOADER === undefined ? bundled.length > 0 : loader;
+  return { ok: ledger && content && runs, ledger, content, loader, bundled };
 }
 
 /** wasm modules for the Loader are in workerd but not on its documentation page (2026-11): ask. */

@@ -32,7 +32,7 @@ import { actorStub, pluginsOf, shardOf, type Environment } from "./environment.t
 import { compare } from "./record/compare.ts";
 import { replayActor } from "./record/replayer.ts";
 import { replayActors } from "./record/tree-replayer.ts";
-import { healthOf } from "./health.ts";
+import { healthOf, type Health } from "./health.ts";
 import type {
   ActorRpc,
   ActorSummary,
@@ -59,6 +59,7 @@ import { Births } from "./birth/births.ts";
 import { Forker } from "./birth/forker.ts";
 import type { Starter } from "./birth/starter.ts";
 import { componentsOf, referencesOf, starterOf } from "./birth/starter-of.ts";
+import { askUpgrade, type Upgraded, type UpgradeInput } from "./sockets/upgrade-request.ts";
 import { treeOf } from "./tree.ts";
 import { findSite } from "./web/site-names.ts";
 import {
@@ -221,6 +222,10 @@ export class Theater implements Actors {
     return reached(() => this.#actor(id).http(input));
   }
 
+  openSocket(id: string, input: UpgradeInput): Promise<Answer<Upgraded>> {
+    return reached(() => askUpgrade(this.#actor(id) as unknown as Fetcher, input));
+  }
+
   site(named: string, anew: boolean): Promise<Answer<SiteRef>> {
     return answer(async () => await findSite(this.#directory, named, anew));
   }
@@ -360,8 +365,8 @@ export class Theater implements Actors {
     return answer(async () => await this.#stores.listLabels(store));
   }
 
-  health(): Promise<{ ok: boolean; ledger: boolean; content: boolean; loader: boolean }> {
-    return healthOf(this.#environment);
+  health(): Promise<Health> {
+    return healthOf(this.#environment, this.#executor.bundled);
   }
 
   #actor(id: string): ActorRpc {

@@ -24,6 +24,7 @@ export const PROBLEM_KINDS: Readonly<Record<ErrorCode, ProblemKind>> = {
   "missing-handler": { status: 422, title: "The manifest lacks a handler that this needs" },
   "not-an-actor": { status: 422, title: "The component exports nothing to call" },
   "transpile-failed": { status: 422, title: "The component cannot be transpiled" },
+  "no-loader": { status: 501, title: "The deployment cannot load components" },
   unsupported: { status: 501, title: "Not served by this version" },
   "too-large": { status: 413, title: "Above a size limit" },
   "headers-too-large": { status: 431, title: "The request's headers are too large" },

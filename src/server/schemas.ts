@@ -306,4 +306,7 @@ export const health = z.object({
   ledger: z.boolean().describe("D1 answers."),
   content: z.boolean().describe("R2 answers."),
   loader: z.boolean().describe("The Worker Loader starts isolates with WebAssembly."),
+  bundled: z
+    .array(z.string())
+    .describe("The components that are bundled with the Worker; without a Loader only they run."),
 });

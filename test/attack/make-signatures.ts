@@ -14,6 +14,7 @@ export function packageText(): string {
     world everything {
       include theater:simple/everything;
       import theater:edge/timers;
+      import theater:edge/websockets;
       export theater:edge/timers-client;
       export theater:edge/upgrade;
     }

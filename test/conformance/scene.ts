@@ -10,6 +10,7 @@ import { sha256 } from "../../src/chain/hash.ts";
 import { fromUtf8, toHex } from "../../src/lib/bytes.ts";
 import { until, type Ended, type Probe, type Told } from "../runtime/stage.ts";
 import { childManifest, gave, tools } from "../runtime/tools.ts";
+import { openSockets } from "./socket-rows.ts";
 import { fromGuest, toGuest } from "./guest-values.ts";
 
 /** A call as a row has it: arguments and result as JSON by the WIT types, the result as a matcher too. */
@@ -109,6 +110,7 @@ export async function openScene(): Promise<Scene> {
     (await turn(by, Array(count).fill(call))).map(({ gave: answer }) => (answer as Ok).ok);
   const open = { about: `${HOST}#open-channel`, args: [called.id, btoa("[]")], gives: null };
   const channels = await made(actor, open, 2);
+  await openSockets(actor, 3);
   const manifest = await childManifest();
   const spawn = { about: "theater:simple/supervisor#spawn", args: [manifest, null], gives: null };
   const [children, ends] = [await made(actor, spawn, 2), await made(peer, spawn, 3)];

@@ -19,14 +19,22 @@ interface Hooks {
   /** Whatever goes to D1: `batch`, and `run`, `first`, `all`, `raw` of a statement. */
   ledger?: Hook | undefined;
   content?: Hook | undefined;
-  /** `run` of a guest's isolate: its arguments are the turn's input and the turn's host. */
+  /**
+   * `run` of a guest's isolate: its arguments are the turn's input and the turn's host. And `runBatch`: the inputs of
+   * turns that go together, and their host.
+   */
   guest?: Hook | undefined;
 }
 
 export const faults: Hooks = {};
 
 /** What is set in place of the deployment's own variables, for actors that wake up from then on. */
-export const settings: { SEAL_EVENTS: string; LOG_KEY?: string; UNREACHABLE_MS?: string } = {
+export const settings: {
+  SEAL_EVENTS: string;
+  LOG_KEY?: string;
+  UNREACHABLE_MS?: string;
+  BUNDLED?: string;
+} = {
   SEAL_EVENTS: "1000000",
 };
 
@@ -109,7 +117,9 @@ function hookedDatabase(db: D1Database): D1Database {
   );
 }
 
-export function withFaults(environment: Environment): Environment {
+export function withFaults(
+  environment: Environment,
+): Environment & Required<Pick<Environment, "LOADER">> {
   const { ACTOR, LEDGER, CONTENT, LOADER } = environment;
   const { SCRATCH } = environment as Environment & { SCRATCH: D1Database };
   const actors = {
@@ -118,8 +128,12 @@ export function withFaults(environment: Environment): Environment {
   };
   const loader = {
     get: (...args: Parameters<WorkerLoader["get"]>) => {
+      if (LOADER === undefined) throw new Error("the tests have a Loader");
       const isolate = LOADER.get(...args);
-      return { getEntrypoint: () => hooked(isolate.getEntrypoint(), "guest", { only: ["run"] }) };
+      return {
+        getEntrypoint: () =>
+          hooked(isolate.getEntrypoint(), "guest", { only: ["run", "runBatch"] }),
+      };
     },
   };
   return {

@@ -19,6 +19,7 @@ import {
   rebuilt,
   replayOf,
 } from "./copied-replay.ts";
+import { settings } from "./faults.ts";
 import { exported, replayExported } from "./exported-chain.ts";
 import { live } from "./live.ts";
 import { mutationsOf } from "./mutations.ts";
@@ -63,11 +64,14 @@ beforeAll(
     const programs = fc.sample(lives(pool, LENGTH), { numRuns: PROGRAMS, seed: SEED });
     // Once every call there is; then what chance makes of them.
     const all = [{ what: "request", steps: [...pool, ["variant"], ["say"]] }] as const;
-    for (const program of [all, ...programs]) {
+    for (const [n, program] of [all, ...programs].entries()) {
+      // By turns in the object's own isolate and in one of the Loader's, which all of them are replayed in.
+      settings.BUNDLED = n % 2 === 0 ? "on" : "off";
       const actor = await startProgrammed();
       await live(actor, peer, program);
       lived.push({ id: actor.id, entries: await chainOf(actor.id) });
     }
+    delete settings.BUNDLED;
   },
   60_000 + PROGRAMS * 20_000,
 );

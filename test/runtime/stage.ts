@@ -6,9 +6,9 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { decodeEvent, type Event } from "../../src/chain/event.ts";
 import { decodePayload } from "../../src/chain/payload.ts";
-import { LoaderExecutor } from "../../src/executor/loader-executor.ts";
 import { fromUtf8, toUtf8 } from "../../src/lib/bytes.ts";
 import type { Environment } from "../../src/runtime/environment.ts";
+import { executorOf } from "../../src/runtime/executor-of.ts";
 import type {
   ActorSummary,
   Answer,
@@ -18,15 +18,16 @@ import type {
 import { Theater } from "../../src/runtime/theater.ts";
 import { R2Store } from "../../src/store/r2-store.ts";
 import { withFaults } from "./faults.ts";
-import { registry, type Actor } from "./worker.ts";
+import { bundle, registry, type Actor } from "./worker.ts";
 
-export const bindings = env as unknown as Environment & { PROBE: Fetcher };
+export const bindings = env as unknown as Required<Pick<Environment, "LOADER">> &
+  Environment & { PROBE: Fetcher };
 
 const environment = withFaults(bindings);
 const parts = {
   environment,
   content: new R2Store(environment.CONTENT),
-  executor: new LoaderExecutor(environment.LOADER, registry.isPure),
+  executor: executorOf(environment, registry, bundle),
   registry,
 };
 export const theater = new Theater(parts);

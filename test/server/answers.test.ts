@@ -141,7 +141,7 @@ test("an actor without a state has no content, and health follows its parts", as
   const { ask, actors } = frontDoor();
   actors.stateBytes = null;
   expect((await ask(`/v1/actors/${ID}/state`)).status).toBe(204);
-  const parts = { ok: false, ledger: false, content: true, loader: true };
+  const parts = { ok: false, ledger: false, content: true, loader: true, bundled: [] };
   actors.health = () => Promise.resolve(parts);
   const response = await ask("/healthz");
   expect(response.status).toBe(503);

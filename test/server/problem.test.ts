@@ -19,6 +19,7 @@ const STATUS: Record<ErrorCode, number> = {
   "missing-handler": 422,
   "not-an-actor": 422,
   "transpile-failed": 422,
+  "no-loader": 501,
   unsupported: 501,
   "headers-too-large": 431,
   "uri-too-long": 414,

@@ -19,9 +19,21 @@ export function addLocalCommands(program: Command): void {
     )
     .option("--seal-events <count>", "events that stay before older ones are sealed (10000)", count)
     .option("--plugins <file...>", "plug-ins to register, NAME=file for a Worker of its own")
+    .option("--bundled <folder>", "components to bundle with the Worker; by default as deployed")
+    .option("--no-loader", "without Worker Loader, as on an account that has none")
     .action(async (options: DevCommandOptions, command: Command) => {
       const { dev } = await import("../dev-command.ts");
       await dev(contextOf(command), options);
+    });
+
+  program
+    .command("bundle")
+    .description("make components part of the Worker that is deployed next")
+    .argument("<component...>", "files of components; whoever wrote them must be trusted")
+    .option("--out <folder>", "where they are kept, beside others of before", "bundled")
+    .action(async (files: string[], { out }: { out: string }, command: Command) => {
+      const { bundleComponents } = await import("../bundle-components.ts");
+      await bundleComponents(contextOf(command), files, out);
     });
 
   const build = program

@@ -3,13 +3,15 @@
 
 import { digestText, parseDigest } from "../../chain/cid.ts";
 import { describeComponent } from "../../executor/describe-component.ts";
-import type { Executor, ModuleSet } from "../../executor/executor.ts";
+import type { BundledSet, Executor, ModuleSet } from "../../executor/executor.ts";
+import { moduleIndex } from "../../executor/module-index.ts";
+import { noLoader } from "../../executor/no-loader.ts";
 import { COMPONENT_BYTES_MAX, TRANSPILER } from "../../executor/transpile.ts";
 import { printWit } from "../../executor/wit-print.ts";
 import type { ComponentDescription } from "../../executor/wit-type.ts";
 import type { Plugins } from "../../handlers/plugins.ts";
 import type { Registry } from "../../handlers/registry.ts";
-import { toHex } from "../../lib/bytes.ts";
+import { fromHex, toHex } from "../../lib/bytes.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import { lacksForActor } from "../../manifest/fit.ts";
 import { digestOf, type ContentStore } from "../../store/store.ts";
@@ -56,6 +58,8 @@ export class Components {
     const digest = await digestOf(bytes);
     const known = await this.#find(digest);
     if (known !== undefined) return known;
+    const own = this.#bundled(digest);
+    if (own !== undefined && !this.#executor.loads) return await this.#keepBundled(bytes, own);
     const files = await this.#executor.transpile(bytes, description);
     await this.#content.put(bytes); // only now: what is refused is not kept
     const set = { component: toHex(digest), transpiler: TRANSPILER, description };
@@ -84,7 +88,9 @@ export class Components {
   /** Throws `not-found` for a component that nobody uploaded. */
   async get(digest: Uint8Array): Promise<Component> {
     const known = await this.#find(digest);
-    if (known !== undefined) return known;
+    if (known !== undefined) return this.#runnable(known);
+    const own = this.#bundled(digest);
+    if (own !== undefined && (await this.#content.has(digest))) return ofBundled(own);
     // Uploaded once, but transpiled by an earlier version: its bytes are still here.
     const bytes = (await this.#isKnown(digest)) ? await this.#content.get(digest) : null;
     if (bytes !== null) return await this.upload(bytes);
@@ -116,6 +122,32 @@ export class Components {
     return row !== null;
   }
 
+  /** As a bundled module set has it, made by this version of the transpiler. */
+  #bundled(digest: Uint8Array): BundledSet | undefined {
+    const component = toHex(digest);
+    return this.#executor.bundled.find(
+      ({ set }) => set.component === component && set.transpiler === TRANSPILER,
+    );
+  }
+
+  /**
+   * An upload where nothing can be transpiled: the component and the index, for whoever exports or verifies. There is no row
+   * for it, because a row says that the files are in the store; a Loader bound later makes them at the next upload.
+   */
+  async #keepBundled(bytes: Uint8Array, own: BundledSet): Promise<Component> {
+    await this.#content.put(bytes);
+    await this.#content.putAs(bytesOfHex(own.digest), moduleIndex(own.set));
+    return ofBundled(own);
+  }
+
+  /** Better refused at a birth than in each turn. Throws `no-loader`. */
+  #runnable(component: Component): Component {
+    const { loads, bundled } = this.#executor;
+    const modules = toHex(component.modules);
+    if (!loads && !bundled.some(({ digest }) => digest === modules)) throw noLoader();
+    return component;
+  }
+
   async #find(digest: Uint8Array): Promise<Component | undefined> {
     const row = await this.#db
       .prepare("SELECT modules, bytes FROM component WHERE digest = ?1 AND transpiler = ?2")
@@ -126,6 +158,13 @@ export class Components {
     return { digest, modules, set: await readModuleSet(this.#content, modules), bytes: row.bytes };
   }
 }
+
+function ofBundled({ digest, set, bytes }: BundledSet): Component {
+  return { digest: bytesOfHex(set.component), modules: bytesOfHex(digest), set, bytes };
+}
+
+/** Of a digest that the build step has checked. */
+const bytesOfHex = (hex: string): Uint8Array => fromHex(hex) ?? new Uint8Array(0);
 
 /** Throws `bad-request` for anything but "sha256:<hex>". */
 export function componentDigest(text: string): Uint8Array {

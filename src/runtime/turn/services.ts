@@ -48,6 +48,9 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
     get site() {
       return turn.site;
     },
+    get sockets() {
+      return turn.mail.sockets;
+    },
     send: async (to, body) => {
       if (await peers.isBorn(to)) return turn.addSend({ to, body });
       return err(`not-found: there is no actor ${to}`);

@@ -2,6 +2,7 @@
 // passes is what the caller said, and what it gets is told as it came. Bytes travel as `{"$bytes": latin1}`.
 
 import * as timers from "theater:edge/timers";
+import * as websockets from "theater:edge/websockets";
 import * as environment from "theater:simple/environment";
 import * as filesystem from "theater:simple/filesystem";
 import * as httpClient from "theater:simple/http-client";
@@ -16,6 +17,7 @@ import * as timing from "theater:simple/timing";
 
 const IMPORTS: Record<string, unknown> = {
   "theater:edge/timers": timers,
+  "theater:edge/websockets": websockets,
   "theater:simple/environment": environment,
   "theater:simple/filesystem": filesystem,
   "theater:simple/http-client": httpClient,
