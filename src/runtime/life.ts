@@ -149,6 +149,7 @@ export class Life {
     };
     this.journal.onUndone = () => {
       this.#alarm.forget();
+      this.cell.forget();
       this.#timers.forget();
       this.#site.forget();
       this.#connections.forget();

@@ -67,6 +67,9 @@ export interface CellValues {
 export class Cell {
   readonly #sql: SqlStorage;
   #state: Uint8Array | null | undefined;
+  /** Whether a state that is set is written later, and whether there is one. */
+  #isLater = false;
+  #isUnwritten = false;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -89,18 +92,40 @@ export class Cell {
   }
 
   isState(state: Uint8Array | null): boolean {
-    const current = this.state;
-    if (current === null || state === null) return current === state;
-    return equalBytes(current, state);
+    return isSameState(state, this.state);
   }
 
+  /** In a transaction; `forget` has to be called where it is undone. */
   setState(state: Uint8Array | null): void {
-    this.#state = undefined; // read again from disk: the transaction may still be rolled back
-    this.#sql.exec("DELETE FROM state");
-    if (state === null) return;
-    for (let part = 0; part === 0 || part * PART_BYTES_MAX < state.length; part++) {
-      const bytes = state.subarray(part * PART_BYTES_MAX, (part + 1) * PART_BYTES_MAX);
-      this.#sql.exec("INSERT INTO state VALUES (?, ?)", part, bytes);
+    this.#state = state;
+    if (this.#isLater) this.#isUnwritten = true;
+    else this.#writeState(state);
+  }
+
+  /** In a transaction: of all states that `work` sets, the last is written. */
+  once<T>(work: () => T): T {
+    this.#isLater = true;
+    const result = work();
+    if (this.#isUnwritten) this.#writeState(this.state);
+    this.#isLater = this.#isUnwritten = false;
+    return result;
+  }
+
+  /** After a transaction that was undone. */
+  forget(): void {
+    this.#state = undefined;
+    this.#isLater = this.#isUnwritten = false;
+  }
+
+  /** The first part is written over: that is one row, where to delete and to insert it would be two. */
+  #writeState(state: Uint8Array | null): void {
+    const parts = state === null ? 0 : Math.max(1, Math.ceil(state.length / PART_BYTES_MAX));
+    this.#sql.exec("DELETE FROM state WHERE part >= ?", parts);
+    for (let part = 0; part < parts; part++) {
+      const bytes = state?.subarray(part * PART_BYTES_MAX, (part + 1) * PART_BYTES_MAX) ?? null;
+      const query =
+        "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET bytes = excluded.bytes";
+      this.#sql.exec(query, part, bytes);
     }
   }
 
@@ -114,4 +139,9 @@ export class Cell {
   set<K extends keyof CellValues>(name: K, value: CellValues[K]): void {
     this.#sql.exec("INSERT OR REPLACE INTO cell VALUES (?, ?)", name, JSON.stringify(value));
   }
+}
+
+export function isSameState(one: Uint8Array | null, other: Uint8Array | null): boolean {
+  if (one === null || other === null) return one === other;
+  return equalBytes(one, other);
 }

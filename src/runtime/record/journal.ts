@@ -58,6 +58,8 @@ export class Journal {
   readonly actor: string;
   readonly #storage: DurableObjectStorage;
   #head: Head | undefined;
+  /** Undefined: to be read. */
+  #lastTurn: number | undefined;
   /** The clock of the turn that is running: it stands still for every event written meanwhile. */
   frozenMs: number | undefined;
   /**
@@ -103,6 +105,7 @@ export class Journal {
    */
   transaction<T>(write: () => T): T {
     const before = this.#head;
+    const lastTurn = this.#lastTurn;
     const waiting = this.#leaving.length;
     let result: T;
     this.#depth++;
@@ -114,6 +117,7 @@ export class Journal {
       });
     } catch (thrown) {
       this.#head = before;
+      this.#lastTurn = lastTurn;
       this.#leaving.length = waiting;
       this.onUndone();
       throw thrown;
@@ -195,6 +199,7 @@ export class Journal {
       payload.block,
     );
     this.#head = { seq: event.seq, digest, time: event.time };
+    if (event.turn > 0) this.#lastTurn = event.turn;
     return { seq: event.seq, cid: cidText(new Link("dag-cbor", digest)), digest };
   }
 
@@ -315,7 +320,7 @@ export class Journal {
 
   /** The number of the newest turn, 0 before the first. */
   lastTurn(): number {
-    return this.#newestOfTurns()?.turn ?? 0;
+    return (this.#lastTurn ??= this.#newestOfTurns()?.turn ?? 0);
   }
 
   /** The seq of the newest event of a turn. */

@@ -108,6 +108,11 @@ export class TurnDoor implements TurnActs {
     return this.#turn;
   }
 
+  /** Whether the guest has asked for more than the isolate answers. */
+  get wasCalled(): boolean {
+    return this.#calls > 0;
+  }
+
   get shutdown(): Value | undefined {
     return this.#shutdown;
   }
@@ -329,6 +334,10 @@ export class TurnDoor implements TurnActs {
   }
 
   /** See TurnPages. */
+  write<T>(calls: readonly HostCall[], write: (message: number) => T): T {
+    return this.#pages.write(calls, write);
+  }
+
   flush<T>(calls: readonly HostCall[], write: (message: number) => T): T {
     return this.#pages.flush(calls, write);
   }
@@ -352,7 +361,7 @@ const UNKNOWN = (): Promise<HandlerAnswer> =>
   Promise.resolve(failed("outcome-unknown: the actor was cut off before the answer came"));
 
 /** What a call is told that comes after the end of its turn. */
-const OVER: HostAnswer = {
+export const OVER: HostAnswer = {
   abort: { kind: "cut", code: "turn-over", message: "the turn has ended" },
 };
 
