@@ -73,7 +73,11 @@ export async function readyTurn(
       answers.push(plainAnswer(parts, call) ?? (await answerTo(parts, inForce, call)));
     }
     const { grants } = inForce;
-    const limits = { hostCallsMax: HOST_CALLS_MAX, readOnly: isReadOnly(kind), streams: isStreamed(kind) };
+    const limits = {
+      hostCallsMax: HOST_CALLS_MAX,
+      readOnly: isReadOnly(kind),
+      streams: isStreamed(kind),
+    };
     const input = { about, params: args, turn, time, seed, grants, ...limits };
     return { events, message, inForce, state, calls, scripted: { input, answers } };
   } catch (thrown) {
