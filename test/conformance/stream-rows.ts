@@ -41,6 +41,6 @@ export async function gaveOnStream(
   );
   if (body instanceof ReadableStream) await new Response(body).text(); // its end is the commit
   const end = (await actor.events(from)).find(({ type }) => type === "turn.committed");
-  const [said] = end?.fields["result"] as [{ body: [Uint8Array] }];
-  return JSON.parse(toUtf8(said.body[0])) as unknown[];
+  const [said] = (end?.fields["result"] ?? []) as { body: [Uint8Array] }[];
+  return JSON.parse(toUtf8(said?.body[0] ?? new Uint8Array(0))) as unknown[];
 }

@@ -438,7 +438,7 @@ test("a streamed response leaves part by part, each in the chain before it leave
 
 test("where the turn of a stream fails it is broken off, and the chain says how far it came", async () => {
   const response = await fetch(`${server.url}/a/plain/broken/3`);
-  await expect(response.text()).rejects.toThrow();
+  await expect(response.text()).rejects.toThrow("terminated");
   const sent = (await writesOf(response)).filter(({ type }) => type === "host.returned");
   expect(sent.map(({ fields }) => fields["result"])).toEqual([1, 2, 3].map(() => ({ ok: null })));
   const end = await ask(`/v1/actors/${plain}/chain/head`, {});
