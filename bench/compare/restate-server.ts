@@ -11,7 +11,7 @@ import { BODY, KEYS, type Serving } from "./served.ts";
 const READY_MS_MAX = 60_000;
 const POLL_MS = 200;
 
-/** `isSynced`: whether its log is fsynced before an answer, as it is by default; workerd never does that. */
+/** `isSynced`: whether its log is on disk before an answer, as it is by default, and as workerd does it. */
 export async function serveRestate({ isSynced }: { isSynced: boolean }): Promise<Serving> {
   const folder = await mkdtemp(join(tmpdir(), "theater-bench-restate-"));
   const [ingress, admin, node] = [await freePort(), await freePort(), await freePort()];

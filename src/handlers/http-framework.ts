@@ -19,6 +19,7 @@ const REQUEST_BYTES_MAX = 16 * MiB;
 /** Of one that goes out: with the new state, an export returns 10 MiB at most. */
 const RESPONSE_BYTES_MAX = 10_000_000;
 const READ_ONLY_MAX = 64;
+const STREAM_MAX = 64;
 const HEADER_NAMES_MAX = 32;
 const ORIGINS_MAX = 64;
 /** Every origin. */
@@ -40,6 +41,10 @@ export interface HttpFrameworkGrant {
   maxResponseBytes?: number;
   /** Paths as of routes: a GET of what fits one of them changes nothing. */
   readOnly?: readonly string[];
+  /** Paths as of routes whose response leaves while its turn runs. */
+  stream?: readonly string[];
+  /** Whether all requests go to the one function of a standard component. No key of the manifest. */
+  catchAll?: boolean;
   /** In lower case: headers of requests that are hashed besides the usual ones. */
   secretHeaders?: readonly string[];
   /** Of pages that may open WebSockets; `*`: all. */
@@ -75,6 +80,7 @@ const config = z
     max_request_bytes: z.int().positive().max(REQUEST_BYTES_MAX).default(REQUEST_BYTES_DEFAULT),
     max_response_bytes: z.int().positive().max(RESPONSE_BYTES_MAX).default(RESPONSE_BYTES_MAX),
     read_only: z.array(routePath).max(READ_ONLY_MAX).default([]),
+    stream: z.array(routePath).max(STREAM_MAX).default([]),
     secret_headers: headerNames,
     clear_headers: headerNames,
     origins: z.array(z.string().min(1).max(ORIGIN_CHARS_MAX)).max(ORIGINS_MAX).default([ANY]),
@@ -86,6 +92,7 @@ const config = z
     maxRequestBytes: table.max_request_bytes,
     maxResponseBytes: table.max_response_bytes,
     readOnly: table.read_only,
+    stream: table.stream,
     secretHeaders: table.secret_headers,
     clearHeaders: table.clear_headers,
     origins: table.origins,
@@ -129,6 +136,7 @@ export const httpFramework: Handler = {
     maxRequestBytes: least,
     maxResponseBytes: least,
     readOnly: either,
+    stream: common,
     secretHeaders: either,
     clearHeaders: common,
     origins: nested((outer, inner) => outer === ANY || outer === inner),

@@ -50,7 +50,7 @@ function stage(run: Run, isIdle = (): boolean => true): Stage {
       },
     };
   };
-  const pure = { functions: {}, streamSeed: () => new Uint8Array(32) };
+  const pure = { functions: {}, streamSeed: () => new Uint8Array(32), standIn: () => undefined };
   const instances = new Instances({ environment, cores: {}, description }, pure);
   const turn: Stage["turn"] = (what, host = echo) => instances.run(inputOf(what), host);
   return { turn, used, instances };

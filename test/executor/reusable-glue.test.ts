@@ -10,6 +10,7 @@ import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import type { Environment } from "../../src/executor/instances.ts";
+import { lean } from "../../src/executor/lean-glue.ts";
 import { reusable } from "../../src/executor/reusable-glue.ts";
 import { dummyComponent, quickjsComponent, RICH_WIT } from "./components.ts";
 
@@ -54,7 +55,7 @@ async function jcoOutput(component: Uint8Array): Promise<Map<string, Uint8Array>
 
 async function open(component: Uint8Array): Promise<Opened> {
   const files = await jcoOutput(component);
-  const glue = reusable(new TextDecoder().decode(files.get("component.js")));
+  const glue = reusable(lean(new TextDecoder().decode(files.get("component.js")), () => false));
   const [before = ""] = glue.split("return { isIdle");
   const held = [...before.matchAll(/^let ([\w$, ]+);$/gm)].flatMap(([, list = ""]) =>
     list.split(", "),
@@ -158,6 +159,31 @@ test("what is of no known form is refused", async () => {
     "an instantiate",
   );
   expect(() => reusable(glue.slice(0, -40))).toThrow("statements");
+});
+
+test("a component needs no module between its own and the host, unless it calls as it starts", async () => {
+  const files = await jcoOutput(await readFile(join(FIXTURES, "tiny.wasm")));
+  const glue = new TextDecoder().decode(files.get("component.js"));
+  const instances = (text: string): number => text.split("instantiateCore(module").length - 1;
+  expect(instances(glue)).toBe(3);
+  const leaner = lean(glue, () => false);
+  expect(instances(leaner)).toBe(1);
+  expect(leaner).not.toContain("{ _jcoMaySuspend");
+  const starting: string[] = [];
+  const kept = lean(glue, (core) => starting.push(core) > 0);
+  expect(instances(kept)).toBe(3);
+  expect(starting).toEqual(["component.core.wasm"]);
+  for (const [part, other] of [
+    ["$imports: exports0.$imports,", "$imports: exports0.$imports, more: exports0.more,"],
+    [
+      "log: Object.assign(exports0['0'], { _jcoMaySuspend: false }),",
+      "log: exports0['0'], all: exports0,",
+    ],
+    ["let exports2;", "let exports2; use(() => exports2);"],
+  ] as const) {
+    expect(glue).toContain(part);
+    expect(instances(lean(glue.replace(part, other), () => false))).toBe(3);
+  }
 });
 
 /** Every interface and every function, which answer nothing. */

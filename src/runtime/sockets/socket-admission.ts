@@ -40,7 +40,8 @@ import type { Upgraded, UpgradeInput } from "./upgrade-request.ts";
 
 /** Frames of one connection that wait for their turns. */
 const FRAMES_WAITING_MAX = 128;
-/** Bytes of all frames that wait for their turns. */
+/** Frames of all connections that wait, and their bytes. A full mailbox does not count: each visitor may have one in it. */
+const ALL_WAITING_MAX = 10_000;
 const BYTES_WAITING_MAX = 16 * 1024 * 1024;
 
 interface SocketAdmissionParts {
@@ -62,6 +63,7 @@ export class SocketAdmission {
   readonly #parts: SocketAdmissionParts;
   /** Frames that wait, by connection. */
   readonly #waiting = new Map<number, number>();
+  #allWaiting = 0;
   #bytesWaiting = 0;
 
   constructor(parts: SocketAdmissionParts) {
@@ -241,6 +243,7 @@ export class SocketAdmission {
     const waiting = (this.#waiting.get(id) ?? 0) + frames;
     if (waiting === 0) this.#waiting.delete(id);
     else this.#waiting.set(id, waiting);
+    this.#allWaiting += frames;
     this.#bytesWaiting += bytes;
   }
 
@@ -249,14 +252,16 @@ export class SocketAdmission {
     const { admission, version } = this.#parts;
     const bytes = bytesIn(frame);
     if (bytes > version.now.limits.messageBytes) return CLOSED.tooLarge;
-    const isFull = this.#bytesWaiting + bytes > BYTES_WAITING_MAX;
+    const isFull =
+      this.#allWaiting >= ALL_WAITING_MAX || this.#bytesWaiting + bytes > BYTES_WAITING_MAX;
     if (isFull || (this.#waiting.get(id) ?? 0) >= FRAMES_WAITING_MAX) return CLOSED.busy;
     try {
       admission.check(HANDLE_SOCKET_MESSAGE, EXTERNAL.body);
       return undefined;
     } catch (thrown) {
       const { code } = ensureTheaterError(thrown);
-      if (code === "busy" || code === "unavailable") return CLOSED.busy;
+      if (code === "busy") return undefined;
+      if (code === "unavailable") return CLOSED.busy;
       return code === "wrong-state" ? CLOSED.stopped : CLOSED.unrecorded;
     }
   }

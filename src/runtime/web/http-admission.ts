@@ -8,7 +8,7 @@ import { Link, type Value } from "../../chain/value.ts";
 import { decodePayload } from "../../chain/payload.ts";
 import { HANDLE_HTTP, HANDLE_MIDDLEWARE } from "../../handlers/exports.ts";
 import { siteGrant, type HttpFrameworkGrant } from "../../handlers/http-framework.ts";
-import { fitsOne, planOf } from "../../handlers/http-plan.ts";
+import { fitsOne, planOf, type Plan } from "../../handlers/http-plan.ts";
 import {
   problemOfRequest,
   readResponse,
@@ -120,7 +120,7 @@ export class HttpAdmission {
     const { method, path, query, body } = input;
     // Whether it runs at all comes first: an actor that is down has no routes to tell of.
     admission.check(HANDLE_HTTP, body, this.#grant.maxRequestBytes ?? 0);
-    const plan = planOf(site.table, method, path);
+    const plan = this.#grant.catchAll === true ? CATCH_ALL : planOf(site.table, method, path);
     if (!plan.found) {
       const allow = plan.allow.filter((each) => each !== "");
       if (allow.length === 0) throw new TheaterError("not-found", "The actor has no such route.");
@@ -257,6 +257,9 @@ export class HttpAdmission {
     throw new RecordedError({ code: "bad-response", message, event });
   }
 }
+
+/** Of a standard component, which takes all methods and makes out the path itself. */
+const CATCH_ALL: Plan = { found: true, handlers: [0], parameters: [] };
 
 const NO_BODY = new Uint8Array(0);
 
