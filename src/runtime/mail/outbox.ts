@@ -4,6 +4,7 @@
 import { pause } from "../timers/wait.ts";
 import type { Journal } from "../record/journal.ts";
 import type { ActorRpc, Answer, Refusal } from "../protocol.ts";
+import { EXTERNAL } from "./channels.ts";
 import type { PendingSend } from "../turn/turn-parts.ts";
 
 const RETRY_MIN_MS = 500;
@@ -80,6 +81,7 @@ export class Outbox {
   add(sends: readonly PendingSend[], origin: { turn: number; cause: number }): void {
     if (sends.length > 0) this.#isEmpty = false;
     for (const [place, { to, body, channel }] of sends.entries()) {
+      if (to === EXTERNAL) continue; // on a WebSocket: see TurnSockets
       const [row] = this.#sql
         .exec<{ sent: number }>(
           "INSERT INTO peer (actor, sent) VALUES (?, 1) ON CONFLICT DO UPDATE SET sent = sent + 1 RETURNING sent",
