@@ -44,6 +44,7 @@ export const MESSAGE_KINDS = [
   "http",
   "http-middleware",
   "http-read",
+  "http-stream",
   "websocket",
   "websocket-open",
   "websocket-close",

@@ -28,7 +28,7 @@ const GRANTS: Readonly<Record<string, { imports: readonly string[]; exports: rea
     process: { imports: ["process"], exports: ["process-handlers"] },
     "http-client": { imports: ["http-client"], exports: [] },
     "http-framework": {
-      imports: ["http-framework", "theater:edge/websockets"],
+      imports: ["http-framework", "theater:edge/websockets", "theater:edge/http-stream"],
       exports: ["http-handlers"],
     },
     timers: { imports: ["theater:edge/timers"], exports: ["theater:edge/timers-client"] },

@@ -171,6 +171,11 @@ declare module "theater:simple/http-framework" {
   ): void;
 }
 
+declare module "theater:edge/http-stream" {
+  export function begin(status: number, headers: [name: string, value: string][]): void;
+  export function write(chunk: Uint8Array): void;
+}
+
 declare module "theater:edge/websockets" {
   type SocketMessage =
     | { readonly tag: "text"; readonly val: string }

@@ -36,6 +36,7 @@ const EXPORTS: Readonly<Partial<Record<MessageKind, string>>> = {
   http: HANDLE_HTTP,
   "http-middleware": HANDLE_MIDDLEWARE,
   "http-read": HANDLE_HTTP,
+  "http-stream": HANDLE_HTTP,
   websocket: HANDLE_SOCKET_MESSAGE,
   "websocket-open": HANDLE_SOCKET_OPEN,
   "websocket-close": HANDLE_SOCKET_CLOSE,
@@ -43,6 +44,9 @@ const EXPORTS: Readonly<Partial<Record<MessageKind, string>>> = {
 
 /** Whether the turn of such a message changes nothing and asks nobody: more than that fails it. */
 export const isReadOnly = (kind: MessageKind): boolean => kind === "http-read";
+
+/** Whether the response to such a message leaves while its turn runs. */
+export const isStreamed = (kind: MessageKind): boolean => kind === "http-stream";
 
 const SUPERVISOR = "theater:simple/supervisor-handlers";
 

@@ -8,6 +8,7 @@ import type { Handler, HandlerAnswer, HostFunction, Services } from "./handler.t
 import type { Site } from "./http-site.ts";
 import { parsePattern } from "./route-pattern.ts";
 import { both, common, either, least, narrowing, nested } from "./narrow.ts";
+import { HTTP_STREAM, streamFunctions } from "./http-stream.ts";
 import { socketFunctions, WEBSOCKETS } from "./websockets.ts";
 
 const FRAMEWORK = "theater:simple/http-framework";
@@ -127,7 +128,7 @@ const optional = (value: Value | undefined): number | null =>
 export const httpFramework: Handler = {
   type: "http-framework",
   may: "answer HTTP requests",
-  imports: [FRAMEWORK, WEBSOCKETS],
+  imports: [FRAMEWORK, WEBSOCKETS, HTTP_STREAM],
   exports: ["theater:simple/http-handlers"],
   config,
   narrow: narrowing({
@@ -178,5 +179,6 @@ export const httpFramework: Handler = {
       }),
     ),
     ...socketFunctions,
+    ...streamFunctions,
   },
 };

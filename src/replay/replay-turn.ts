@@ -7,7 +7,7 @@ import { HOST_CALLS_MAX, type HostAnswer, type TurnOutcome } from "../executor/e
 import type { ScriptedAnswer, ScriptedOutput, ScriptedTurn } from "../executor/script.ts";
 import { withoutLinks, type LinkReader } from "../executor/wit-links.ts";
 import { findFunction } from "../executor/wit-type.ts";
-import { exportFor, INIT, isReadOnly } from "../handlers/exports.ts";
+import { exportFor, INIT, isReadOnly, isStreamed } from "../handlers/exports.ts";
 import type { Services } from "../handlers/handler.ts";
 import { describeSent, greetingOf, type Sent } from "../handlers/sent.ts";
 import { parametersType } from "../handlers/signatures.ts";
@@ -73,7 +73,11 @@ export async function readyTurn(
       answers.push(plainAnswer(parts, call) ?? (await answerTo(parts, inForce, call)));
     }
     const { grants } = inForce;
-    const limits = { hostCallsMax: HOST_CALLS_MAX, readOnly: isReadOnly(kind) };
+    const limits = {
+      hostCallsMax: HOST_CALLS_MAX,
+      readOnly: isReadOnly(kind),
+      streams: isStreamed(kind),
+    };
     const input = { about, params: args, turn, time, seed, grants, ...limits };
     return { events, message, inForce, state, calls, scripted: { input, answers } };
   } catch (thrown) {

@@ -21,6 +21,7 @@ const IN_TURN: ReadonlySet<string> = new Set([
   "http",
   "http-middleware",
   "http-read",
+  "http-stream",
   "websocket",
   "websocket-open",
 ]);

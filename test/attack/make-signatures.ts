@@ -15,6 +15,7 @@ export function packageText(): string {
       include theater:simple/everything;
       import theater:edge/timers;
       import theater:edge/websockets;
+      import theater:edge/http-stream;
       export theater:edge/timers-client;
       export theater:edge/upgrade;
     }

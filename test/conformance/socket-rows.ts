@@ -9,8 +9,8 @@ import { err, ok, type ImportRows } from "./import-row.ts";
 const FRAMEWORK = "theater:simple/http-framework";
 /** What the actor of a scene has made before its rows: a server and a handler. */
 const [SERVER, HANDLER] = [1, 2];
-/** Ids of it, with the path. */
-export const SOCKET_SITE = 3;
+/** Ids of it, with the path, and the route of the streams. */
+export const SOCKET_SITE = 4;
 /** Of which one is closed by each of the two functions. */
 const [KEPT, CLOSED, ENDED, NOBODY] = [1, 2, 3, 99];
 const GONE = err(/^no-such-connection/);

@@ -66,9 +66,14 @@ const ask = async (path: string, init: RequestInit): Promise<Record<string, unkn
 
 /** Of the wasi:http component of test/fixtures/web.c: what it imports is granted, and no more. */
 const plainManifest = () => ({
-  limits: { turn_ms: 2_500, mailbox: 2 },
+  limits: { turn_ms: 4_000, mailbox: 2 },
   handler: [
-    { type: "http-framework", public_name: "plain", public: true },
+    {
+      type: "http-framework",
+      public_name: "plain",
+      public: true,
+      stream: ["/stream/{count}", "/broken/{count}"],
+    },
     { type: "runtime" },
     { type: "timing", max_sleep_duration: 5_000 },
     { type: "random" },
@@ -402,6 +407,57 @@ test.for([
     ]);
   },
 );
+
+const WRITE = "theater:edge/http-stream#write";
+
+/** What the chain has of the writes of a stream that began with the event of `response`. */
+async function writesOf(response: Response): Promise<(Told & { time: number })[]> {
+  const from = String(response.headers.get("theater-event")).split(":")[0];
+  const page = await ask(`/v1/actors/${plain}/chain?from=${from}&limit=1000`, {});
+  const { events } = page as unknown as { events: { event: Told & { time: number } }[] };
+  return events.map(({ event }) => event).filter(({ about }) => about === WRITE);
+}
+
+test("a streamed response leaves part by part, each in the chain before it leaves", async () => {
+  const response = await fetch(`${server.url}/a/plain/stream/60`);
+  expect(response.headers.get("content-type")).toBe("text/plain");
+  let text = "";
+  let firstMs: number | undefined;
+  for await (const part of response.body ?? []) {
+    text += Buffer.from(part as Uint8Array).toString();
+    if (firstMs !== undefined) continue;
+    firstMs = Date.now();
+    const intended = (await writesOf(response)).filter(({ type }) => type === "host.intended");
+    expect(intended.length).toBeGreaterThanOrEqual(text.split("\n").length - 1);
+  }
+  expect(text).toBe(Array.from({ length: 60 }, (_, n) => `chunk ${n}\n`).join(""));
+  const writes = await writesOf(response);
+  expect(writes.length).toBe(120);
+  expect(writes.at(-1)?.time).toBeGreaterThan(firstMs ?? Infinity);
+});
+
+test("where the turn of a stream fails it is broken off, and the chain says how far it came", async () => {
+  const response = await fetch(`${server.url}/a/plain/broken/3`);
+  await expect(response.text()).rejects.toThrow("terminated");
+  const sent = (await writesOf(response)).filter(({ type }) => type === "host.returned");
+  expect(sent.map(({ fields }) => fields["result"])).toEqual([1, 2, 3].map(() => ({ ok: null })));
+  const end = await ask(`/v1/actors/${plain}/chain/head`, {});
+  const last = await ask(`/v1/actors/${plain}/chain/${String(end["seq"])}`, {});
+  expect(last["event"]).toMatchObject({ type: "turn.failed", fields: { code: "unreachable" } });
+});
+
+test("a visitor who leaves ends the stream, and not the actor; HEAD and a key are no stream", async () => {
+  const control = new AbortController();
+  const response = await fetch(`${server.url}/a/plain/stream/400`, { signal: control.signal });
+  control.abort();
+  await expect.poll(async () => (await raw("/a/plain/text")).status, { timeout: 20_000 }).toBe(200);
+  const [last] = (await writesOf(response)).slice(-1);
+  expect(last?.fields["result"]).toEqual({ err: "gone: nobody takes the response any more" });
+  const head = await raw("/a/plain/stream/2", { method: "HEAD" });
+  expect([head.status, head.headers["content-length"]]).toEqual([200, "16"]);
+  const keyed = { method: "POST", headers: { "idempotency-key": "s1" } };
+  expect((await raw("/a/plain/stream/2", keyed)).status).toBe(400);
+});
 
 test("where too many wait it is 429, and where a body is too large 413", async () => {
   const all = await Promise.all(Array.from({ length: 6 }, () => raw("/a/plain/world")));

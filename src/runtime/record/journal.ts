@@ -266,6 +266,11 @@ export class Journal {
     };
   }
 
+  /** Resolves when what was written is on disk. */
+  async onDisk(): Promise<void> {
+    await this.#storage.sync();
+  }
+
   ref(seq: number): EventRef {
     const [row] = this.#rows("SELECT * FROM event WHERE seq = ?", seq);
     assert(row !== undefined, `event ${seq} is in the journal`);

@@ -3,7 +3,7 @@
 
 import { fromBase64, fromUtf8, toBase64, toUtf8 } from "../../lib/bytes.ts";
 import { TheaterError } from "../../lib/errors.ts";
-import type { Answer, EventRef, HttpInput, HttpReply } from "../protocol.ts";
+import type { Answer, EventRef, HttpInput, WholeReply } from "../protocol.ts";
 
 /** An upgrade for one of an actor's paths; without the headers of the handshake itself. */
 export type UpgradeInput = Pick<
@@ -12,7 +12,7 @@ export type UpgradeInput = Pick<
 >;
 
 /** It is open; `event` ended the turn that opened it, where it took one. Or the actor's own answer instead. */
-export type Upgraded = { webSocket: WebSocket; event: EventRef | null } | { reply: HttpReply };
+export type Upgraded = { webSocket: WebSocket; event: EventRef | null } | { reply: WholeReply };
 
 const INPUT = "theater-upgrade";
 const EVENT = "theater-event";
@@ -55,7 +55,7 @@ async function readUpgradeResponse(response: Response): Promise<Answer<Upgraded>
     const value = { webSocket, event: event === null ? null : (JSON.parse(event) as EventRef) };
     return { ok: true, value };
   }
-  const answer = await response.json<Answer<Omit<HttpReply, "body"> & { body: string | null }>>();
+  const answer = await response.json<Answer<Omit<WholeReply, "body"> & { body: string | null }>>();
   if (!answer.ok) return answer;
   const { body, ...reply } = answer.value;
   const bytes = body === null ? null : (fromBase64(body) ?? null);

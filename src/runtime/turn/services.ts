@@ -45,6 +45,9 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
     get files() {
       return turn.files;
     },
+    get visitor() {
+      return turn.visitor?.forTurn(() => journal.ref(turn.intent.seq));
+    },
     get site() {
       return turn.site;
     },

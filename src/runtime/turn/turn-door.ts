@@ -32,6 +32,7 @@ import type { Site, SiteTable } from "../../handlers/http-site.ts";
 import { FileDraft } from "../files/file-draft.ts";
 import type { Change } from "../files/file-tree.ts";
 import { PendingTimers } from "../timers/pending-timers.ts";
+import type { StreamVisitor } from "../web/stream-visitor.ts";
 import { TurnPages } from "./turn-pages.ts";
 import type {
   Intent,
@@ -139,6 +140,10 @@ export class TurnDoor implements TurnActs {
     const isNew =
       this.#message.about === INIT && Object.hasOwn(this.#parts.grants, "http-framework");
     return this.#site ?? (isNew ? this.site : null);
+  }
+
+  get visitor(): StreamVisitor | undefined {
+    return this.#message.visitor;
   }
 
   /** The effect that is under way: what it causes elsewhere names this event. */

@@ -12,7 +12,7 @@ import {
   type TurnOutcome,
   type TurnOutput,
 } from "../../executor/executor.ts";
-import { INIT, isReadOnly } from "../../handlers/exports.ts";
+import { INIT, isReadOnly, isStreamed } from "../../handlers/exports.ts";
 import { checkOutcome } from "../../handlers/signatures.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { Divergence } from "../../replay/transcript.ts";
@@ -118,6 +118,7 @@ export class Turn {
       grants: pureGrants,
       hostCallsMax: HOST_CALLS_MAX,
       readOnly: isReadOnly(kind),
+      streams: isStreamed(kind),
     };
   }
 
