@@ -4,6 +4,7 @@
 import { pause } from "../timers/wait.ts";
 import type { Journal } from "../record/journal.ts";
 import type { ActorRpc, Answer, Refusal } from "../protocol.ts";
+import { EXTERNAL } from "./channels.ts";
 import type { PendingSend } from "../turn/turn-parts.ts";
 
 const RETRY_MIN_MS = 500;
@@ -77,6 +78,7 @@ export class Outbox {
   /** In the transaction that commits the turn; `cause` is the seq of its turn.committed. */
   add(sends: readonly PendingSend[], origin: { turn: number; cause: number }): void {
     for (const [place, { to, body, channel }] of sends.entries()) {
+      if (to === EXTERNAL) continue; // on a WebSocket: see TurnSockets
       const [row] = this.#sql
         .exec<{ sent: number }>(
           "INSERT INTO peer (actor, sent) VALUES (?, 1) ON CONFLICT DO UPDATE SET sent = sent + 1 RETURNING sent",
