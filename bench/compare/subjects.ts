@@ -6,7 +6,7 @@ import { buildActor } from "../../src/cli/build-actor.ts";
 import { PEERS, peerVersion } from "./peer-packages.ts";
 import { serveRestate } from "./restate-server.ts";
 import { serveRivet } from "./rivet-server.ts";
-import type { Serving } from "./served.ts";
+import type { Served } from "./served.ts";
 import { serveTheater } from "./theater-server.ts";
 import { serveWorker } from "./worker-server.ts";
 
@@ -18,7 +18,7 @@ export interface Subject {
   durable: string;
   /** Whether it needs bench/peers. */
   isPeer: boolean;
-  serve(): Promise<Serving>;
+  serve(): Promise<Served>;
 }
 
 const WORKER = {

@@ -37,8 +37,8 @@ export interface Environment {
     getCoreModule: (name: string) => WebAssembly.Module,
     imports: Imports,
   ) => Record<string, unknown>;
-  /** Whether nothing of the newest instance can run any more, its turn being over. */
-  isIdle: () => boolean;
+  /** Lets go of the newest instance. False where something of it may still run: then nobody may use it again. */
+  rest: () => boolean;
 }
 
 /** A module set as modules that are loaded. */
@@ -164,8 +164,8 @@ export class Instances {
   #giveBack(place: Place): void {
     const { environment, slot } = place;
     slot.turn = undefined;
-    const isOver = slot.open === 0 && !slot.calledEarly && environment.isIdle();
-    if (isOver && this.#resting.length < RESTING_MAX) this.#resting.push(place);
+    if (slot.open > 0 || slot.calledEarly || this.#resting.length >= RESTING_MAX) return;
+    if (environment.rest()) this.#resting.push(place);
   }
 
   async #runTurn(

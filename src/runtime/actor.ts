@@ -174,8 +174,8 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     await this.#life?.socketAdmission.message(socket, data);
   }
 
-  override webSocketClose(socket: WebSocket): void {
-    this.#life?.socketAdmission.closed(socket);
+  override webSocketClose(socket: WebSocket, code: number): void {
+    this.#life?.socketAdmission.closed(socket, code);
   }
 
   override webSocketError(socket: WebSocket): void {

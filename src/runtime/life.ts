@@ -244,12 +244,11 @@ export class Life {
   }
 
   #makeConnections(sql: SqlStorage): Connections {
-    const [site, host] = [this.#site, this.#around.sockets];
+    const given = { site: this.#site, host: this.#around.sockets, channels: this.#mail.channels };
     return new Connections({
       ...this.#records(),
       sql,
-      site,
-      host,
+      ...given,
       run: () => this.#runner.start(),
     });
   }
@@ -263,6 +262,7 @@ export class Life {
       host: this.#around.sockets,
       salt: this.genesis.salt,
       admission: this.admission,
+      channelAdmission: this.channelAdmission,
       run: () => this.#runner.start(),
     });
   }

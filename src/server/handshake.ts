@@ -4,7 +4,7 @@
 // spoken. It never comes in the URL, which ends up in logs, and it is never answered nor passed on.
 
 import { fromBase64, toUtf8 } from "../lib/bytes.ts";
-import { TheaterError } from "../lib/errors.ts";
+import { assert, TheaterError } from "../lib/errors.ts";
 import type { Upgraded } from "../runtime/sockets/upgrade-request.ts";
 import { eventHeader } from "./problem.ts";
 import type { SiteAddress } from "./site-address.ts";
@@ -67,9 +67,12 @@ function tokenOf(protocol: string): string {
 export function upgradeResponse(
   upgraded: Upgraded,
   { protocol }: Handshake,
-  address: SiteAddress,
+  address?: SiteAddress,
 ): Response {
-  if ("reply" in upgraded) return siteResponse(upgraded.reply, "GET", address);
+  if ("reply" in upgraded) {
+    assert(address !== undefined, "only a middleware answers in place of an upgrade");
+    return siteResponse(upgraded.reply, "GET", address);
+  }
   const { webSocket, event } = upgraded;
   const headers = new Headers(event === null ? {} : eventHeader(event));
   if (protocol !== null) headers.set(PROTOCOLS, protocol);

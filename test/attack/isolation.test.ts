@@ -76,7 +76,7 @@ function takingOver(body: string): IsolationCase {
     export function environment() {
       isolate.default.prototype.run = async function (input, host) { ${body} };
       const exports = { "theater:simple/actor": { init: async () => "taken over" } };
-      return { isIdle: () => true, instantiate: () => exports };
+      return { rest: () => true, instantiate: () => exports };
     }`;
   return { component, turns: ["first", "second"] };
 }
@@ -157,6 +157,11 @@ test("the host's stub has one method", async () => {
   expect(text).toBe("[object JsRpcStub]"); // of its own side
   expect(Object.entries(refused).filter(([, result]) => !result.startsWith("refused"))).toEqual([]);
   expect(turn.calls).toEqual([]);
+});
+
+test("a component that imports nothing of the host's holds nothing of it, from its second turn on", async () => {
+  const turns = await run({ ...takingOver("return say(String(host));"), asksNobody: true });
+  expect(turns.map(valueOf)).toEqual(["taken over", "null"]);
 });
 
 test("a stub that is kept answers nothing once the turn is over", async () => {

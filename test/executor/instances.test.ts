@@ -36,13 +36,13 @@ interface Stage {
   instances: Instances;
 }
 
-function stage(run: Run, isIdle = (): boolean => true): Stage {
+function stage(run: Run, rest = (): boolean => true): Stage {
   const used: number[] = [];
   let made = 0;
   const environment = (): Environment => {
     const own = made++;
     return {
-      isIdle,
+      rest,
       instantiate(_, imports: Imports) {
         used.push(own);
         const host = imports["test:host/host"] ?? {};

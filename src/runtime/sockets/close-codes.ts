@@ -14,6 +14,8 @@ export const CLOSED = {
   unserved: { code: 1001, reason: "not served any more" },
   /** Nobody is at the other end: what it says reaches nobody. */
   lost: { code: 1001, reason: "lost" },
+  /** The guest did not accept the channel. */
+  refused: { code: 1008, reason: "refused" },
   tooLarge: { code: 1009, reason: "message too large" },
   failed: { code: 1011, reason: "failed" },
   /** A frame could not be recorded: its turn did not happen. */

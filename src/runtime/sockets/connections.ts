@@ -9,6 +9,7 @@ import { websocketPath, type WebsocketPath } from "../../handlers/http-plan.ts";
 import type { Frame } from "../../handlers/socket-message.ts";
 import { toHex } from "../../lib/bytes.ts";
 import { isUp } from "../../supervision/lifecycle.ts";
+import { EXTERNAL, type Channels } from "../mail/channels.ts";
 import type { Mailbox } from "../mail/mailbox.ts";
 import type { ActorStatus } from "../protocol.ts";
 import type { Cell } from "../record/cell.ts";
@@ -21,7 +22,12 @@ export const SOCKETS_MAX = 4_000;
 
 const TABLE = `
   -- Written by Connections. WebSockets that are open, in the order in which they came.
-  CREATE TABLE IF NOT EXISTS socket (id INTEGER PRIMARY KEY, server INTEGER NOT NULL, path TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS socket (
+    id INTEGER PRIMARY KEY,
+    server INTEGER NOT NULL,
+    path TEXT NOT NULL, -- as it was enabled; of a channel: the principal
+    channel TEXT -- the channel that goes over it
+  ) STRICT;
 `;
 
 /** What the platform does for hibernating WebSockets: DurableObjectState. */
@@ -34,6 +40,8 @@ export interface Connection {
   /** Its server, and its path as it was enabled. */
   server: number;
   path: string;
+  /** The channel that goes over it; null for one of the actor's paths. */
+  channel: string | null;
 }
 
 interface ConnectionParts {
@@ -42,6 +50,7 @@ interface ConnectionParts {
   journal: Journal;
   mailbox: Mailbox;
   site: SiteRows;
+  channels: Channels;
   host: SocketHost;
   run: () => void;
 }
@@ -100,9 +109,9 @@ export class Connections {
     const { sql, journal } = this.#parts;
     const opening = this.#opening.get(id);
     if (opening === undefined) return false;
-    const { server, path, socket } = opening;
+    const { server, path, channel, socket } = opening;
     sql.exec(TABLE);
-    sql.exec("INSERT INTO socket VALUES (?, ?, ?)", id, server, path);
+    sql.exec("INSERT INTO socket VALUES (?, ?, ?, ?)", id, server, path, channel);
     this.#rows = undefined;
     // Before anything that the turn said leaves: later work of the same step finds it.
     journal.onceWritten(() => this.#accept(id, socket));
@@ -123,8 +132,24 @@ export class Connections {
     if (connection === undefined) return false;
     this.#forget(id);
     this.#parts.journal.onceWritten(() => this.#end(id, why));
-    if (isTold) this.tellGuest(id, this.handlersOf(connection)?.disconnect ?? null);
+    if (connection.channel !== null) this.closeChannel(connection.channel, isTold);
+    else if (isTold) this.tellGuest(id, this.handlersOf(connection)?.disconnect ?? null);
     return true;
+  }
+
+  /** In a transaction, and tells the guest. Where the guest has closed it there is nothing to do. */
+  closeChannel(channel: string, isTold: boolean): void {
+    const { channels, journal, cell } = this.#parts;
+    const isClosed = channels.close(channel, EXTERNAL, { by: "peer", reason: "closed" });
+    if (!isClosed || !isTold || !isUp(cell.status)) return;
+    channels.tellGuest(channel, EXTERNAL);
+    journal.onceWritten(() => channels.wake());
+  }
+
+  /** The connection that a channel goes over. */
+  ofChannel(channel: string): number | undefined {
+    for (const [id, each] of this.all) if (each.channel === channel) return id;
+    return undefined;
   }
 
   /** As `close`, in a transaction of its own; for what comes from outside. */
@@ -157,7 +182,8 @@ export class Connections {
   /** In a transaction: those whose path nothing serves any more. */
   closeUnserved(): void {
     for (const [id, connection] of this.all) {
-      if (this.handlersOf(connection) === undefined) this.close(id, CLOSED.unserved, false);
+      const isServed = connection.channel !== null || this.handlersOf(connection) !== undefined;
+      if (!isServed) this.close(id, CLOSED.unserved, false);
     }
   }
 
@@ -217,8 +243,8 @@ export class Connections {
     const { sql } = this.#parts;
     const tables = "SELECT 1 FROM sqlite_master WHERE name = 'socket'";
     if (sql.exec(tables).toArray().length === 0) return new Map();
-    const query = "SELECT id, server, path FROM socket ORDER BY id";
-    const rows = sql.exec<{ id: number; server: number; path: string }>(query).toArray();
-    return new Map(rows.map(({ id, server, path }) => [id, { server, path }]));
+    const query = "SELECT id, server, path, channel FROM socket ORDER BY id";
+    const rows = sql.exec<Connection & { id: number } & Record<string, SqlStorageValue>>(query);
+    return new Map([...rows].map(({ id, ...connection }) => [id, connection]));
   }
 }

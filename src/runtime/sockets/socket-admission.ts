@@ -24,6 +24,7 @@ import { bytesIn, messageOf, type Frame } from "../../handlers/socket-message.ts
 import { assert, ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import { RecordedError } from "../answers.ts";
 import type { Admission } from "../mail/admission.ts";
+import type { ChannelAdmission } from "../mail/channel-admission.ts";
 import { PUBLIC } from "../mail/idempotency.ts";
 import type { Mailbox } from "../mail/mailbox.ts";
 import { newMessage } from "../mail/new-message.ts";
@@ -34,9 +35,10 @@ import type { Message } from "../turn/turn-parts.ts";
 import type { TurnEnd } from "../turn/turn.ts";
 import type { CurrentVersion } from "../upgrade/version.ts";
 import type { SiteRows } from "../web/site-rows.ts";
-import { CLOSED, type Closing } from "./close-codes.ts";
+import { CLOSED, isSendableCode, type Closing } from "./close-codes.ts";
 import { SOCKETS_MAX, type Connections, type SocketHost } from "./connections.ts";
-import type { Upgraded, UpgradeInput } from "./upgrade-request.ts";
+import { ChannelSockets } from "./channel-sockets.ts";
+import type { ChannelUpgrade, Upgraded, UpgradeInput } from "./upgrade-request.ts";
 
 /** Frames of one connection that wait for their turns. */
 const FRAMES_WAITING_MAX = 128;
@@ -54,6 +56,7 @@ interface SocketAdmissionParts {
   /** Of the genesis: it keys what is hashed. */
   salt: Uint8Array;
   admission: Admission;
+  channelAdmission: ChannelAdmission;
   run: () => void;
 }
 
@@ -61,6 +64,7 @@ const EXTERNAL = { from: "external", body: new Uint8Array(0) };
 
 export class SocketAdmission {
   readonly #parts: SocketAdmissionParts;
+  readonly #channels: ChannelSockets;
   /** Frames that wait, by connection. */
   readonly #waiting = new Map<number, number>();
   #allWaiting = 0;
@@ -68,6 +72,7 @@ export class SocketAdmission {
 
   constructor(parts: SocketAdmissionParts) {
     this.#parts = parts;
+    this.#channels = new ChannelSockets(parts);
   }
 
   get #grant(): HttpFrameworkGrant {
@@ -75,8 +80,10 @@ export class SocketAdmission {
   }
 
   /** Throws what refuses the upgrade, or what became of its turn. */
-  async open(input: UpgradeInput): Promise<Upgraded> {
-    return await this.#parts.admission.whileDown(() => this.#open(input));
+  async open(input: UpgradeInput | ChannelUpgrade): Promise<Upgraded> {
+    return await this.#parts.admission.whileDown(async () =>
+      "isChannel" in input ? this.#channels.open(input) : await this.#open(input),
+    );
   }
 
   async #open(input: UpgradeInput): Promise<Upgraded> {
@@ -88,7 +95,7 @@ export class SocketAdmission {
     host.setWebSocketAutoResponse(
       keepalive === undefined ? undefined : new WebSocketRequestResponsePair(keepalive, keepalive),
     );
-    const { id, end } = connections.begin({ server, path: entry.path, socket });
+    const { id, end } = connections.begin({ server, path: entry.path, channel: null, socket });
     try {
       const reached = await this.#walk(plan, input, id);
       if (reached !== null && "stopped" in reached) return this.#replyOf(reached.stopped);
@@ -212,9 +219,10 @@ export class SocketAdmission {
     const id = connections.idOf(socket);
     const connection = connections.find(id);
     if (connection === undefined) return; // closed by the host already: it is on its way to be told
+    const frame: Frame = typeof data === "string" ? data : new Uint8Array(data);
+    if (connection.channel !== null) return await this.#channels.message(id, frame);
     const handlers = connections.handlersOf(connection);
     if (handlers === undefined) return connections.drop(id, CLOSED.unserved);
-    const frame: Frame = typeof data === "string" ? data : new Uint8Array(data);
     const refusal = this.#refusalOf(id, frame);
     if (refusal !== undefined) return connections.drop(id, refusal);
     await this.#turnOf(id, handlers.message, frame);
@@ -266,12 +274,18 @@ export class SocketAdmission {
     }
   }
 
-  /** The other end has closed it, or is gone. */
-  closed(socket: WebSocket): void {
+  /** The other end has closed it with this code, which it gets back, or is gone. */
+  closed(socket: WebSocket, code: number = CLOSED.lost.code): void {
     const { connections } = this.#parts;
-    connections.drop(connections.idOf(socket), CLOSED.lost);
+    const given = code === NO_CODE ? NORMAL : code;
+    const answer = isSendableCode(given) ? { code: given, reason: "" } : CLOSED.lost;
+    connections.drop(connections.idOf(socket), answer);
   }
 }
+
+const NORMAL = 1000;
+/** What stands for a close without one (RFC 6455 section 7.1.5). */
+const NO_CODE = 1005;
 
 interface Stopped {
   given: MiddlewareResult;

@@ -9,9 +9,11 @@ import { socketPlanOf } from "../../handlers/http-plan.ts";
 import { bytesIn, readMessage, type Frame } from "../../handlers/socket-message.ts";
 import type { ConnectionRef, Sockets } from "../../handlers/websockets.ts";
 import type { Value } from "../../chain/value.ts";
+import { acceptance } from "../../handlers/sent.ts";
+import { EXTERNAL } from "../mail/channels.ts";
 import type { Limits } from "../../manifest/limits.ts";
 import type { Journal } from "../record/journal.ts";
-import type { Message, TurnRecord } from "../turn/turn-parts.ts";
+import type { Message, PendingSend, TurnRecord } from "../turn/turn-parts.ts";
 import type { SiteRows } from "../web/site-rows.ts";
 import { CLOSED, isSendableCode, REASON_BYTES_MAX, type Closing } from "./close-codes.ts";
 import type { Connections } from "./connections.ts";
@@ -72,7 +74,9 @@ export class TurnSockets implements Sockets {
     const { connections } = this.#parts;
     const ids = [...connections.all.keys(), ...(this.#own === undefined ? [] : [this.#own])];
     return [...new Set(ids)].filter((id) => {
-      const isThere = path === null || connections.find(id)?.path === path;
+      const connection = connections.find(id);
+      if (connection != null && connection.channel !== null) return false;
+      const isThere = path === null || connection?.path === path;
       return isThere && !this.#closing.has(id);
     });
   }
@@ -89,6 +93,7 @@ export class TurnSockets implements Sockets {
     const connection = id === this.#own ? connections.find(id) : connections.all.get(id);
     // In a turn that goes on after a crash nobody is at its connection any more; the guest hears of that later.
     if (connection === undefined) return id === this.#own;
+    if (connection.channel !== null) return false;
     return server === undefined || connection.server === server;
   }
 
@@ -112,7 +117,7 @@ export class TurnSockets implements Sockets {
   }
 
   /** In the transaction that ends the turn, behind all else that it made. */
-  end({ committed, result, site, data }: TurnRecord): void {
+  end({ committed, seq, result, sends, site, data }: TurnRecord): void {
     const { connections } = this.#parts;
     const { kind } = this.#message;
     if (this.#own !== undefined) this.#open(this.#own, committed);
@@ -120,6 +125,8 @@ export class TurnSockets implements Sockets {
     // Whoever shuts down is told nothing more, and all of its connections end.
     const isTold = data === null;
     if (kind === "websocket") this.#answer(result);
+    if (kind === "channel-open" && this.#message.from === EXTERNAL) this.#accept(seq, result);
+    for (const send of sends) if (send.to === EXTERNAL) this.#onChannel(send);
     if (this.#said.length > 0) this.#leave();
     for (const [id, why] of this.#closing) connections.close(id, why, isTold);
     if (site !== null) connections.closeUnserved();
@@ -148,6 +155,25 @@ export class TurnSockets implements Sockets {
         this.#say({ to: [id], frame: read.frame });
       }
     }
+  }
+
+  /** Says that the channel is open, and where the chain has it. */
+  #accept(seq: number, result: Value): void {
+    if (acceptance("channel-open", result) === undefined) return;
+    const [channel] = this.#message.params as readonly [string];
+    const id = this.#parts.connections.ofChannel(channel);
+    const { seq: at, cid } = this.#parts.journal.ref(seq);
+    const frame = JSON.stringify({ channel, event: `${at}:${cid}` });
+    if (id !== undefined) this.#said.push({ to: [id], frame });
+    // Whoever asked has gone while the guest decided.
+    else this.#parts.connections.closeChannel(channel, true);
+  }
+
+  #onChannel({ body, channel }: PendingSend): void {
+    const id = channel === undefined ? undefined : this.#parts.connections.ofChannel(channel.id);
+    if (id === undefined) return;
+    if (channel?.close != null) this.#closing.set(id, { code: 1000, reason: "closed" });
+    else this.#said.push({ to: [id], frame: body });
   }
 
   /** Before the closes of this turn: what it said to a connection that it closes comes first. */

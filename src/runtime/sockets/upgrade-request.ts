@@ -11,6 +11,12 @@ export type UpgradeInput = Pick<
   "path" | "query" | "headers" | "forwarded" | "principal"
 >;
 
+/** One for a channel; whoever asks is known by a token. */
+export interface ChannelUpgrade {
+  isChannel: true;
+  principal: string;
+}
+
 /** It is open; `event` ended the turn that opened it, where it took one. Or the actor's own answer instead. */
 export type Upgraded = { webSocket: WebSocket; event: EventRef | null } | { reply: WholeReply };
 
@@ -19,21 +25,24 @@ const EVENT = "theater-event";
 const URL = "https://actor/";
 
 /** `actor`: the object. */
-export async function askUpgrade(actor: Fetcher, input: UpgradeInput): Promise<Answer<Upgraded>> {
+export async function askUpgrade(
+  actor: Fetcher,
+  input: UpgradeInput | ChannelUpgrade,
+): Promise<Answer<Upgraded>> {
   return await readUpgradeResponse(await actor.fetch(upgradeRequest(input)));
 }
 
-function upgradeRequest(input: UpgradeInput): Request {
+function upgradeRequest(input: UpgradeInput | ChannelUpgrade): Request {
   const given = toBase64(fromUtf8(JSON.stringify(input)));
   return new Request(URL, { headers: { upgrade: "websocket", [INPUT]: given } });
 }
 
-export function readUpgradeRequest({ headers }: Request): UpgradeInput {
+export function readUpgradeRequest({ headers }: Request): UpgradeInput | ChannelUpgrade {
   const given = fromBase64(headers.get(INPUT) ?? "");
   if (given === undefined || given.length === 0) {
     throw new TheaterError("bad-request", "Only an upgrade is fetched of an actor's object.");
   }
-  return JSON.parse(toUtf8(given)) as UpgradeInput;
+  return JSON.parse(toUtf8(given)) as UpgradeInput | ChannelUpgrade;
 }
 
 /** `client` is the end that goes to the visitor. */
