@@ -133,14 +133,15 @@ export default defineConfig({
           setupFiles: ["test/support/migrate.ts"],
         },
       },
-      // Whole servers as processes, started and killed; one at a time, because they are timed.
+      // Whole servers as processes, started and killed: two files at once, because most of a start is waiting.
       {
         test: {
           name: "process",
           include: ["test/process/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

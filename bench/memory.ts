@@ -17,7 +17,36 @@ export async function watchMemory(): Promise<() => Promise<string>> {
   };
 }
 
+/** Resident now, of all workerds that this process has started. */
+export async function rssBytes(): Promise<number> {
+  const workerds = await childrenNamed(process.pid, "workerd");
+  const kilobytes = await Promise.all(
+    workerds.map(({ pid }) => kilobytesOf(`/proc/${pid}/status`, "VmRSS")),
+  );
+  return kilobytes.reduce((all, each) => all + each, 0) * 1024;
+}
+
+/** Ticks of the kernel's clock in a second, as it tells processes (sysconf(3), CLK_TCK). */
+const TICKS = 100;
+
+/** Of all workerds that this process has started, since they started. */
+export async function cpuSeconds(): Promise<number> {
+  const workerds = await childrenNamed(process.pid, "workerd");
+  const seconds = await Promise.all(
+    workerds.map(async ({ pid }) => {
+      const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return (Number(fields[11]) + Number(fields[12])) / TICKS;
+    }),
+  );
+  return seconds.reduce((all, each) => all + each, 0);
+}
+
 async function megabytes(status: string, field: string): Promise<number> {
+  return Math.round((await kilobytesOf(status, field)) / 1024);
+}
+
+async function kilobytesOf(status: string, field: string): Promise<number> {
   const line = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(await readFile(status, "utf8"));
-  return Math.round(Number(line?.[1] ?? 0) / 1024);
+  return Number(line?.[1] ?? 0);
 }

@@ -1,6 +1,8 @@
-// What a replay costs: `npm run bench:replay [turns]`, 4,000 by default. One actor answers so many requests, one after
-// the other, over HTTP; then its server replays the chain, and `theater replay` an exported file of it. The component
-// is the counter of bench/turn.ts, and then one in JavaScript, whose instances alone cost more than its turns.
+// What a replay costs: `npm run bench:replay [turns] [longest]`, 2,000 by default. An actor answers so many requests,
+// one after the other, over HTTP; then its server replays the chain, and `theater replay` an exported file of it: three
+// rounds, each with an actor of its own, because a machine is not the same from minute to minute. The component is the
+// counter of bench/turn.ts, and then one in JavaScript, whose instances alone cost more than its turns. At the end chains
+// of a sixteenth, a quarter and all of `longest` turns, 40,000 by default, say whether memory grows with their length.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -10,8 +12,12 @@ import { buildActor } from "../src/cli/build-actor.ts";
 import { watchMemory } from "./memory.ts";
 import { median, withBench, type Bench } from "./server.ts";
 
-const TURNS = Math.min(Number(process.argv[2] ?? 4_000), 100_000);
-const REPLAYS = 3;
+const TURNS = Math.min(Number(process.argv[2] ?? 2_000), 100_000);
+const LONGEST = Math.min(Number(process.argv[3] ?? 40_000), 1_000_000);
+const ROUNDS = 3;
+const REPLAYS = 2;
+/** Callers at once, where it is not their time that counts. */
+const WIDTH = 32;
 const MAIN = join(import.meta.dirname, "../src/cli/main.ts");
 const WASM = join(import.meta.dirname, "../test/fixtures/tiny.wasm");
 
@@ -22,14 +28,19 @@ interface Report {
   next: string | null;
 }
 
-function line(
-  name: string,
-  ms: number,
-  { turns, originalMs }: { turns: number; originalMs: number },
-): void {
+/** Of each round, what the same turns took in these ways. */
+interface Times {
+  original: number[];
+  server: number[];
+  file: number[];
+}
+
+function line(name: string, times: readonly number[], { original }: Times, turns: number): void {
+  const ms = median(times);
+  const ratios = times.map((time, round) => (original[round] ?? 0) / time);
   const rate = ((turns * 1000) / ms).toFixed(0).padStart(6);
-  const ratio = (originalMs / ms).toFixed(1).padStart(6);
-  console.log(`  ${name.padEnd(34)} ${ms.toFixed(0).padStart(7)} ms ${rate} turns/s ${ratio} ×`);
+  const ratio = median(ratios).toFixed(1).padStart(6);
+  console.log(`  ${name.padEnd(30)} ${ms.toFixed(0).padStart(7)} ms ${rate} turns/s ${ratio} ×`);
 }
 
 /** All parts of one replay by the server. */
@@ -46,7 +57,7 @@ async function byServer(bench: Bench, id: string): Promise<{ turns: number; even
   return { turns, events };
 }
 
-/** The whole command, with the start of node and workerd and with verifying the file. */
+/** The whole command, with the start of node and workerd and with verifying the file, ms. */
 async function command(bench: Bench, ...args: string[]): Promise<number> {
   const begun = performance.now();
   const env = {
@@ -61,39 +72,79 @@ async function command(bench: Bench, ...args: string[]): Promise<number> {
   return performance.now() - begun;
 }
 
-async function measure(bench: Bench, name: string, wasm: Uint8Array, count: number): Promise<void> {
-  const id = await bench.start(await bench.upload(wasm));
+async function request(bench: Bench, id: string): Promise<void> {
+  const { status } = await bench.call("POST", `/v1/actors/${id}/request`, "1");
+  if (status !== 200) throw new Error(`a request was answered ${status}`);
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
   const begun = performance.now();
-  for (let n = 0; n < count; n++) {
-    const { status } = await bench.call("POST", `/v1/actors/${id}/request`, "1");
-    if (status !== 200) throw new Error(`request ${n} was answered ${status}`);
+  await work();
+  return performance.now() - begun;
+}
+
+async function replayed(bench: Bench, id: string, count: number): Promise<number> {
+  const { turns, events } = await byServer(bench, id);
+  if (turns !== count + 1) throw new Error(`${turns} turns were replayed`);
+  return events;
+}
+
+async function measure(bench: Bench, name: string, wasm: Uint8Array, count: number): Promise<void> {
+  const component = await bench.upload(wasm);
+  const times: Times = { original: [], server: [], file: [] };
+  for (let round = 0; round < ROUNDS; round++) {
+    const id = await bench.start(component);
+    times.original.push(
+      await timed(async () => {
+        for (let n = 0; n < count; n++) await request(bench, id);
+      }),
+    );
+    const each: number[] = [];
+    for (let n = 0; n < REPLAYS; n++) {
+      each.push(await timed(() => replayed(bench, id, count)));
+    }
+    times.server.push(each.reduce((sum, one) => sum + one, 0) / REPLAYS);
+    const folder = await mkdtemp(join(tmpdir(), "theater-bench-"));
+    const file = join(folder, "chain.car");
+    await command(bench, "export", id, "-o", file);
+    times.file.push(await command(bench, "replay", file));
+    await rm(folder, { recursive: true, force: true });
   }
-  const original = { turns: count, originalMs: performance.now() - begun };
-  console.log(`${name}, ${count} requests, one after the other`);
-  line("originally, over HTTP", original.originalMs, original);
-  const memory = await watchMemory();
-  const times: number[] = [];
-  let events = 0;
-  for (let run = 0; run < REPLAYS; run++) {
-    const at = performance.now();
-    const replayed = await byServer(bench, id);
-    times.push(performance.now() - at);
-    if (replayed.turns !== count + 1) throw new Error(`${replayed.turns} turns were replayed`);
-    events = replayed.events;
+  console.log(`${name}, ${count} requests, one after the other, medians of ${ROUNDS} rounds`);
+  line("originally, over HTTP", times.original, times, count);
+  line("replayed by its server", times.server, times, count);
+  line("theater replay file.car, in all", times.file, times, count);
+}
+
+/** Chains of the same turns: the longest is replayed once before, so that V8 has the heap that it wants. */
+async function lengths(bench: Bench, wasm: Uint8Array): Promise<void> {
+  const component = await bench.upload(wasm);
+  const chains: { id: string; count: number }[] = [];
+  for (const count of [LONGEST / 16, LONGEST / 4, LONGEST].map(Math.ceil)) {
+    const id = await bench.start(component);
+    let left = count;
+    const caller = async (): Promise<void> => {
+      while (left-- > 0) await request(bench, id);
+    };
+    await Promise.all(Array.from({ length: WIDTH }, caller));
+    chains.push({ id, count });
   }
-  line(`replayed by its server (median of ${REPLAYS})`, median(times), original);
-  console.log(
-    `  ${((events * 1000) / median(times)).toFixed(0)} events/s, memory of workerd ${await memory()}`,
-  );
-  const folder = await mkdtemp(join(tmpdir(), "theater-bench-"));
-  const file = join(folder, "chain.car");
-  await command(bench, "export", id, "-o", file);
-  line("theater replay file.car, in all", await command(bench, "replay", file), original);
-  await rm(folder, { recursive: true, force: true });
+  console.log("memory of workerd while it replays, behind a first replay of the longest");
+  for (const { id, count } of chains.slice(-1)) await replayed(bench, id, count);
+  for (const { id, count } of chains) {
+    const memory = await watchMemory();
+    const begun = performance.now();
+    const events = await replayed(bench, id, count);
+    const ms = ((performance.now() - begun) / count).toFixed(2);
+    const length = `${count} turns, ${events} events`;
+    console.log(`  ${length.padEnd(30)} ${await memory()}, ${ms} ms for a turn`);
+  }
 }
 
 await withBench(async (bench) => {
-  await measure(bench, "counter in C", await readFile(WASM), TURNS);
+  const counter = await readFile(WASM);
+  await measure(bench, "counter in C", counter, TURNS);
   const { component } = await buildActor(join(import.meta.dirname, "logger"));
   await measure(bench, "logger in JavaScript", component, Math.ceil(TURNS / 10));
+  await lengths(bench, counter);
 });

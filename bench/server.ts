@@ -72,16 +72,18 @@ export class Bench {
 export interface BenchOptions {
   /** A component that is bundled with the Worker, as `theater bundle` does it. */
   bundled?: Uint8Array;
+  /** File of another Worker to run in place of src/worker.ts. */
+  worker?: string;
 }
 
-export async function withBench(
-  run: (bench: Bench) => Promise<void>,
+export async function withBench<T>(
+  run: (bench: Bench) => Promise<T>,
   options: BenchOptions = {},
-): Promise<void> {
+): Promise<T> {
   const data = await mkdtemp(join(tmpdir(), "theater-bench-"));
   const server = await startBenchServer(data, options);
   try {
-    await run(new Bench(server));
+    return await run(new Bench(server));
   } finally {
     agent.destroy();
     await server.dispose();
@@ -92,8 +94,14 @@ export async function withBench(
 /** A server on the folder `data`; the bundled component is kept in it too. */
 export async function startBenchServer(data: string, options: BenchOptions): Promise<DevServer> {
   const bundled = join(data, "bundled");
+  const { worker } = options;
   if (options.bundled !== undefined) await bundle(options.bundled, bundled);
-  return await startDevServer({ port: 0, data, bundled });
+  return await startDevServer({
+    port: 0,
+    data,
+    bundled,
+    ...(worker === undefined ? {} : { worker }),
+  });
 }
 
 async function bundle(source: Uint8Array, folder: string): Promise<void> {

@@ -15,6 +15,21 @@ export interface Program {
   end: () => Promise<void>;
 }
 
+/** What must be ended whatever happens, also while a server is still starting: see `endEverything`. */
+const endings = new Set<() => Promise<void>>();
+
+export function endLater(end: () => Promise<void>): void {
+  endings.add(end);
+}
+
+/** In the order in which it was started. */
+export async function endEverything(): Promise<void> {
+  for (const end of endings) {
+    endings.delete(end);
+    await end();
+  }
+}
+
 export function startProgram(
   command: string,
   args: readonly string[],

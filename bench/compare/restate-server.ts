@@ -5,14 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PEERS, peerVersion } from "./peer-packages.ts";
-import { firstJson, freePort, startProgram } from "./peer-process.ts";
-import { BODY, KEYS, type Serving } from "./served.ts";
+import { endLater, firstJson, freePort, startProgram } from "./peer-process.ts";
+import { BODY, KEYS, type Served } from "./served.ts";
 
 const READY_MS_MAX = 60_000;
 const POLL_MS = 200;
 
-/** `isSynced`: whether its log is fsynced before an answer, as it is by default; workerd never does that. */
-export async function serveRestate({ isSynced }: { isSynced: boolean }): Promise<Serving> {
+/** `isSynced`: whether its log is on disk before an answer, as it is by default, and as workerd does it. */
+export async function serveRestate({ isSynced }: { isSynced: boolean }): Promise<Served> {
   const folder = await mkdtemp(join(tmpdir(), "theater-bench-restate-"));
   const [ingress, admin, node] = [await freePort(), await freePort(), await freePort()];
   const service = startProgram(process.execPath, [join(PEERS, "restate-service.ts")]);
@@ -44,11 +44,10 @@ export async function serveRestate({ isSynced }: { isSynced: boolean }): Promise
     await service.end();
     await rm(folder, { recursive: true, force: true });
   };
+  endLater(stop);
   try {
     const { port } = await firstJson<{ port: number }>(service);
-    await register(admin, port).catch((thrown: unknown) => {
-      throw new Error(`${String(thrown)}: ${server.errors()}`);
-    });
+    await register(admin, port);
     return {
       port: ingress,
       paths: Array.from({ length: KEYS }, (_, key) => `/Counter/key-${key}/add`),
@@ -58,11 +57,9 @@ export async function serveRestate({ isSynced }: { isSynced: boolean }): Promise
         "@restatedev/restate-server": await peerVersion("@restatedev/restate-server"),
         "@restatedev/restate-sdk": await peerVersion("@restatedev/restate-sdk"),
       },
-      stop,
     };
   } catch (thrown) {
-    await stop();
-    throw thrown;
+    throw new Error(`${String(thrown)}: ${server.errors()}`, { cause: thrown });
   }
 }
 

@@ -6,12 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { endProcess, processRef } from "../../src/cli/dev-process.ts";
 import { PEERS, peerVersion } from "./peer-packages.ts";
-import { firstJson, freePort, startProgram } from "./peer-process.ts";
-import { BODY, KEYS, type Serving } from "./served.ts";
+import { endLater, firstJson, freePort, startProgram } from "./peer-process.ts";
+import { BODY, KEYS, type Served } from "./served.ts";
 
 const RUNTIME = ".rivetkit/var/engine/runtime.json";
 
-export async function serveRivet(): Promise<Serving> {
+export async function serveRivet(): Promise<Served> {
   const folder = await mkdtemp(join(tmpdir(), "theater-bench-rivet-"));
   const keys = Array.from({ length: KEYS }, (_, key) => `key-${key}`);
   const service = startProgram(process.execPath, [join(PEERS, "rivet-service.ts"), ...keys], {
@@ -29,20 +29,15 @@ export async function serveRivet(): Promise<Serving> {
     await service.end();
     await rm(folder, { recursive: true, force: true });
   };
-  try {
-    const { port, ids } = await firstJson<{ port: number; ids: string[] }>(service);
-    return {
-      port,
-      paths: ids.map((id) => `/gateway/${id}/action/add`),
-      headers: { "content-type": "application/json", "x-rivet-encoding": "json" },
-      body: JSON.stringify({ args: [BODY.slice('{"args":[""]}'.length)] }),
-      versions: { rivetkit: await peerVersion("rivetkit") },
-      stop,
-    };
-  } catch (thrown) {
-    await stop();
-    throw thrown;
-  }
+  endLater(stop);
+  const { port, ids } = await firstJson<{ port: number; ids: string[] }>(service);
+  return {
+    port,
+    paths: ids.map((id) => `/gateway/${id}/action/add`),
+    headers: { "content-type": "application/json", "x-rivet-encoding": "json" },
+    body: JSON.stringify({ args: [BODY.slice('{"args":[""]}'.length)] }),
+    versions: { rivetkit: await peerVersion("rivetkit") },
+  };
 }
 
 async function endEngine(folder: string): Promise<void> {

@@ -15,7 +15,3 @@ export interface Served {
 
 /** 100 bytes, as every request of the comparison carries. */
 export const BODY = "x".repeat(100);
-
-export interface Serving extends Served {
-  stop: () => Promise<void>;
-}

@@ -6,7 +6,7 @@ import { buildActor } from "../../src/cli/build-actor.ts";
 import { PEERS, peerVersion } from "./peer-packages.ts";
 import { serveRestate } from "./restate-server.ts";
 import { serveRivet } from "./rivet-server.ts";
-import type { Serving } from "./served.ts";
+import type { Served } from "./served.ts";
 import { serveTheater } from "./theater-server.ts";
 import { serveWorker } from "./worker-server.ts";
 
@@ -18,7 +18,7 @@ export interface Subject {
   durable: string;
   /** Whether it needs bench/peers. */
   isPeer: boolean;
-  serve(): Promise<Serving>;
+  serve(): Promise<Served>;
 }
 
 const WORKER = {
@@ -39,7 +39,7 @@ export const SUBJECTS: readonly Subject[] = [
   {
     id: "a",
     name: "bare Durable Object, one row",
-    durable: "one row in the object's SQLite (WAL, not fsynced by workerd)",
+    durable: "one row in the object's SQLite, with an fsync for each transaction",
     isPeer: false,
     serve: () => serveWorker({ ...WORKER, prefix: "/counter/" }),
   },
@@ -65,22 +65,22 @@ export const SUBJECTS: readonly Subject[] = [
   },
   {
     id: "d",
-    name: "Restate, virtual object, log not fsynced",
-    durable: "invocation, state and result in its log (RocksDB's WAL, not fsynced, as workerd)",
-    isPeer: true,
-    serve: () => serveRestate({ isSynced: false }),
-  },
-  {
-    id: "d-fsync",
-    name: "Restate, virtual object, as it comes",
-    durable: "the same, fsynced in groups (its default)",
+    name: "Restate, virtual object",
+    durable: "invocation, state and result in its log, with an fdatasync for each group of entries",
     isPeer: true,
     serve: () => serveRestate({ isSynced: true }),
   },
   {
+    id: "d-unsynced",
+    name: "Restate, log not synced",
+    durable: "the same without: a machine that stops may lose what was answered",
+    isPeer: true,
+    serve: () => serveRestate({ isSynced: false }),
+  },
+  {
     id: "rivet",
     name: "rivetkit actor, saveState",
-    durable: "the actor's state in its engine's RocksDB",
+    durable: "the actor's state in its engine's RocksDB, with several fsyncs",
     isPeer: true,
     serve: serveRivet,
   },

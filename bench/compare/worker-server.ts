@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { readPlatform } from "../../src/cli/platform.ts";
-import { BODY, KEYS, type Serving } from "./served.ts";
+import { endLater } from "./peer-process.ts";
+import { BODY, KEYS, type Served } from "./served.ts";
 
 const HOST = "127.0.0.1";
 
@@ -20,7 +21,7 @@ export interface WorkerOptions {
   versions?: Record<string, string>;
 }
 
-export async function serveWorker(options: WorkerOptions): Promise<Serving> {
+export async function serveWorker(options: WorkerOptions): Promise<Served> {
   const folder = await mkdtemp(join(tmpdir(), "theater-bench-worker-"));
   const contents = await bundled(options.entry);
   const miniflare = new Miniflare(
@@ -41,6 +42,10 @@ export async function serveWorker(options: WorkerOptions): Promise<Serving> {
       resourcePersistencePath: folder,
     }),
   );
+  endLater(async () => {
+    await miniflare.dispose();
+    await rm(folder, { recursive: true, force: true });
+  });
   await miniflare.ready;
   const { port } = await miniflare.unsafeGetDirectURL();
   return {
@@ -49,10 +54,6 @@ export async function serveWorker(options: WorkerOptions): Promise<Serving> {
     headers: {},
     body: BODY,
     versions: options.versions ?? {},
-    async stop() {
-      await miniflare.dispose();
-      await rm(folder, { recursive: true, force: true });
-    },
   };
 }
 

@@ -6,6 +6,8 @@ import { createClient } from "rivetkit/client";
 
 const port = Number(process.env["RIVET_RUN_ENGINE_PORT"] ?? 6420);
 
+process.stdin.resume().on("end", () => process.exit(0));
+
 const TRIES_MAX = 60;
 const TRY_MS = 500;
 
@@ -25,10 +27,9 @@ const registry = setup({ use: { counter } });
 registry.start();
 
 const client = createClient<typeof registry>(`http://127.0.0.1:${port}`);
-const ids: string[] = [];
-for (const key of process.argv.slice(2)) ids.push(await idOf(key));
+const [first = "", ...more] = process.argv.slice(2);
+const ids = [await idOf(first), ...(await Promise.all(more.map(idOf)))];
 console.log(JSON.stringify({ port, ids }));
-process.stdin.resume().on("end", () => process.exit(0));
 
 /** The engine knows a while after it has started that there is somebody to run actors. */
 async function idOf(key: string): Promise<string> {

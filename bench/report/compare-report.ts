@@ -75,3 +75,21 @@ function targetTable(targets: readonly Target[]): string {
     }),
   );
 }
+
+/** Requests per second and p50 under each load, for the README. */
+export function shortTable(rows: readonly Row[], shapes: readonly Shape[]): string {
+  const shown = shapes.filter(({ id }) => ["1x1", "1x32", "32x32"].includes(id));
+  const head = shown.map(({ keys, callers }) => `${keys} key${keys > 1 ? "s" : ""} × ${callers}`);
+  return table(
+    ["requests/s (p50 ms), keys × callers", ...head],
+    rows
+      .filter(({ error, id }) => error === undefined && id !== "d-unsynced")
+      .map(({ name, cells }) => [
+        name,
+        ...shown.map(({ id }) => {
+          const cell = cells[id];
+          return cell === undefined ? "–" : `${digits(cell.rate)} (${digits(cell.p50)})`;
+        }),
+      ]),
+  );
+}

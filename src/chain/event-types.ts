@@ -44,7 +44,10 @@ export const MESSAGE_KINDS = [
   "http",
   "http-middleware",
   "http-read",
+  "http-stream",
   "websocket",
+  "websocket-open",
+  "websocket-close",
   "timer",
   "child-notice",
   "call",
@@ -174,7 +177,7 @@ export interface Payloads {
     readonly outcome: Settlement;
     readonly reply: readonly Value[] | null;
   };
-  /** `peer` is the actor at the other end. `reason` is a word of ours: "closed" where the guest asked for it. */
+  /** `peer` is the actor at the other end, or `external`. `reason` is a word of ours: "closed" where the guest asked for it. */
   "channel.closed": {
     readonly channel: string;
     readonly peer: string;

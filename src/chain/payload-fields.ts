@@ -106,7 +106,7 @@ export const PAYLOAD_FIELDS: {
     outcome: oneOf(SETTLEMENTS),
     reply: nullOr(list),
   },
-  "channel.closed": { channel: text, peer: actor, by: oneOf(CLOSERS), reason: text },
+  "channel.closed": { channel: text, peer: text, by: oneOf(CLOSERS), reason: text },
   "child.exited": {
     child: actor,
     head: nullOr(link),

@@ -27,7 +27,10 @@ const GRANTS: Readonly<Record<string, { imports: readonly string[]; exports: rea
     filesystem: { imports: ["filesystem"], exports: [] },
     process: { imports: ["process"], exports: ["process-handlers"] },
     "http-client": { imports: ["http-client"], exports: [] },
-    "http-framework": { imports: ["http-framework"], exports: ["http-handlers"] },
+    "http-framework": {
+      imports: ["http-framework", "theater:edge/websockets", "theater:edge/http-stream"],
+      exports: ["http-handlers"],
+    },
     timers: { imports: ["theater:edge/timers"], exports: ["theater:edge/timers-client"] },
   };
 

@@ -5,13 +5,14 @@
 // `node src/cli/bundle.ts` writes build/: wrangler's [build] command, and the first step of `npm test`.
 
 import { createHash } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type BuildOptions, type Plugin } from "esbuild";
 import { BUNDLED_FOLDER, bundling, writeRegistry } from "./bundled-folder.ts";
 import { registering, WIT_LOADER } from "./dev-plugins.ts";
+import { writeWhole } from "./whole-file.ts";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const BUILD = join(ROOT, "build");
@@ -104,11 +105,12 @@ export async function bundleIsolates(): Promise<void> {
     }),
     bundleText("src/isolate.ts", { external: [...common.external, "component:*"] }),
   ]);
+  // Whole: several servers may start beside each other, and none may read half a file.
   await Promise.all([
-    writeFile(join(BUILD, "transpiler.txt"), transpiler),
-    writeFile(join(BUILD, "isolate.txt"), isolate),
+    writeWhole(join(BUILD, "transpiler.txt"), transpiler),
+    writeWhole(join(BUILD, "isolate.txt"), isolate),
     writeRegistry(BUNDLED_FOLDER, join(BUILD, "bundled.js")),
-    ...cores.map(({ name, bytes }) => writeFile(join(BUILD, `transpiler-${name}.wasm`), bytes)),
+    ...cores.map(({ name, bytes }) => writeWhole(join(BUILD, `transpiler-${name}.wasm`), bytes)),
   ]);
 }
 

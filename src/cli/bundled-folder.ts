@@ -8,6 +8,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import type { Plugin } from "esbuild";
 import { TheaterError } from "../lib/errors.ts";
 import type { MadeModules } from "./component-transpiler.ts";
+import { writeWhole } from "./whole-file.ts";
 
 /** Where `wrangler deploy` and `theater dev` look: beside wrangler.toml. */
 export const BUNDLED_FOLDER = join(import.meta.dirname, "../../bundled");
@@ -115,7 +116,7 @@ function registryOf(sets: readonly BundledFolder[], dir: string): string {
 /** Writes the registry of what is in `folder` to `file`; the empty one where there is nothing. */
 export async function writeRegistry(folder: string, file: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, registryOf(await readBundled(folder), dirname(file)));
+  await writeWhole(file, registryOf(await readBundled(folder), dirname(file)));
 }
 
 /** Puts what is in `folder` in the place of build/bundled.js; undefined leaves that as it is. */

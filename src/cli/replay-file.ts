@@ -10,6 +10,7 @@ import { indexCar, type CarIndex } from "./car-index.ts";
 import { asObject, type JsonObject } from "./client.ts";
 import type { Context } from "./context.ts";
 import { childrenNamed, endProcess } from "./dev-process.ts";
+import { endWithThisProcess } from "./end-with-this.ts";
 import { readPlatform } from "./platform.ts";
 import type { ReplayOptions } from "./replay.ts";
 import { doorTo } from "./replay-door.ts";
@@ -48,8 +49,9 @@ export async function replayFile(
   // What an interrupted run left behind: killing node does not end its workerd.
   if (workerd != null) await endProcess(workerd);
   const runner = await startRunner(path, await indexCar(path), other);
+  const [process_] = (await childrenNamed(process.pid, "workerd")).slice(-1);
+  const letGo = process_ === undefined ? undefined : endWithThisProcess(process_.pid);
   try {
-    const [process_] = (await childrenNamed(process.pid, "workerd")).slice(-1);
     const told = await replayParts(
       output,
       {
@@ -66,6 +68,7 @@ export async function replayFile(
     const isGood = told["verdict"] === "verified" && verdict.holds(verified);
     return isGood ? verdict.VERIFIED : verdict.DIFFERENCE;
   } finally {
+    letGo?.();
     await runner.dispose();
   }
 }

@@ -13,34 +13,53 @@ export interface Replayed {
   actor: string;
   /** What runs instead of the recorded component, by its digest. */
   component: string | null;
+  /** Where it begins, if not at the genesis. */
+  range?: Range;
   /** Runs from a place on and gives the report; null begins at the genesis. */
   readonly part: (cursor: string | null) => Promise<JsonObject>;
   /** The process that runs it, if it could outlive this one. */
   workerd?: ProcessRef | undefined;
 }
 
+/** An event's place, or a moment, ms since the epoch. */
+interface Range {
+  from?: number | null | undefined;
+  since?: number | null | undefined;
+}
+
+/** A range as it was asked for: `ago`, because "7d" is another moment each time. */
+interface AskedRange {
+  from: number | null;
+  since: number | null;
+  ago: number | null;
+}
+
 /** What is kept between two parts. */
 export interface Progress {
   actor: string;
   component: string | null;
+  range: AskedRange;
   cursor: string | null;
   turns: Record<string, number>;
   erasedTurns: unknown[];
   workerd: ProcessRef | null;
 }
 
+/** Two commands that say "7d" mean nearly the same. */
+const AGO_SLACK_MS = 1_000;
 /** As many as one part names. */
 const ERASED_LISTED_MAX = 1_000;
 
 /** The report of the whole. `path`: where the progress is kept; the file is gone when the end is reached. */
 export async function replayParts(
   output: Output,
-  { actor, component, part, workerd }: Replayed,
+  { actor, component, range = {}, part, workerd }: Replayed,
   path?: string,
 ): Promise<JsonObject> {
   const begun: Progress = {
     actor,
     component,
+    range: askedRange(range),
     cursor: null,
     turns: {},
     erasedTurns: [],
@@ -83,10 +102,10 @@ export async function readProgress(path: string): Promise<Progress | undefined> 
   if (text === undefined) return undefined;
   try {
     const read = JSON.parse(text) as Partial<Progress>;
-    const { actor, turns, erasedTurns } = read;
-    if (typeof actor === "string" && typeof turns === "object" && Array.isArray(erasedTurns)) {
-      return read as Progress;
-    }
+    const { actor, turns, erasedTurns, range } = read;
+    const isOurs =
+      typeof actor === "string" && typeof turns === "object" && Array.isArray(erasedTurns);
+    if (isOurs) return { ...(read as Progress), range: range ?? askedRange({}) };
   } catch {
     // Said below.
   }
@@ -96,11 +115,22 @@ export async function readProgress(path: string): Promise<Progress | undefined> 
   );
 }
 
+function askedRange({ from = null, since = null }: Range): AskedRange {
+  return { from, since, ago: since === null ? null : Date.now() - since };
+}
+
+function isSameRange(before: AskedRange, now: AskedRange): boolean {
+  if (before.from !== now.from) return false;
+  if (before.since === now.since) return true;
+  if (before.ago === null || now.ago === null) return false;
+  return Math.abs(before.ago - now.ago) <= AGO_SLACK_MS;
+}
+
 function requireSame(before: Progress, now: Progress, path: string): void {
-  if (before.actor === now.actor && before.component === now.component) return;
+  const { actor, component, range } = before;
+  const isSame = actor === now.actor && component === now.component;
+  if (isSame && isSameRange(range, now.range)) return;
   const message = `Name another file with --progress, or delete ${path}: it is about another replay.`;
-  throw new TheaterError("wrong-state", message, {
-    actor: before.actor,
-    component: before.component,
-  });
+  const { from, since } = range;
+  throw new TheaterError("wrong-state", message, { actor, component, from, since });
 }

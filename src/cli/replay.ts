@@ -65,6 +65,7 @@ export async function replay(
     {
       actor: what,
       component: digest,
+      range: digest === null ? {} : options,
       async part(cursor) {
         const query =
           digest === null ? plainQuery(cursor) : rehearsalQuery(digest, options, cursor);

@@ -21,11 +21,15 @@ export async function openSink(path: string): Promise<Sink> {
 }
 
 /** Makes the folder too; both only for the owner to read where `isPrivate`. */
-export async function writeWhole(path: string, text: string, isPrivate = false): Promise<void> {
+export async function writeWhole(
+  path: string,
+  contents: string | Uint8Array,
+  isPrivate = false,
+): Promise<void> {
   if (isPrivate) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const sink = path === "-" ? standardOutput : await openWhole(path, isPrivate ? 0o600 : undefined);
   try {
-    await sink.write(fromUtf8(text));
+    await sink.write(typeof contents === "string" ? fromUtf8(contents) : contents);
     await sink.finish();
   } catch (thrown) {
     await sink.discard();

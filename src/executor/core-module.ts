@@ -17,7 +17,7 @@ const PREAMBLE_BYTES = 8;
 const CORE_NAME = /^[\w$.:/@#[\]|<>=,+~!-]*$/;
 
 /** Sections that are looked into; the others pass as they are. */
-const SECTION = { types: 1, imports: 2, tables: 4, memories: 5, tags: 13 } as const;
+const SECTION = { types: 1, imports: 2, tables: 4, memories: 5, start: 8, tags: 13 } as const;
 
 /** Reads a name of core code. Throws `bad-component` for one that JavaScript could take for code. */
 export function readCoreName(reader: BinaryReader): string {
@@ -39,6 +39,11 @@ export function checkCoreModule(module: BinaryReader): void {
     if (id === SECTION.memories) entries(body, () => readLimits(body));
     if (id === SECTION.tags) throw unsupported(at, "exceptions");
   }
+}
+
+/** Whether code of the module runs as it is instantiated. */
+export function startsItself(module: Uint8Array): boolean {
+  return [...sections(readerOf(module))].some(({ id }) => id === SECTION.start);
 }
 
 /** How many times a component instantiates each of its core modules. */

@@ -70,6 +70,8 @@ export interface TurnInput {
   hostCallsMax: number;
   /** The guest may log, and know time and chance: another call, or another state, fails the turn. */
   readOnly?: boolean;
+  /** Whether the response to the HTTP request leaves while the turn runs. */
+  streams?: boolean;
 }
 
 export type TurnOutcome =

@@ -6,11 +6,11 @@
 
 import { shake256 } from "@noble/hashes/sha3.js";
 import { runInOrder } from "./batch.ts";
-import type { BatchHost, TurnHost, TurnInput, TurnOutput } from "./executor.ts";
+import type { BatchHost, TurnHost, TurnInput, TurnOutcome, TurnOutput } from "./executor.ts";
 import {
   callExport,
-  failureOf,
   OpenTurn,
+  outcomeOf,
   roughBytes,
   wrapImports,
   type ByteStream,
@@ -18,6 +18,7 @@ import {
   type PureFunctions,
   type TurnSlot,
 } from "./recorder.ts";
+import { failureOf } from "./failure.ts";
 import { ScriptHost, type ScriptedOutput, type ScriptedTurn } from "./script.ts";
 import { findFunction, type ComponentDescription } from "./wit-type.ts";
 
@@ -36,8 +37,8 @@ export interface Environment {
     getCoreModule: (name: string) => WebAssembly.Module,
     imports: Imports,
   ) => Record<string, unknown>;
-  /** Whether nothing of the newest instance can run any more, its turn being over. */
-  isIdle: () => boolean;
+  /** Lets go of the newest instance. False where something of it may still run: then nobody may use it again. */
+  rest: () => boolean;
 }
 
 /** A module set as modules that are loaded. */
@@ -53,6 +54,16 @@ export interface PureHost {
   functions: PureFunctions;
   /** What the turn's random bytes are a stream of. */
   streamSeed(input: TurnInput): Uint8Array;
+  /** What stands between the host and a component that is made for another; undefined for an actor. */
+  standIn(code: LoadedCode["description"], slot: TurnSlot): StandIn | undefined;
+}
+
+/** Of one instance. */
+export interface StandIn {
+  /** By the interface's name: imports that it answers itself. */
+  imports: Record<string, Record<string, unknown>>;
+  /** As the function that the input names, of an actor. Throws what the guest throws. */
+  run(exports: Record<string, unknown>, input: TurnInput): Promise<TurnOutcome>;
 }
 
 /** An environment with the imports of whatever is made in it. */
@@ -65,6 +76,7 @@ interface Place {
 interface Instance {
   readonly exports: Record<string, unknown>;
   readonly place: Place;
+  readonly standIn: StandIn | undefined;
 }
 
 export class Instances {
@@ -129,8 +141,11 @@ export class Instances {
   }
 
   #make(place: Place): Instance {
-    const { environment, imports } = place;
-    return { exports: environment.instantiate(this.#getCore, imports), place };
+    const { environment, imports, slot } = place;
+    // It holds what its guest does, so each instance has one of its own.
+    const standIn = this.#pure.standIn(this.#code.description, slot);
+    const all = standIn === undefined ? imports : { ...imports, ...(standIn.imports as Imports) };
+    return { exports: environment.instantiate(this.#getCore, all), place, standIn };
   }
 
   /** A place for one instance: nobody else has it until it is given back. */
@@ -149,8 +164,8 @@ export class Instances {
   #giveBack(place: Place): void {
     const { environment, slot } = place;
     slot.turn = undefined;
-    const isOver = slot.open === 0 && !slot.calledEarly && environment.isIdle();
-    if (isOver && this.#resting.length < RESTING_MAX) this.#resting.push(place);
+    if (slot.open > 0 || slot.calledEarly || this.#resting.length >= RESTING_MAX) return;
+    if (environment.rest()) this.#resting.push(place);
   }
 
   async #runTurn(
@@ -171,6 +186,12 @@ export class Instances {
       const outcome = failed.failure === "trap" ? { ...failed, code: "start" } : failed;
       return { outcome, answered: turn.takeAnswered() };
     }
+    const { exports: guest, standIn } = instance;
+    if (standIn !== undefined) {
+      const outcome = await outcomeOf(turn, () => standIn.run(guest, input));
+      if (outcome.kind !== "failed") this.#giveBack(instance.place);
+      return { outcome, answered: turn.takeAnswered() };
+    }
     const [interfaceName = "", fn = ""] = input.about.split("#");
     const { exports } = this.#code.description;
     const type = findFunction(exports, { interface: interfaceName, function: fn });
@@ -179,7 +200,7 @@ export class Instances {
       const failed = { kind: "failed", failure: "host", code: "no-export", message } as const;
       return { outcome: failed, answered: [] };
     }
-    const outcome = await callExport(instance.exports, turn, type);
+    const outcome = await callExport(guest, turn, type);
     if (outcome.kind !== "failed") this.#giveBack(instance.place);
     return { outcome, answered: turn.takeAnswered() };
   }

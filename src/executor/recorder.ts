@@ -12,6 +12,7 @@ import type {
   TurnInput,
   TurnOutcome,
 } from "./executor.ts";
+import { failureOf, messageOf, TurnAborted, type Failed } from "./failure.ts";
 import { camelCase } from "./wit-value.ts";
 import { fromValue, toValue } from "./wit-value.ts";
 import type { ComponentDescription, WitFunction, WitType } from "./wit-type.ts";
@@ -26,7 +27,7 @@ export interface PureContext {
   grant: Value;
 }
 
-interface PureFunction {
+export interface PureFunction {
   /** The manifest's handler type whose grant it needs. */
   handler: string;
   /** Whether it does something to the actor when the turn commits. */
@@ -45,18 +46,6 @@ export type PureFunctions = Readonly<Record<string, PureFunction>>;
 export const CALL_BYTES_MAX = 20 * 1024 * 1024;
 /** Bytes of what an export returns. RPC carries 32 MiB, and the turn's calls travel beside it. */
 export const RETURNED_BYTES_MAX = 10 * 1024 * 1024;
-
-type Failed = Extract<TurnOutcome, { kind: "failed" }>;
-
-/** Thrown through the guest to end its turn. */
-class TurnAborted extends Error {
-  readonly failed: Failed;
-
-  constructor({ kind, code, message }: TurnAbort) {
-    super(message);
-    this.failed = { kind: "failed", failure: kind, code, message };
-  }
-}
 
 /** The turn's random bytes, one after the other. */
 export interface ByteStream {
@@ -175,57 +164,82 @@ export function wrapImports(
 }
 
 function pureImport(about: string, type: WitFunction, local: PureFunction, slot: TurnSlot) {
-  return (...args: unknown[]): unknown => {
-    const turn = openTurn(slot);
-    const result = endingTurn(turn, () => {
-      turn.count();
-      if (!Object.hasOwn(turn.input.grants, local.handler)) {
-        const message = `${about} is not granted`;
-        throw new TurnAborted({ kind: "host", code: "host-call", message });
-      }
-      if (local.acts === true) turn.refuseIfReadOnly(about);
-      const values = liftArguments(type, args);
-      turn.carry(values);
-      const context = {
-        now: () => turn.time,
-        random: (length: number) => turn.random(length),
-        grant: turn.input.grants[local.handler] ?? null,
-      };
-      const answer = local.answer(context, values);
-      turn.carry(answer.result);
-      turn.answered.push({ about, args: values, ...answer });
-      return answer.result;
-    });
-    return lowerResult(type.result, result);
-  };
+  return (...args: unknown[]): unknown =>
+    lowerResult(
+      type.result,
+      answerHere(slot, about, local, () => liftArguments(type, args)),
+    );
+}
+
+/** The result of a call that the isolate answers, recorded. Throws where the turn is over. */
+export function answerHere(
+  slot: TurnSlot,
+  about: string,
+  local: PureFunction,
+  lift: () => readonly Value[],
+): Value {
+  const turn = openTurn(slot);
+  return endingTurn(turn, () => {
+    turn.count();
+    if (!Object.hasOwn(turn.input.grants, local.handler)) {
+      const message = `${about} is not granted`;
+      throw new TurnAborted({ kind: "host", code: "host-call", message });
+    }
+    if (local.acts === true) turn.refuseIfReadOnly(about);
+    const values = lift();
+    turn.carry(values);
+    const context = {
+      now: () => turn.time,
+      random: (length: number) => turn.random(length),
+      grant: turn.input.grants[local.handler] ?? null,
+    };
+    const answer = local.answer(context, values);
+    turn.carry(answer.result);
+    turn.answered.push({ about, args: values, ...answer });
+    return answer.result;
+  });
 }
 
 function hostImport(about: string, type: WitFunction, slot: TurnSlot) {
-  return async (...args: unknown[]): Promise<unknown> => {
-    const turn = openTurn(slot);
-    const values = endingTurn(turn, () => {
-      turn.count();
-      turn.refuseIfReadOnly(about);
-      const lifted = liftArguments(type, args);
-      turn.carry(lifted);
-      return lifted;
-    });
-    // The host answers in values; a throw is the end of its object or of the connection.
-    slot.open++;
-    const answer: HostAnswer = await turn.host
-      .call(about, values, turn.takeAnswered())
-      .catch((thrown: unknown) => ({
-        abort: { kind: "host", code: "host-call", message: messageOf(thrown) } as const,
-      }));
-    slot.open--;
-    const result = endingTurn(turn, () => {
-      if ("abort" in answer) throw new TurnAborted(answer.abort);
-      turn.carry(answer.result);
-      if (answer.time !== undefined) turn.time = answer.time;
-      return answer.result;
-    });
-    return lowerResult(type.result, result);
-  };
+  return async (...args: unknown[]): Promise<unknown> =>
+    lowerResult(type.result, await askHost(slot, about, () => liftArguments(type, args)));
+}
+
+/** The result of a call that the host answers, and records. Throws where the turn is over. */
+export async function askHost(
+  slot: TurnSlot,
+  about: string,
+  lift: () => readonly Value[],
+): Promise<Value> {
+  const turn = openTurn(slot);
+  const values = endingTurn(turn, () => {
+    turn.count();
+    turn.refuseIfReadOnly(about);
+    const lifted = lift();
+    turn.carry(lifted);
+    return lifted;
+  });
+  // The host answers in values; a throw is the end of its object or of the connection.
+  slot.open++;
+  const answer: HostAnswer = await turn.host
+    .call(about, values, turn.takeAnswered())
+    .catch((thrown: unknown) => ({
+      abort: { kind: "host", code: "host-call", message: messageOf(thrown) } as const,
+    }));
+  slot.open--;
+  return endingTurn(turn, () => {
+    if ("abort" in answer) throw new TurnAborted(answer.abort);
+    turn.carry(answer.result);
+    if (answer.time !== undefined) turn.time = answer.time;
+    return answer.result;
+  });
+}
+
+/** Ends the turn from within a call. */
+export function abortTurn(slot: TurnSlot, abort: TurnAbort): never {
+  return endingTurn(openTurn(slot), (): never => {
+    throw new TurnAborted(abort);
+  });
 }
 
 /** Whatever is thrown here ends the turn, also if the guest never sees it. */
@@ -238,7 +252,8 @@ function endingTurn<T>(turn: OpenTurn, work: () => T): T {
   }
 }
 
-function openTurn(slot: TurnSlot): OpenTurn {
+/** The turn that is running. Throws before there is one. */
+export function openTurn(slot: TurnSlot): OpenTurn {
   if (slot.turn !== undefined) return slot.turn;
   slot.calledEarly = true;
   throw new Error("an import was called before the turn");
@@ -270,7 +285,15 @@ export async function callExport(
   turn: OpenTurn,
   type: WitFunction,
 ): Promise<TurnOutcome> {
-  const outcome = await Promise.race([turn.failed, callGuest(exports, turn, type)]);
+  return await outcomeOf(turn, () => callGuest(exports, turn, type));
+}
+
+/** How a turn ends in which `run` is done. Never throws. */
+export async function outcomeOf(
+  turn: OpenTurn,
+  run: () => Promise<TurnOutcome>,
+): Promise<TurnOutcome> {
+  const outcome = await Promise.race([turn.failed, run().catch(failureOf)]);
   return turn.failure ?? outcome;
 }
 
@@ -319,41 +342,6 @@ function returnedValue(type: WitType | null, returned: unknown): Value {
   if (roughBytes(value) <= RETURNED_BYTES_MAX) return value;
   const message = `the function returned more than ${RETURNED_BYTES_MAX} bytes`;
   throw new TurnAborted({ kind: "limit", code: "returned-bytes", message });
-}
-
-const messageOf = (thrown: unknown): string =>
-  thrown instanceof Error ? thrown.message : String(thrown);
-
-/** How a turn ends that threw this. */
-export function failureOf(thrown: unknown): Failed {
-  if (thrown instanceof TurnAborted) return thrown.failed;
-  const message = messageOf(thrown);
-  const kind = "failed";
-  // How deep the host's stack is and how much memory it has depends on the machine, not on the guest.
-  if (thrown instanceof RangeError) {
-    if (/call stack/i.test(message)) return { kind, failure: "cut", code: "host-stack", message };
-    if (/out of memory|allocation failed|allocate/i.test(message)) {
-      return { kind, failure: "host", code: "host-memory", message };
-    }
-  }
-  return { kind, failure: "trap", code: trapCode(message), message };
-}
-
-/** V8's words differ between versions and are not hashed; these codes are. */
-const TRAPS: readonly [RegExp, string][] = [
-  [/unreachable/, "unreachable"],
-  // V8's words first, then those that jco puts in their place.
-  [/memory access out of bounds|out of bounds memory access/, "memory-out-of-bounds"],
-  [/table index is out of bounds|out of bounds table access/, "table-out-of-bounds"],
-  [/table access out of bounds/, "table-out-of-bounds"],
-  [/divide by zero|remainder by zero/, "divide-by-zero"],
-  [/result unrepresentable|integer overflow/, "integer-overflow"],
-  [/float unrepresentable|invalid conversion to integer/, "float-conversion"],
-  [/null function|signature mismatch|indirect call type mismatch/, "indirect-call"],
-];
-
-function trapCode(message: string): string {
-  return TRAPS.find(([pattern]) => pattern.test(message))?.[1] ?? "other";
 }
 
 /** Enough to bound memory; exact bytes are counted where they are encoded. */

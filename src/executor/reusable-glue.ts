@@ -2,8 +2,9 @@
 // definitions come out of it, into an environment that one instance after the other can use: an instance of classes
 // that V8 has never seen costs several times as much as one of classes that it knows.
 //
-// Rule: everything that is not a definition is made again for each instance, before anything of it runs. So the
-// environment means nothing, and what jco may write in a form that is not known here is refused.
+// Rule: everything that is not a definition is made again for each instance, before anything of it runs, and let go
+// behind it: a view of its memory would keep all of that. So the environment means nothing, and what jco may write in a
+// form that is not known here is refused.
 
 import { bare, splitStatements, unknown } from "./glue-statements.ts";
 
@@ -57,7 +58,13 @@ export function reusable(source: string): string {
     `let getCoreModule, imports, instantiateCore, timers = 0;`,
     ...(parts.names.length === 0 ? [] : [`let ${parts.names.join(", ")};`]),
     ...parts.definitions,
-    `return { isIdle: () => timers === 0, instantiate(getCoreModuleNow, importsNow) {`,
+    `return { rest() {`,
+    `if (timers > 0) return false;`,
+    ...["getCoreModule", "imports", "instantiateCore", ...parts.names].map(
+      (name) => `${name} = undefined;`,
+    ),
+    `return true;`,
+    `}, instantiate(getCoreModuleNow, importsNow) {`,
     `getCoreModule = getCoreModuleNow; imports = importsNow;`,
     `instantiateCore = (module, importObject) => new WebAssembly.Instance(module, importObject);`,
     ...parts.statics,

@@ -8,9 +8,10 @@ import transpilerCore4 from "../../build/transpiler-core4.wasm";
 import transpilerSource from "../../build/transpiler.txt";
 import { fromUtf8, toHex, toUtf8 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
-import { capCoreModules } from "./core-module.ts";
+import { capCoreModules, startsItself } from "./core-module.ts";
 import type { TranspiledFile } from "./executor.ts";
 import { ISOLATE_BASE } from "./isolate-options.ts";
+import { lean } from "./lean-glue.ts";
 import { reusable } from "./reusable-glue.ts";
 import type { ComponentDescription } from "./wit-type.ts";
 
@@ -18,7 +19,7 @@ import type { ComponentDescription } from "./wit-type.ts";
  * Part of every module set's key and of every genesis. Move it whenever jco's version, its options or
  * the lifting below change, because the same component may then behave differently.
  */
-export const TRANSPILER = "jco-transpile 0.15.0 / theater 3";
+export const TRANSPILER = "jco-transpile 0.15.0 / theater 5";
 
 /** Transpiling takes five to ten times the component's size in a 128 MB isolate (measured, 2026-11). */
 export const COMPONENT_BYTES_MAX = 8 * 1024 * 1024;
@@ -89,6 +90,15 @@ const LOOSE_DECODER = "new TextDecoder()";
 const LOOSE_UTF16_DECODER = "new TextDecoder('utf-16')"; // only where a component asks for UTF-16
 const STRICT_UTF16_DECODER = "new TextDecoder('utf-16', { fatal: true, ignoreBOM: true })";
 const STRICT_DECODER = "new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })";
+/**
+ * What a guest holds of the host is an entry in a table of jco's, outside of the guest's capped memory. So each kind
+ * of resource can be made so often in an instance, and no more: a trap, and the same one in a replay.
+ */
+const RESOURCES_MAX = 20_000;
+const MAKES_RESOURCE = "table._createdReps.add(rep);";
+const MAKES_FEW =
+  `if (table._createdReps.size >= ${RESOURCES_MAX}) throw new WebAssembly.RuntimeError('too many resources');` +
+  MAKES_RESOURCE;
 const COMPILES = /new WebAssembly\.Module\(/;
 const INLINE_MODULE =
   /new WebAssembly\.Module\(new Uint8Array\(\[((?:\s*0x[0-9a-f]{2}\s*,?)+)\s*\]\)\)/g;
@@ -113,12 +123,20 @@ function fitForWorkerd(files: TranspiledFile[]): TranspiledFile[] {
       "jco's output compiles wasm in a way that is not known here",
     );
   }
+  if (source.includes("rscTableCreateOwn(") && !source.includes(MAKES_RESOURCE)) {
+    throw new TheaterError("transpile-failed", "jco's output counts resources in an unknown way");
+  }
   const exact = source
     .replaceAll(LOOSE_DECODER, STRICT_DECODER)
-    .replaceAll(LOOSE_UTF16_DECODER, STRICT_UTF16_DECODER);
+    .replaceAll(LOOSE_UTF16_DECODER, STRICT_UTF16_DECODER)
+    .replaceAll(MAKES_RESOURCE, MAKES_FEW);
   const cores = [...capCores(files, source), ...lifted];
+  const starts = (core: string): boolean => {
+    const file = files.find(({ name }) => name === core);
+    return file === undefined || startsItself(file.bytes);
+  };
   return [
-    { name: "component.js", bytes: fromUtf8(reusable(exact)) },
+    { name: "component.js", bytes: fromUtf8(reusable(lean(exact, starts))) },
     { name: "cores.js", bytes: fromUtf8(coresSource(cores)) },
     ...cores,
   ];

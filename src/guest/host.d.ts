@@ -171,6 +171,21 @@ declare module "theater:simple/http-framework" {
   ): void;
 }
 
+declare module "theater:edge/http-stream" {
+  export function begin(status: number, headers: [name: string, value: string][]): void;
+  export function write(chunk: Uint8Array): void;
+}
+
+declare module "theater:edge/websockets" {
+  type SocketMessage =
+    | { readonly tag: "text"; readonly val: string }
+    | { readonly tag: "binary"; readonly val: Uint8Array };
+  export function broadcast(path: string | null, message: SocketMessage): number;
+  export function send(connectionId: number, message: SocketMessage): void;
+  export function close(connectionId: number, code: number, reason: string): void;
+  export function connections(path: string | null): Iterable<number | bigint>;
+}
+
 declare module "theater:simple/process" {
   export function osSpawn(config: object): number;
   export function osWriteStdin(pid: number, data: Uint8Array): number;

@@ -27,6 +27,34 @@ export interface HttpDefinition<State> {
    * it throws, the turn is refused and the state stays.
    */
   readonly http: Fetch<State> | { readonly fetch: Fetch<State> };
+  /** WebSockets; without it the actor takes none. */
+  readonly sockets?: SocketHandlers<State>;
+}
+
+/** A text message, or a binary one. */
+export type SocketData = string | Uint8Array;
+type Answers = SocketData | readonly SocketData[] | undefined | void;
+
+/** Each is a turn of its own, and may be async as `http` may. What is in `env.state` at its end is the next state. */
+export interface SocketHandlers<State> {
+  /** Where they are opened, as of routes: `/live`, `/rooms/{name}`. They are made in `init`. */
+  readonly paths: readonly string[];
+  /**
+   * A visitor wants a connection. `path` and `query` as they stand in the URL, the query without its question mark.
+   * Where it throws, the visitor is refused with the error's message.
+   */
+  readonly open?: (
+    connection: { readonly id: number; readonly path: string; readonly query: string | null },
+    env: HttpEnv<State>,
+  ) => void | Promise<void>;
+  /** A message; what it returns goes back to the connection. `theater/guest/websockets` speaks to others. */
+  readonly message?: (
+    id: number,
+    data: SocketData,
+    env: HttpEnv<State>,
+  ) => Answers | Promise<Answers>;
+  /** A connection is gone, whoever ended it. */
+  readonly close?: (id: number, env: HttpEnv<State>) => void | Promise<void>;
 }
 
 type Bytes = Uint8Array | null;
@@ -44,6 +72,12 @@ interface WitResponse {
   readonly body: Bytes;
 }
 
+interface WitMessage {
+  readonly ty: { readonly tag: string };
+  readonly data: Bytes;
+  readonly text: string | null;
+}
+
 type Id = number | bigint;
 
 /** The exports of the component, by their names in WIT. */
@@ -54,9 +88,12 @@ export interface HttpActorExports extends ActorExports {
       state: Bytes,
       params: readonly [Id, WitRequest],
     ): [Bytes, [{ proceed: boolean; request: WitRequest }]];
-    handleWebsocketConnect(state: Bytes): [Bytes];
-    handleWebsocketMessage(state: Bytes): [Bytes, [[]]];
-    handleWebsocketDisconnect(state: Bytes): [Bytes];
+    handleWebsocketConnect(state: Bytes, params: readonly [Id, Id, string, string | null]): [Bytes];
+    handleWebsocketMessage(
+      state: Bytes,
+      params: readonly [Id, Id, WitMessage],
+    ): [Bytes, [WitMessage[]]];
+    handleWebsocketDisconnect(state: Bytes, params: readonly [Id, Id]): [Bytes];
   };
 }
 
@@ -74,12 +111,21 @@ export function defineHttpActor(
 ): HttpActorExports {
   const exports = defineActor(definition as JsonActor<unknown>);
   const { decode, encode } = codecOf(definition.state);
-  const { http } = definition as HttpDefinition<unknown>;
+  const { http, sockets } = definition as HttpDefinition<unknown>;
+  /** Calls a handler with the state, and gives the next beside what it returned. */
+  const within = <R>(
+    state: Bytes,
+    handle: (env: HttpEnv<unknown>) => R | Promise<R> | undefined,
+  ): [Bytes, R | undefined] => {
+    const env: HttpEnv<unknown> = { state: decode(state) };
+    const result = settled(handle(env)) as R | undefined;
+    return [encode(env.state), result];
+  };
   return {
     ...exports,
     actor: {
       init(state, params) {
-        listen();
+        listen(sockets);
         return exports.actor.init(state, params);
       },
     },
@@ -92,17 +138,42 @@ export function defineHttpActor(
         return [encode(env.state), [fromResponse(response)]];
       },
       handleMiddleware: (state, [, request]) => [state, [{ proceed: true, request }]],
-      handleWebsocketConnect: (state) => [state],
-      handleWebsocketMessage: (state) => [state, [[]]],
-      handleWebsocketDisconnect: (state) => [state],
+      handleWebsocketConnect(state, [, id, path, query]) {
+        const connection = { id: Number(id), path, query };
+        return [within(state, (env) => sockets?.open?.(connection, env))[0]];
+      },
+      handleWebsocketMessage(state, [, id, { data, text }]) {
+        const said = data ?? text ?? "";
+        const [next, answers] = within(state, (env) => sockets?.message?.(Number(id), said, env));
+        return [next, [messagesOf(answers)]];
+      },
+      handleWebsocketDisconnect(state, [, id]) {
+        return [within(state, (env) => sockets?.close?.(Number(id), env))[0]];
+      },
     },
   };
 }
 
-/** One route for everything: the application has routes of its own. */
-function listen(): void {
+function messagesOf(answers: Answers): WitMessage[] {
+  if (answers === undefined) return [];
+  const all = Array.isArray(answers) ? (answers as readonly SocketData[]) : [answers as SocketData];
+  return all.map((each) =>
+    typeof each === "string"
+      ? { ty: { tag: "text" }, data: null, text: each }
+      : { ty: { tag: "binary" }, data: each, text: null },
+  );
+}
+
+/** One route for everything, since the application has routes of its own, and the paths of WebSockets. */
+function listen(sockets: SocketHandlers<unknown> | undefined): void {
   const server = host.createServer({ port: null, host: null, tlsConfig: null });
-  host.addRoute(server, "/*", "*", host.registerHandler("http"));
+  const handler = host.registerHandler("http");
+  host.addRoute(server, "/*", "*", handler);
+  const { paths = [], open, close } = sockets ?? {};
+  const wanted = (given: unknown) => (given === undefined ? null : handler);
+  for (const path of paths) {
+    host.enableWebsocket(server, path, wanted(open), handler, wanted(close));
+  }
   host.startServer(server);
 }
 

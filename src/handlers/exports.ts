@@ -19,6 +19,9 @@ const HTTP = "theater:simple/http-handlers";
 
 export const HANDLE_HTTP = `${HTTP}#handle-request`;
 export const HANDLE_MIDDLEWARE = `${HTTP}#handle-middleware`;
+export const HANDLE_SOCKET_OPEN = `${HTTP}#handle-websocket-connect`;
+export const HANDLE_SOCKET_MESSAGE = `${HTTP}#handle-websocket-message`;
+const HANDLE_SOCKET_CLOSE = `${HTTP}#handle-websocket-disconnect`;
 
 const HANDLE_TIMER = "theater:edge/timers-client#handle-timer";
 
@@ -33,10 +36,17 @@ const EXPORTS: Readonly<Partial<Record<MessageKind, string>>> = {
   http: HANDLE_HTTP,
   "http-middleware": HANDLE_MIDDLEWARE,
   "http-read": HANDLE_HTTP,
+  "http-stream": HANDLE_HTTP,
+  websocket: HANDLE_SOCKET_MESSAGE,
+  "websocket-open": HANDLE_SOCKET_OPEN,
+  "websocket-close": HANDLE_SOCKET_CLOSE,
 };
 
 /** Whether the turn of such a message changes nothing and asks nobody: more than that fails it. */
 export const isReadOnly = (kind: MessageKind): boolean => kind === "http-read";
+
+/** Whether the response to such a message leaves while its turn runs. */
+export const isStreamed = (kind: MessageKind): boolean => kind === "http-stream";
 
 const SUPERVISOR = "theater:simple/supervisor-handlers";
 

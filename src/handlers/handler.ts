@@ -10,8 +10,10 @@ import type { PureFunctions } from "../executor/recorder.ts";
 import type { LabelledStores } from "../store/labels.ts";
 import type { Files } from "./filesystem.ts";
 import type { Site } from "./http-site.ts";
+import type { Visitor } from "./http-stream.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Sent } from "./sent.ts";
+import type { Sockets } from "./websockets.ts";
 
 /**
  * What a call does to the world, and so what may be done about it after a crash.
@@ -73,6 +75,10 @@ export interface Services {
   readonly files: Files;
   /** What the actor serves over HTTP; what is changed becomes real with the commit. */
   readonly site: Site;
+  /** The actor's WebSockets; what is said leaves with the commit. */
+  readonly sockets: Sockets;
+  /** Who waits for the response of this turn, where it may leave while the turn runs. */
+  readonly visitor: Visitor | undefined;
   /** Leaves with the commit. */
   send(to: string, body: Uint8Array): Promise<HandlerAnswer>;
   channels: {

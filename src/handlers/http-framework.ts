@@ -4,16 +4,12 @@
 
 import { z } from "zod";
 import type { Value } from "../chain/value.ts";
-import {
-  failed,
-  type Handler,
-  type HandlerAnswer,
-  type HostFunction,
-  type Services,
-} from "./handler.ts";
+import type { Handler, HandlerAnswer, HostFunction, Services } from "./handler.ts";
 import type { Site } from "./http-site.ts";
 import { parsePattern } from "./route-pattern.ts";
-import { both, common, either, least, narrowing } from "./narrow.ts";
+import { both, common, either, least, narrowing, nested } from "./narrow.ts";
+import { HTTP_STREAM, streamFunctions } from "./http-stream.ts";
+import { socketFunctions, WEBSOCKETS } from "./websockets.ts";
 
 const FRAMEWORK = "theater:simple/http-framework";
 
@@ -24,7 +20,13 @@ const REQUEST_BYTES_MAX = 16 * MiB;
 /** Of one that goes out: with the new state, an export returns 10 MiB at most. */
 const RESPONSE_BYTES_MAX = 10_000_000;
 const READ_ONLY_MAX = 64;
+const STREAM_MAX = 64;
 const HEADER_NAMES_MAX = 32;
+const ORIGINS_MAX = 64;
+/** Every origin. */
+const ANY = "*";
+const ORIGIN_CHARS_MAX = 256;
+const KEEPALIVE_CHARS_MAX = 64;
 
 /** As it stands in a URL. */
 const SITE_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -40,8 +42,16 @@ export interface HttpFrameworkGrant {
   maxResponseBytes?: number;
   /** Paths as of routes: a GET of what fits one of them changes nothing. */
   readOnly?: readonly string[];
+  /** Paths as of routes whose response leaves while its turn runs. */
+  stream?: readonly string[];
+  /** Whether all requests go to the one function of a standard component. No key of the manifest. */
+  catchAll?: boolean;
   /** In lower case: headers of requests that are hashed besides the usual ones. */
   secretHeaders?: readonly string[];
+  /** Of pages that may open WebSockets; `*`: all. */
+  origins?: readonly string[];
+  /** Texts that clients send to hear whether the connection is there: each is answered with the same, by the host. */
+  keepalive?: readonly string[];
   /** In lower case: of the usual ones, those that are passed on and recorded as they are. */
   clearHeaders?: readonly string[];
 }
@@ -71,8 +81,11 @@ const config = z
     max_request_bytes: z.int().positive().max(REQUEST_BYTES_MAX).default(REQUEST_BYTES_DEFAULT),
     max_response_bytes: z.int().positive().max(RESPONSE_BYTES_MAX).default(RESPONSE_BYTES_MAX),
     read_only: z.array(routePath).max(READ_ONLY_MAX).default([]),
+    stream: z.array(routePath).max(STREAM_MAX).default([]),
     secret_headers: headerNames,
     clear_headers: headerNames,
+    origins: z.array(z.string().min(1).max(ORIGIN_CHARS_MAX)).max(ORIGINS_MAX).default([ANY]),
+    keepalive: z.string().min(1).max(KEEPALIVE_CHARS_MAX).optional(),
   })
   .transform((table) => ({
     publicName: table.public_name === undefined ? [] : [table.public_name],
@@ -80,8 +93,11 @@ const config = z
     maxRequestBytes: table.max_request_bytes,
     maxResponseBytes: table.max_response_bytes,
     readOnly: table.read_only,
+    stream: table.stream,
     secretHeaders: table.secret_headers,
     clearHeaders: table.clear_headers,
+    origins: table.origins,
+    keepalive: table.keepalive === undefined ? [] : [table.keepalive],
   }));
 
 type Operation = (site: Site, args: readonly Value[]) => HandlerAnswer;
@@ -109,12 +125,10 @@ const text = (value: Value | undefined): string => value as string;
 const optional = (value: Value | undefined): number | null =>
   value == null ? null : Number((value as readonly Value[])[0]);
 
-const NOBODY = failed("no-such-connection: no WebSocket of this actor has this id");
-
 export const httpFramework: Handler = {
   type: "http-framework",
   may: "answer HTTP requests",
-  imports: [FRAMEWORK],
+  imports: [FRAMEWORK, WEBSOCKETS, HTTP_STREAM],
   exports: ["theater:simple/http-handlers"],
   config,
   narrow: narrowing({
@@ -123,8 +137,11 @@ export const httpFramework: Handler = {
     maxRequestBytes: least,
     maxResponseBytes: least,
     readOnly: either,
+    stream: common,
     secretHeaders: either,
     clearHeaders: common,
+    origins: nested((outer, inner) => outer === ANY || outer === inner),
+    keepalive: common,
   }),
   pure: {},
   functions: {
@@ -161,7 +178,7 @@ export const httpFramework: Handler = {
         disconnect: optional(disconnect),
       }),
     ),
-    [`${FRAMEWORK}#send-websocket-message`]: local(() => NOBODY),
-    [`${FRAMEWORK}#close-websocket`]: local(() => NOBODY),
+    ...socketFunctions,
+    ...streamFunctions,
   },
 };

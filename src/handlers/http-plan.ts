@@ -51,6 +51,54 @@ export function planOf({ entries }: SiteTable, method: string, path: string): Pl
   return { found: false, allow: [...allow].sort() };
 }
 
+/** Where a WebSocket of a path leads. */
+export interface SocketPlan {
+  server: number;
+  entry: WebsocketPath;
+  /** Handlers of the middlewares above it, oldest first. */
+  middlewares: readonly number[];
+  /** Of the path, decoded. */
+  parameters: readonly (readonly [name: string, value: string])[];
+}
+
+export type WebsocketPath = Extract<SiteEntry, { kind: "websocket" }>;
+
+/** Of the servers that run, the oldest with a path that fits; of its paths the most specific. */
+export function socketPlanOf({ entries }: SiteTable, path: string): SocketPlan | undefined {
+  const segments = segmentsOf(path);
+  if (segments === undefined) return undefined;
+  const all = [...entries];
+  for (const [server, running] of all) {
+    if (running.kind !== "server" || !running.running) continue;
+    const fits = all.flatMap(([, entry]) => {
+      if (entry.kind !== "websocket" || entry.server !== server) return [];
+      const pattern = parsePattern(entry.path);
+      const parameters = "problem" in pattern ? undefined : match(pattern, segments);
+      if ("problem" in pattern || parameters === undefined) return [];
+      return [{ entry, pattern, parameters }];
+    });
+    const [best] = fits.toSorted((one, other) => compareSpecificity(one.pattern, other.pattern));
+    if (best === undefined) continue;
+    const { entry, parameters } = best;
+    return { server, entry, middlewares: above(all, server, segments), parameters };
+  }
+  return undefined;
+}
+
+/** What a server that runs does with the connections of one of its paths, written as it was enabled. */
+export function websocketPath(
+  { entries }: SiteTable,
+  { server, path }: { server: number; path: string },
+): WebsocketPath | undefined {
+  const running = entries.get(server);
+  if (running?.kind !== "server" || !running.running) return undefined;
+  for (const entry of entries.values()) {
+    const fits = entry.kind === "websocket" && entry.server === server && entry.path === path;
+    if (fits) return entry;
+  }
+  return undefined;
+}
+
 /** Whether a path fits one of these patterns. */
 export function fitsOne(patterns: readonly string[], path: string): boolean {
   const segments = patterns.length === 0 ? undefined : segmentsOf(path);

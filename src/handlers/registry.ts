@@ -24,6 +24,7 @@ import { store } from "./store.ts";
 import { supervisor } from "./supervisor.ts";
 import { timers } from "./timers.ts";
 import { timing } from "./timing.ts";
+import { answersAtOnce, otherImports, standardGrants, standardHandler } from "../wasi/standard.ts";
 
 /** The handlers that Theater brings. */
 export const HANDLERS: readonly Handler[] = [
@@ -86,8 +87,8 @@ export class Registry {
   readonly #signature = (about: string): WitFunction | undefined =>
     this.#functions.get(about)?.signature ?? findSignature(about);
 
-  /** Whether the isolate answers this function itself. */
-  readonly isPure = (about: string): boolean => this.#pure.has(about);
+  /** Whether the isolate answers this function itself, without waiting. */
+  readonly isPure = (about: string): boolean => this.#pure.has(about) || answersAtOnce(about);
 
   /** The handler type whose grant a function needs that the isolate answers; undefined for all others. */
   pureHandler(about: string): string | undefined {
@@ -112,7 +113,9 @@ export class Registry {
    * Throws `unknown-import` for the first import that nobody provides, or not with that signature, and
    * `not-an-actor` for an export that the host would call with other types.
    */
-  checkImports({ imports, exports }: ComponentDescription): void {
+  checkImports(description: ComponentDescription): void {
+    const { exports } = description;
+    const imports = otherImports(description);
     const [about] = this.foreign(imports).flatMap(({ name, functions }) =>
       Object.keys(functions).map((fn) => `${name}#${fn}`),
     );
@@ -155,11 +158,13 @@ export class Registry {
   }
 
   /** The grants that a component needs for its imports. Call after `checkImports`. */
-  neededGrants({ imports }: ComponentDescription): string[] {
-    const types = imports
+  neededGrants(description: ComponentDescription): string[] {
+    const isActor = standardHandler(description.exports) === undefined;
+    const standard = isActor ? [] : ["http-framework", ...standardGrants(description.imports)];
+    const types = otherImports(description)
       .filter(({ functions: wanted }) => Object.keys(wanted).length > 0)
       .map(({ name }) => this.#byInterface.get(name)?.type ?? grantName(name));
-    return [...new Set(types)];
+    return [...new Set([...standard, ...types])];
   }
 
   /** Those grants that the isolate needs for what it answers itself. */

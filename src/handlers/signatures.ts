@@ -3,7 +3,7 @@
 
 import type { Value } from "../chain/value.ts";
 import { sameSignature } from "../executor/wit-signature.ts";
-import type { ComponentInterface, WitFunction } from "../executor/wit-type.ts";
+import type { ComponentInterface, WitFunction, WitType } from "../executor/wit-type.ts";
 import { fromValue } from "../executor/wit-value.ts";
 import { TheaterError } from "../lib/errors.ts";
 import table from "./signatures.json" with { type: "json" };
@@ -13,6 +13,11 @@ const signatures = new Map(Object.entries(table as unknown as Record<string, Wit
 /** By `interface#function`; undefined for what wit/ does not have. */
 export function findSignature(about: string): WitFunction | undefined {
   return signatures.get(about);
+}
+
+/** The type of a message's parameters: what the export `about` takes behind the state. */
+export function parametersType(about: string): WitType | undefined {
+  return signatures.get(about)?.params[1]?.[1];
 }
 
 /** The functions that have another signature than is known for them, as `interface#function`. */

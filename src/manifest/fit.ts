@@ -4,6 +4,7 @@
 import type { ComponentDescription } from "../executor/wit-type.ts";
 import type { Registry } from "../handlers/registry.ts";
 import { TheaterError } from "../lib/errors.ts";
+import { standardHandler } from "../wasi/standard.ts";
 import type { Manifest } from "./manifest.ts";
 
 /** Throws `not-an-actor` or `missing-handler`. */
@@ -42,6 +43,7 @@ const ACTOR = "theater:simple/actor";
 
 /** Full sentences, empty for a component that can be started. */
 export function lacksForActor({ exports }: ComponentDescription, registry: Registry): string[] {
+  if (standardHandler(exports) !== undefined) return [];
   const driven = registry.handlers.flatMap((handler) => handler.exports);
   const messages = driven.filter((name) => name !== ACTOR);
   const lacks: string[] = [];

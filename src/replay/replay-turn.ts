@@ -7,9 +7,10 @@ import { HOST_CALLS_MAX, type HostAnswer, type TurnOutcome } from "../executor/e
 import type { ScriptedAnswer, ScriptedOutput, ScriptedTurn } from "../executor/script.ts";
 import { withoutLinks, type LinkReader } from "../executor/wit-links.ts";
 import { findFunction } from "../executor/wit-type.ts";
-import { exportFor, INIT, isReadOnly } from "../handlers/exports.ts";
+import { exportFor, INIT, isReadOnly, isStreamed } from "../handlers/exports.ts";
 import type { Services } from "../handlers/handler.ts";
 import { describeSent, greetingOf, type Sent } from "../handlers/sent.ts";
+import { parametersType } from "../handlers/signatures.ts";
 import { equalBytes } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { fieldsOf } from "./fields.ts";
@@ -61,8 +62,8 @@ export async function readyTurn(
     const problem = `This version cannot replay a message of kind ${kind}.`;
     throw new TheaterError("unsupported", problem, { seq: message.seq });
   }
-  // By their WIT types all parameters are bytes where they are long.
-  const given = await withoutLinks(undefined, params, parts.read);
+  const type = about === INIT ? undefined : parametersType(about);
+  const given = await withoutLinks(type, params, parts.read);
   const args =
     about === INIT ? (given as readonly Value[]) : [state === null ? null : [state], given];
   try {
@@ -72,7 +73,11 @@ export async function readyTurn(
       answers.push(plainAnswer(parts, call) ?? (await answerTo(parts, inForce, call)));
     }
     const { grants } = inForce;
-    const limits = { hostCallsMax: HOST_CALLS_MAX, readOnly: isReadOnly(kind) };
+    const limits = {
+      hostCallsMax: HOST_CALLS_MAX,
+      readOnly: isReadOnly(kind),
+      streams: isStreamed(kind),
+    };
     const input = { about, params: args, turn, time, seed, grants, ...limits };
     return { events, message, inForce, state, calls, scripted: { input, answers } };
   } catch (thrown) {

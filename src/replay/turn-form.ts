@@ -21,12 +21,16 @@ const IN_TURN: ReadonlySet<string> = new Set([
   "http",
   "http-middleware",
   "http-read",
+  "http-stream",
+  "websocket",
+  "websocket-open",
 ]);
 /** Those that were acknowledged, or are the actor's own: they are on disk before. */
 const BEFORE_TURN: ReadonlySet<string> = new Set([
   "send",
   "channel",
   "channel-close",
+  "websocket-close",
   "timer",
   "child-notice",
   "lifecycle",

@@ -42,6 +42,7 @@ import type {
   UpgradeView,
 } from "./upgrade/upgrade-input.ts";
 import { rehearsalStart, upgradeView } from "./upgrade/view.ts";
+import { readUpgradeRequest, upgradeResponse } from "./sockets/upgrade-request.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Notice, Obeyed, Order } from "./children/orders.ts";
 import type {
@@ -105,6 +106,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
         fetch(url, { ...init, signal, redirect: "manual", cache: "no-store" } as RequestInit),
       settings: settingsOf(environment),
       peer: (id) => actorStub(environment, id),
+      sockets: state,
     };
     if (this.#isBorn()) this.#wake();
   }
@@ -160,6 +162,27 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
 
   async http(input: HttpInput): Promise<Answer<HttpReply>> {
     return await answer(async () => await this.#alive().httpAdmission.take(input));
+  }
+
+  /** A WebSocket upgrade, from the front door. */
+  override async fetch(request: Request): Promise<Response> {
+    return upgradeResponse(
+      await answer(async () => {
+        return await this.#alive().socketAdmission.open(readUpgradeRequest(request));
+      }),
+    );
+  }
+
+  override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
+    await this.#life?.socketAdmission.message(socket, data);
+  }
+
+  override webSocketClose(socket: WebSocket, code: number): void {
+    this.#life?.socketAdmission.closed(socket, code);
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#life?.socketAdmission.closed(socket);
   }
 
   async deliver(delivery: Delivery): Promise<Answer<null>> {

@@ -24,6 +24,7 @@ import type {
 import type { ReplayReport } from "../replay/report.ts";
 import type { TreeReport } from "../replay/tree-report.ts";
 import type { Report } from "../chain/verify.ts";
+import type { ChannelUpgrade, Upgraded, UpgradeInput } from "./sockets/upgrade-request.ts";
 import type { Health } from "./health.ts";
 import type { RehearsalRequest, UpgradeReport, UpgradeRequest } from "./upgrade/upgrades.ts";
 
@@ -122,6 +123,8 @@ export interface Actors {
   ): Promise<Answer<{ reply: Uint8Array; event: EventRef }>>;
   /** Asks the actor's own HTTP routes. */
   http(id: string, input: HttpInput): Promise<Answer<HttpReply>>;
+  /** Opens a WebSocket on one of the actor's paths, or one for a channel. */
+  openSocket(id: string, input: UpgradeInput | ChannelUpgrade): Promise<Answer<Upgraded>>;
   /** The actor that has this public name, or id. It may be some seconds ago, unless it is asked `anew`. */
   site(named: string, anew: boolean): Promise<Answer<SiteRef>>;
   lifecycle(

@@ -31,6 +31,8 @@ import { Timers } from "./timers/timers.ts";
 import { Upkeep } from "./upkeep.ts";
 import { HttpAdmission } from "./web/http-admission.ts";
 import { SiteRows } from "./web/site-rows.ts";
+import { Connections } from "./sockets/connections.ts";
+import { SocketAdmission } from "./sockets/socket-admission.ts";
 import { summaryOf } from "./summary.ts";
 
 /** The actor.started of a birth. */
@@ -47,6 +49,7 @@ export class Life {
   readonly admission: Admission;
   readonly channelAdmission: ChannelAdmission;
   readonly httpAdmission: HttpAdmission;
+  readonly socketAdmission: SocketAdmission;
   readonly control: Control;
   readonly genesis: Genesis;
   readonly version: CurrentVersion;
@@ -62,6 +65,7 @@ export class Life {
   readonly #alarm: Alarm;
   readonly #timers: Timers;
   readonly #site: SiteRows;
+  readonly #connections: Connections;
   /** Undefined for an actor that has no supervisor and can have no children. */
   readonly family: Family | undefined;
 
@@ -87,6 +91,7 @@ export class Life {
     this.#mail = this.#makeMail(sql);
     this.#timers = this.#makeTimers(sql);
     this.#site = new SiteRows(sql);
+    this.#connections = this.#makeConnections(sql);
     this.family = this.#makeFamily();
     this.upkeep = new Upkeep({
       ...this.#records(),
@@ -130,6 +135,7 @@ export class Life {
     this.admission = admission;
     this.channelAdmission = channelAdmission;
     this.httpAdmission = this.#makeHttpAdmission();
+    this.socketAdmission = this.#makeSocketAdmission();
     this.#open();
   }
 
@@ -143,12 +149,15 @@ export class Life {
     };
     this.journal.onUndone = () => {
       this.#alarm.forget();
+      this.cell.forget();
       this.#timers.forget();
       this.#site.forget();
+      this.#connections.forget();
       this.#mail.forget();
       this.family?.forget();
     };
     this.#mailbox.open(this.journal);
+    this.#connections.sweep();
     this.family?.open();
     void this.#alarm.open().catch(() => undefined); // storage that does not answer ends this life
     this.#runner.start();
@@ -234,6 +243,30 @@ export class Life {
     });
   }
 
+  #makeConnections(sql: SqlStorage): Connections {
+    const given = { site: this.#site, host: this.#around.sockets, channels: this.#mail.channels };
+    return new Connections({
+      ...this.#records(),
+      sql,
+      ...given,
+      run: () => this.#runner.start(),
+    });
+  }
+
+  #makeSocketAdmission(): SocketAdmission {
+    return new SocketAdmission({
+      ...this.#records(),
+      version: this.version,
+      site: this.#site,
+      connections: this.#connections,
+      host: this.#around.sockets,
+      salt: this.genesis.salt,
+      admission: this.admission,
+      channelAdmission: this.channelAdmission,
+      run: () => this.#runner.start(),
+    });
+  }
+
   #makeRunner(): Runner {
     const around = this.#around;
     const { variables, secrets: values } = around.settings;
@@ -250,6 +283,7 @@ export class Life {
       version: turnVersions(this.version, around),
       files: new FileTree(this.#sql),
       site: this.#site,
+      connections: this.#connections,
       services: (turn, waiting) => {
         const { journal, history } = this;
         const mine = { journal, history, timers: this.#timers, peers, asking, family: this.family };
@@ -258,7 +292,10 @@ export class Life {
       },
       ended: (turn, end) => this.family?.onTurnEnd(turn, end),
       shutDown: (data) => this.family?.onShutdown(data),
-      halted: () => this.#mail.halted(this.cell.status),
+      halted: () => {
+        this.#mail.halted(this.cell.status);
+        this.#connections.halted(this.cell.status);
+      },
       settled: () => {
         this.family?.open();
         this.upkeep.feeder.poke();

@@ -94,7 +94,7 @@ export interface HttpInput {
   idempotency?: IdempotencyKey;
 }
 
-export interface HttpReply {
+export interface WholeReply {
   status: number;
   headers: readonly (readonly [name: string, value: string])[];
   body: Uint8Array | null;
@@ -102,6 +102,9 @@ export interface HttpReply {
   isChunked: boolean;
   event: EventRef;
 }
+
+/** `body` is a stream where the turn goes on while the response leaves; `event` is then the one that began it. */
+export type HttpReply = WholeReply | (Omit<WholeReply, "body"> & { body: ReadableStream });
 
 /** An actor that serves HTTP, as the directory knows it. */
 export interface SiteRef {

@@ -17,6 +17,7 @@ import type { Settings } from "./environment.ts";
 import type { Directory } from "./directory.ts";
 import type { ActorRpc } from "./protocol.ts";
 import type { Log } from "./record/notary.ts";
+import type { SocketHost } from "./sockets/connections.ts";
 
 /** What an object is given by its Worker. */
 export interface Surroundings {
@@ -41,5 +42,6 @@ export interface Surroundings {
   unreachableMs: number;
   settings: Settings;
   fetch: Services["fetch"];
+  sockets: SocketHost;
   peer: (id: string) => ActorRpc;
 }

@@ -59,6 +59,12 @@ import { Births } from "./birth/births.ts";
 import { Forker } from "./birth/forker.ts";
 import type { Starter } from "./birth/starter.ts";
 import { componentsOf, referencesOf, starterOf } from "./birth/starter-of.ts";
+import {
+  askUpgrade,
+  type ChannelUpgrade,
+  type Upgraded,
+  type UpgradeInput,
+} from "./sockets/upgrade-request.ts";
 import { treeOf } from "./tree.ts";
 import { findSite } from "./web/site-names.ts";
 import {
@@ -219,6 +225,10 @@ export class Theater implements Actors {
 
   http(id: string, input: HttpInput): Promise<Answer<HttpReply>> {
     return reached(() => this.#actor(id).http(input));
+  }
+
+  openSocket(id: string, input: UpgradeInput | ChannelUpgrade): Promise<Answer<Upgraded>> {
+    return reached(() => askUpgrade(this.#actor(id) as unknown as Fetcher, input));
   }
 
   site(named: string, anew: boolean): Promise<Answer<SiteRef>> {

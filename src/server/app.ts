@@ -7,6 +7,8 @@ import type { Actors } from "../runtime/actors.ts";
 import { actorRoutes } from "./actors.ts";
 import { authenticate } from "./auth.ts";
 import { chainRoutes } from "./chains.ts";
+import { channelRoutes } from "./channels.ts";
+import { readHandshake } from "./handshake.ts";
 import { erasureRoutes } from "./erasure.ts";
 import { followRoutes } from "./follow.ts";
 import { pastRoutes } from "./past.ts";
@@ -67,7 +69,7 @@ export function createApp<E extends ServerBindings>(
     c.res.headers.set("cache-control", "no-store");
   });
   app.use(async (c, next) => {
-    const authorization = c.req.header("authorization") ?? null;
+    const { authorization } = readHandshake(c.req.raw);
     const open = openPaths.has(c.req.path);
     c.set("principal", open ? "" : authenticate(authorization, c.env.THEATER_TOKEN_SHA256));
     await next();
@@ -149,6 +151,7 @@ export const routes: readonly Route[] = [
   ...pastRoutes,
   ...upgradeRoutes,
   ...messageRoutes,
+  ...channelRoutes,
   ...chainRoutes,
   ...erasureRoutes,
   ...proofRoutes,

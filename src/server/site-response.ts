@@ -40,11 +40,11 @@ export function siteResponse(
   if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
   headers.set("theater-event", eventHeader(event)["theater-event"]);
   if (method === "HEAD") {
-    if (body !== null) headers.set("content-length", String(body.length));
+    if (body instanceof Uint8Array) headers.set("content-length", String(body.length));
     return new Response(null, { status, headers });
   }
   headers.delete("content-length");
-  const content = body !== null && isChunked ? streamOf(body) : body;
+  const content = body instanceof Uint8Array && isChunked ? streamOf(body) : body;
   // The guest's bytes are what its content-encoding says already.
   return new Response(content, { status, headers, encodeBody: "manual" });
 }

@@ -3,8 +3,9 @@
 
 import { TheaterError } from "../lib/errors.ts";
 import type { Actors } from "../runtime/actors.ts";
-import type { Answer, HttpInput, HttpReply, SiteRef } from "../runtime/protocol.ts";
+import type { Answer, HttpInput, SiteRef } from "../runtime/protocol.ts";
 import { authenticate } from "./auth.ts";
+import { readHandshake, upgradeResponse, type Handshake } from "./handshake.ts";
 import { idempotencyKey, readBody } from "./input.ts";
 import {
   HTTP_BODY_BYTES_MAX,
@@ -27,15 +28,20 @@ export async function serveSite(
   address: SiteAddress,
   { actors, tokens }: { actors: Actors; tokens: string | undefined },
 ): Promise<Response> {
-  const { principal, refusal } = principalOf(request, tokens);
+  const handshake = readHandshake(request);
+  const { principal, refusal } = principalOf(handshake, tokens);
   if (refusal !== null && address.needsToken) throw refusal;
   const site = await siteOf(address, actors, { refusal, anew: false });
   const url = new URL(request.url);
   if (address.path === "") return toFolder(url);
-  const input = await readInput(request, url, { address, principal });
-  const answer = await askSite(actors, site, input, () =>
-    siteOf(address, actors, { refusal, anew: true }),
-  );
+  const ask = { site, findAnew: () => siteOf(address, actors, { refusal, anew: true }) };
+  const head = readHead(handshake.headers, url, { address, principal });
+  if (handshake.isUpgrade) {
+    const opened = await askSite(ask, (id) => actors.openSocket(id, head));
+    return opened.ok ? upgradeResponse(opened.value, handshake, address) : problem(opened.error);
+  }
+  const input = { ...head, ...(await readRest(request, principal)) };
+  const answer = await askSite(ask, (id) => actors.http(id, input));
   if (answer.ok) return siteResponse(answer.value, request.method, address);
   const { code, evidence } = answer.error;
   const allow = evidence?.["allow"];
@@ -46,11 +52,10 @@ export async function serveSite(
 }
 
 function principalOf(
-  request: Request,
+  { authorization }: Handshake,
   tokens: string | undefined,
 ): { principal: string; refusal: TheaterError | null } {
   try {
-    const authorization = request.headers.get("authorization");
     return { principal: authenticate(authorization, tokens), refusal: null };
   } catch (thrown) {
     const isOther = !(thrown instanceof TheaterError) || thrown.code !== "unauthorized";
@@ -60,16 +65,14 @@ function principalOf(
 }
 
 /** What was remembered of a name may be old: an actor that is down may have lost it to another. */
-async function askSite(
-  actors: Actors,
-  site: SiteRef,
-  input: HttpInput,
-  findAnew: () => Promise<SiteRef>,
-): Promise<Answer<HttpReply>> {
-  const answer = await actors.http(site.id, input);
+async function askSite<T>(
+  { site, findAnew }: { site: SiteRef; findAnew: () => Promise<SiteRef> },
+  ask: (id: string) => Promise<Answer<T>>,
+): Promise<Answer<T>> {
+  const answer = await ask(site.id);
   if (answer.ok || answer.error.code !== "wrong-state") return answer;
   const { id } = await findAnew();
-  return id === site.id ? answer : await actors.http(id, input);
+  return id === site.id ? answer : await ask(id);
 }
 
 /** Without a token nobody learns which names there are. */
@@ -96,23 +99,20 @@ function toFolder({ pathname, search }: URL): Response {
   return new Response(null, { status: 308, headers: { location: `${pathname}/${search}` } });
 }
 
-async function readInput(
-  request: Request,
+type Head = Pick<HttpInput, "path" | "query" | "headers" | "forwarded" | "principal">;
+
+/** What of a request comes before its body. */
+function readHead(
+  given: readonly (readonly [string, string])[],
   { host, protocol, search }: URL,
   { address, principal }: { address: SiteAddress; principal: string },
-): Promise<HttpInput> {
+): Head {
   const { path, prefix } = address;
-  if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
-    throw new TheaterError(
-      "unsupported",
-      "Ask without Upgrade: this version serves no WebSockets.",
-    );
-  }
   if (path.length + search.length > HTTP_URI_CHARS_MAX) {
     const message = `Path and query have ${HTTP_URI_CHARS_MAX} characters at most: send a body.`;
     throw new TheaterError("uri-too-long", message, { limit: HTTP_URI_CHARS_MAX });
   }
-  const headers = [...request.headers].filter(
+  const headers = given.filter(
     // The server's own token is not for actors.
     ([name]) => name !== "authorization" || principal === PUBLIC,
   );
@@ -121,16 +121,16 @@ async function readInput(
     const message = `A request has ${HTTP_HEADERS_MAX} headers and ${HTTP_HEADER_CHARS_MAX} characters in them at most: send less.`;
     throw new TheaterError("headers-too-large", message);
   }
+  const forwarded = { host, proto: protocol.slice(0, -1), prefix };
+  return { path, query: search, headers, forwarded, principal };
+}
+
+async function readRest(request: Request, principal: string): Promise<Omit<HttpInput, keyof Head>> {
   const isSafe = SAFE_METHODS.includes(request.method);
   const idempotency = isSafe ? undefined : idempotencyKey({ request, principal });
   return {
     method: request.method,
-    path,
-    query: search,
-    headers,
-    forwarded: { host, proto: protocol.slice(0, -1), prefix },
     body: await readBody(request, { name: "body", bytesMax: HTTP_BODY_BYTES_MAX }),
-    principal,
     ...(idempotency === undefined ? {} : { idempotency }),
   };
 }

@@ -76,7 +76,7 @@ function takingOver(body: string): IsolationCase {
     export function environment() {
       isolate.default.prototype.run = async function (input, host) { ${body} };
       const exports = { "theater:simple/actor": { init: async () => "taken over" } };
-      return { isIdle: () => true, instantiate: () => exports };
+      return { rest: () => true, instantiate: () => exports };
     }`;
   return { component, turns: ["first", "second"] };
 }

@@ -14,6 +14,8 @@ export function packageText(): string {
     world everything {
       include theater:simple/everything;
       import theater:edge/timers;
+      import theater:edge/websockets;
+      import theater:edge/http-stream;
       export theater:edge/timers-client;
       export theater:edge/upgrade;
     }

@@ -5,6 +5,8 @@ import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { makeOutput } from "../../src/cli/output.ts";
+import { replayParts } from "../../src/cli/replay-parts.ts";
 import { problem, serve, type Canned } from "./canned-server.ts";
 import { theater } from "./run-theater.ts";
 
@@ -69,3 +71,30 @@ test(
     expect(await readFile(join(cwd, "mine"), "utf8")).toBe("a letter");
   },
 );
+
+test("what was kept counts only for the range that was asked for then", async () => {
+  const path = join(await mkdtemp(join(tmpdir(), "theater-replay-")), "note");
+  const output = makeOutput(true);
+  const run = async (range: { from?: number; since?: number }, ends = false): Promise<unknown> => {
+    const asked: (string | null)[] = [];
+    const part = async (cursor: string | null): Promise<Record<string, unknown>> => {
+      asked.push(cursor);
+      if (cursor !== null && !ends) throw new Error("broke off");
+      const next = cursor === null ? "first" : null;
+      return { turns: { agreed: 1 }, erasedTurns: [], next };
+    };
+    const replayed = { actor: ID, component: "c", range, part };
+    const thrown: unknown = await replayParts(output, replayed, path).catch((one: unknown) => one);
+    return thrown instanceof Error ? thrown.message : asked;
+  };
+  const week = 7 * 86_400_000;
+  expect(await run({ from: 10 })).toBe("broke off");
+  for (const other of [{}, { from: 11 }, { since: Date.now() - week }]) {
+    expect(await run(other, true)).toContain("another replay");
+  }
+  expect(await run({ from: 10 }, true)).toEqual(["first"]);
+  expect(await run({ since: Date.now() - week })).toBe("broke off");
+  expect(await run({ since: Date.now() - 2 * week }, true)).toContain("another replay");
+  expect(await run({ since: Date.now() - week }, true)).toEqual(["first"]);
+  expect(await run({ from: 3 }, true)).toEqual([null, "first"]);
+});

@@ -55,14 +55,21 @@ const FLAGS =
   "-Wl,--no-entry -Wl,--strip-all -Wl,-z,stack-size=16384";
 
 export async function buildAbi(): Promise<Uint8Array> {
-  const folder = mkdtempSync(join(tmpdir(), "theater-abi-"));
+  return await buildFixture("abi.c", { witSource: witSource(), world: "abi" });
+}
+
+/** A component of a source in test/fixtures. */
+export async function buildFixture(
+  source: string,
+  wit: { witSource: string; world: string },
+): Promise<Uint8Array> {
+  const folder = mkdtempSync(join(tmpdir(), "theater-fixture-"));
   try {
-    const core = join(folder, "abi.wasm");
-    execFileSync(CLANG, [...FLAGS.split(" "), "-o", core, join(root, "test/fixtures/abi.c")], {
+    const core = join(folder, "core.wasm");
+    execFileSync(CLANG, [...FLAGS.split(" "), "-o", core, join(root, "test/fixtures", source)], {
       stdio: ["ignore", "inherit", "inherit"],
     });
-    const binary = new Uint8Array(readFileSync(core));
-    const embedded = await componentEmbed({ binary, witSource: witSource(), world: "abi" });
+    const embedded = await componentEmbed({ binary: new Uint8Array(readFileSync(core)), ...wit });
     return await componentNew(embedded, []);
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -13,7 +13,7 @@ with D1, R2 and Durable Objects. The tests print this table, and fail where it i
 - **bad input**: what arguments give that WIT lets through and the function does not.
 - **recorded**: the events of the calls and their outcomes. The arguments and results in the chain are those
   that the guest gave and got, and a replay of the chain agrees with it.
-- **not yet**: \`wit/\` has the signature, and a component may export it, but nobody calls it. A component that
+- **never called**: \`wit/\` has the signature, and a component may export it, but nobody calls it. A component that
   imports what no handler provides is refused when it is uploaded.
 
 The guest is JavaScript. Another in plain C (\`test/fixtures/abi.c\`) does the same for values of every shape that

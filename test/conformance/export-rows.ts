@@ -8,6 +8,7 @@ import { must, Probe, theater, until, type Told } from "../runtime/stage.ts";
 import { startTools, tools } from "../runtime/tools.ts";
 import { counting, migrating, upgrade } from "../runtime/versions.ts";
 import { httpActor, httpRequest, REQUEST_BYTES } from "./http-rows.ts";
+import { closedFor, socketActor, upgradeTo } from "./socket-rows.ts";
 import { turn, type Scene } from "./scene.ts";
 import type { Column } from "./table.ts";
 
@@ -190,6 +191,32 @@ function handleHttp(kind: "http" | "http-middleware"): ExportRow {
   };
 }
 
+/** A connection was opened, said something and was closed: a turn of each. */
+function handleSocket(kind: string, params: unknown, bad: () => Promise<string>): ExportRow {
+  return {
+    works: async () => await committed(await socketActor(), kind),
+    "refused without grant": async () => {
+      const { id } = await withoutGrant();
+      return `upgrade: ${refusal(await theater.openSocket(id, upgradeTo("/socket")))}`;
+    },
+    "bad input": bad,
+    recorded: async () => await onRecord(await socketActor(), kind, params),
+  };
+}
+
+const SAID = { ty: { text: null }, data: null, text: ["said"] };
+
+const sockets = {
+  "handle-websocket-connect": handleSocket("websocket-open", [2, 1, "/socket", null], async () => {
+    const { id } = await socketActor();
+    return `upgrade: ${refusal(await theater.openSocket(id, upgradeTo("/nowhere")))}`;
+  }),
+  "handle-websocket-message": handleSocket("websocket", [2, 1, SAID], closedFor),
+  "handle-websocket-disconnect": handleSocket("websocket-close", [2, 1], async () =>
+    Promise.resolve("none: takes no input"),
+  ),
+};
+
 /** A child of the peer ends so, and the peer is told. */
 function handleChild(
   name: string,
@@ -267,6 +294,9 @@ export const EXPORT_ROWS: ReadonlyMap<string, ExportRow> = new Map([
   ["theater:edge/upgrade#migrate", migrate],
   ["theater:simple/http-handlers#handle-request", handleHttp("http")],
   ["theater:simple/http-handlers#handle-middleware", handleHttp("http-middleware")],
+  ...Object.entries(sockets).map(
+    ([name, row]) => [`theater:simple/http-handlers#${name}`, row] as const,
+  ),
   ...Object.entries(children).map(
     ([name, row]) => [`theater:simple/supervisor-handlers#${name}`, row] as const,
   ),

@@ -1,17 +1,20 @@
-// The rows of http-framework and http-handlers. Ids count from 1 over everything that the actor makes, in the
-// order of the rows.
+// The rows of http-framework and http-handlers. Ids count up over everything that the actor makes, behind what it
+// has for WebSockets, in the order of the rows.
 
 import { expect } from "vitest";
 import { fromUtf8 } from "../../src/lib/bytes.ts";
 import type { HttpInput } from "../../src/runtime/protocol.ts";
 import { must, theater, type Probe } from "../runtime/stage.ts";
 import { gave, tools } from "../runtime/tools.ts";
-import { err, ok, type ImportRow, type ImportRows } from "./import-row.ts";
+import { err, ok, type ImportRows } from "./import-row.ts";
+import { frameworkSockets, SOCKET_SITE } from "./socket-rows.ts";
 
 const UNKNOWN = err(/^not-found: there is no /);
 const SERVER = { port: 8080, host: "localhost", "tls-config": null };
 const TLS = { "cert-path": "a.pem", "key-path": "b.pem" };
-const [ONE, TWO, HANDLER, ROUTE, OTHER_ROUTE, MIDDLEWARE, OTHER_MIDDLEWARE] = [1, 2, 3, 4, 5, 6, 7];
+const [ONE, TWO, HANDLER, ROUTE, OTHER_ROUTE, MIDDLEWARE, OTHER_MIDDLEWARE] = [
+  1, 2, 3, 4, 5, 6, 7,
+].map((id) => id + SOCKET_SITE);
 const NOBODY = 99;
 const INFO = {
   id: ONE,
@@ -22,11 +25,6 @@ const INFO = {
   "middleware-count": 0,
   "websocket-enabled": false,
 };
-
-const noSocket = (...args: unknown[]): ImportRow => ({
-  works: () => [[args, err(/^no-such-connection/)]],
-  bad: "all input gives the same error",
-});
 
 export const httpFramework: ImportRows = {
   "create-server": {
@@ -77,8 +75,7 @@ export const httpFramework: ImportRows = {
     works: () => [[[ONE, "/live", HANDLER, HANDLER, null], ok(null)]],
     bad: () => [[[ONE, "/live", null, NOBODY, null], UNKNOWN]],
   },
-  "send-websocket-message": noSocket(ONE, 1, { ty: "ping", data: null, text: null }),
-  "close-websocket": noSocket(ONE, 1),
+  ...frameworkSockets,
 };
 
 /** A request for the routes of an actor that has one for everything, and perhaps a middleware. */

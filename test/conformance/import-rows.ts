@@ -4,6 +4,8 @@
 import { expect } from "vitest";
 import { bytes, err, NO_INPUT, ok, type ImportRow, type ImportRows } from "./import-row.ts";
 import { httpFramework } from "./http-rows.ts";
+import { websockets } from "./socket-rows.ts";
+import { httpStream, STREAM } from "./stream-rows.ts";
 import { storeRows } from "./store-rows.ts";
 
 const some = (fields: object): unknown => expect.objectContaining(fields);
@@ -319,6 +321,8 @@ const byInterface: Readonly<Record<string, ImportRows>> = {
   "theater:simple/http-client": httpClient,
   "theater:simple/http-framework": httpFramework,
   "theater:edge/timers": timers,
+  "theater:edge/websockets": websockets,
+  [STREAM]: httpStream,
   "theater:simple/supervisor": supervisor,
 };
 

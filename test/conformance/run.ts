@@ -1,6 +1,8 @@
 // A run of the rows of imported functions: few turns with many calls, and what was seen of each row.
 
 import type { ImportRow, RowCall } from "./import-row.ts";
+import { gave } from "../runtime/tools.ts";
+import { gaveOnStream, STREAM } from "./stream-rows.ts";
 import { turn, type Call, type Observed, type Scene } from "./scene.ts";
 
 const PARTS = ["works", "denied", "bad"] as const;
@@ -13,7 +15,12 @@ export class Run {
   /** All calls of these rows, in one turn for each part and one last. */
   async play(scene: Scene, rows: Rows): Promise<void> {
     const others = rows.filter(([, { isLast = false }]) => !isLast);
-    for (const part of PARTS) await this.#turn(part, scene, others);
+    const streamed = others.filter(([about]) => about.startsWith(STREAM));
+    const plain = others.filter((row) => !streamed.includes(row));
+    for (const part of PARTS) {
+      await this.#turn(part, scene, plain);
+      await this.#turn(part, scene, streamed);
+    }
     await this.#turn(
       "works",
       scene,
@@ -35,9 +42,11 @@ export class Run {
       }),
     );
     const actor = part === "denied" ? scene.narrow : scene.actor;
+    const isStream = planned.some(({ row }) => row.startsWith(STREAM));
     const observed = await turn(
       actor,
       planned.map(({ call }) => call),
+      isStream ? gaveOnStream : gave,
     );
     for (const [at, { row }] of planned.entries()) {
       const key = `${row} ${part}`;

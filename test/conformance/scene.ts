@@ -10,6 +10,8 @@ import { sha256 } from "../../src/chain/hash.ts";
 import { fromUtf8, toHex } from "../../src/lib/bytes.ts";
 import { until, type Ended, type Probe, type Told } from "../runtime/stage.ts";
 import { childManifest, gave, tools } from "../runtime/tools.ts";
+import { openSockets } from "./socket-rows.ts";
+import { STREAM_PATH } from "./stream-rows.ts";
 import { fromGuest, toGuest } from "./guest-values.ts";
 
 /** A call as a row has it: arguments and result as JSON by the WIT types, the result as a matcher too. */
@@ -85,6 +87,7 @@ export async function openScene(): Promise<Scene> {
       environment: { allowed_vars: ["REGION"], allow_list_all: true },
       filesystem: { ...files, allowed_paths: ["."] },
       "http-client": { allowed_hosts: [origin] },
+      "http-framework": { stream: [STREAM_PATH] },
     }),
     tools({
       random: { max_bytes: 4, max_int: 10 },
@@ -109,6 +112,9 @@ export async function openScene(): Promise<Scene> {
     (await turn(by, Array(count).fill(call))).map(({ gave: answer }) => (answer as Ok).ok);
   const open = { about: `${HOST}#open-channel`, args: [called.id, btoa("[]")], gives: null };
   const channels = await made(actor, open, 2);
+  await openSockets(actor, 3);
+  const route = [1, STREAM_PATH, "POST", 2];
+  await gave(actor, ["call", "theater:simple/http-framework#add-route", ...route]);
   const manifest = await childManifest();
   const spawn = { about: "theater:simple/supervisor#spawn", args: [manifest, null], gives: null };
   const [children, ends] = [await made(actor, spawn, 2), await made(peer, spawn, 3)];
@@ -134,13 +140,17 @@ export async function openScene(): Promise<Scene> {
   };
 }
 
-/** Makes the calls in one turn. */
-export async function turn(actor: Probe, calls: readonly Call[]): Promise<Observed[]> {
+/** Makes the calls in one turn. `ask`: how the guest is told. */
+export async function turn(
+  actor: Probe,
+  calls: readonly Call[],
+  ask: (actor: Probe, ...steps: (readonly [string, ...unknown[]])[]) => Promise<unknown[]> = gave,
+): Promise<Observed[]> {
   if (calls.length === 0) return [];
   const from = await actor.nextSeq();
-  const answers = await gave(
+  const answers = await ask(
     actor,
-    ...calls.map(({ about, args }) => ["call", about, ...guestArguments(about, args)]),
+    ...calls.map(({ about, args }) => ["call", about, ...guestArguments(about, args)] as const),
   );
   const events = await actor.events(from);
   const [first] = events.filter(({ type }) => type.startsWith("host."));

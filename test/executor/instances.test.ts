@@ -36,13 +36,13 @@ interface Stage {
   instances: Instances;
 }
 
-function stage(run: Run, isIdle = (): boolean => true): Stage {
+function stage(run: Run, rest = (): boolean => true): Stage {
   const used: number[] = [];
   let made = 0;
   const environment = (): Environment => {
     const own = made++;
     return {
-      isIdle,
+      rest,
       instantiate(_, imports: Imports) {
         used.push(own);
         const host = imports["test:host/host"] ?? {};
@@ -50,7 +50,7 @@ function stage(run: Run, isIdle = (): boolean => true): Stage {
       },
     };
   };
-  const pure = { functions: {}, streamSeed: () => new Uint8Array(32) };
+  const pure = { functions: {}, streamSeed: () => new Uint8Array(32), standIn: () => undefined };
   const instances = new Instances({ environment, cores: {}, description }, pure);
   const turn: Stage["turn"] = (what, host = echo) => instances.run(inputOf(what), host);
   return { turn, used, instances };

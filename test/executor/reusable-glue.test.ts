@@ -10,6 +10,7 @@ import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import type { Environment } from "../../src/executor/instances.ts";
+import { lean } from "../../src/executor/lean-glue.ts";
 import { reusable } from "../../src/executor/reusable-glue.ts";
 import { dummyComponent, quickjsComponent, RICH_WIT } from "./components.ts";
 
@@ -34,7 +35,8 @@ export const guest = {
 
 interface Opened {
   start: (imports: Exports) => Exports;
-  isIdle: () => boolean;
+  /** Lets go of the instance; the names of what is held all the same, null where it cannot. */
+  rest: () => string[] | null;
   /** What was held when a component began, one for each. */
   seen: string[];
 }
@@ -54,8 +56,8 @@ async function jcoOutput(component: Uint8Array): Promise<Map<string, Uint8Array>
 
 async function open(component: Uint8Array): Promise<Opened> {
   const files = await jcoOutput(component);
-  const glue = reusable(new TextDecoder().decode(files.get("component.js")));
-  const [before = ""] = glue.split("return { isIdle");
+  const glue = reusable(lean(new TextDecoder().decode(files.get("component.js")), () => false));
+  const [before = ""] = glue.split("return { rest");
   const held = [...before.matchAll(/^let ([\w$, ]+);$/gm)].flatMap(([, list = ""]) =>
     list.split(", "),
   );
@@ -64,9 +66,14 @@ async function open(component: Uint8Array): Promise<Opened> {
   expect(classes.length).toBeGreaterThan(3);
   const statics = classes.map((name) => `Object.entries(${name})`);
   const tells = `globalThis.glueTold({ ${held.join(", ")}, statics: [${statics.join(", ")}] });`;
-  const text = glue.replace("let gen= (function*", `${tells}\nlet gen= (function*`);
+  const text = glue
+    .replace("let gen= (function*", `${tells}\nlet gen= (function*`)
+    .replace(
+      "return { rest",
+      `globalThis.glueHeld = () => ({ ${held.join(", ")} });\nreturn { rest`,
+    );
   const seen: string[] = [];
-  const { instantiate, isIdle } = (await loaded(text)).environment();
+  const { instantiate, rest } = (await loaded(text)).environment();
   const core = (name: string) => new compiler.Module(files.get(name) ?? new Uint8Array());
   const cores = new Map([...files.keys()].filter(isWasm).map((name) => [name, core(name)]));
   return {
@@ -75,7 +82,12 @@ async function open(component: Uint8Array): Promise<Opened> {
       Object.assign(globalThis, { glueTold });
       return instantiate((name) => cores.get(name) as WebAssembly.Module, imports) as Exports;
     },
-    isIdle,
+    rest() {
+      if (!rest()) return null;
+      const { glueHeld } = globalThis as unknown as { glueHeld: () => Record<string, unknown> };
+      const now = Object.entries(glueHeld());
+      return now.flatMap(([name, value]) => (value === undefined || value === 0 ? [] : [name]));
+    },
     seen,
   };
 }
@@ -113,14 +125,14 @@ test.each([
   ["in C, with every function of the host", () => readFile(join(FIXTURES, "abi.wasm"))],
   ["with resources, variants and flags", () => dummyComponent(RICH_WIT, "shop")],
 ])("a component %s begins as in an environment of its own", async (_, component) => {
-  const { start, seen, isIdle } = await open(await component());
+  const { start, seen, rest } = await open(await component());
   const imports = anything();
   const first = useAll(start(imports));
   const second = useAll(start(imports));
   expect(second).toEqual(first);
   expect(seen).toHaveLength(2);
   expect(seen[1]).toBe(seen[0]);
-  expect(isIdle()).toBe(true);
+  expect(rest()).toEqual([]);
 });
 
 test("an instance in JavaScript finds nothing of the one before, which failed", async () => {
@@ -158,6 +170,31 @@ test("what is of no known form is refused", async () => {
     "an instantiate",
   );
   expect(() => reusable(glue.slice(0, -40))).toThrow("statements");
+});
+
+test("a component needs no module between its own and the host, unless it calls as it starts", async () => {
+  const files = await jcoOutput(await readFile(join(FIXTURES, "tiny.wasm")));
+  const glue = new TextDecoder().decode(files.get("component.js"));
+  const instances = (text: string): number => text.split("instantiateCore(module").length - 1;
+  expect(instances(glue)).toBe(3);
+  const leaner = lean(glue, () => false);
+  expect(instances(leaner)).toBe(1);
+  expect(leaner).not.toContain("{ _jcoMaySuspend");
+  const starting: string[] = [];
+  const kept = lean(glue, (core) => starting.push(core) > 0);
+  expect(instances(kept)).toBe(3);
+  expect(starting).toEqual(["component.core.wasm"]);
+  for (const [part, other] of [
+    ["$imports: exports0.$imports,", "$imports: exports0.$imports, more: exports0.more,"],
+    [
+      "log: Object.assign(exports0['0'], { _jcoMaySuspend: false }),",
+      "log: exports0['0'], all: exports0,",
+    ],
+    ["let exports2;", "let exports2; use(() => exports2);"],
+  ] as const) {
+    expect(glue).toContain(part);
+    expect(instances(lean(glue.replace(part, other), () => false))).toBe(3);
+  }
 });
 
 /** Every interface and every function, which answer nothing. */

@@ -1,13 +1,16 @@
-// What HTTP can do, against an actor that is a Hono application, over real HTTP: one server for all of it. And the
-// guestbook as visitors see it.
+// What HTTP can do, against an actor that is a Hono application and one that is a wasi:http component, over real HTTP:
+// one server for all of it. And the guestbook as visitors see it.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { request as open, type IncomingHttpHeaders } from "node:http";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer, request as open, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildActor } from "../../src/cli/build-actor.ts";
 import { startDevServer, type DevServer } from "../../src/cli/dev.ts";
+import { Crowd } from "./crowd.ts";
+import { WEB } from "../conformance/build-web.ts";
 import { chromiumPath, launchChromium } from "../browser/chromium.ts";
 import { missingTool } from "../support/missing-tool.ts";
 
@@ -17,6 +20,17 @@ const TEN_MB = 10_000_000;
 let folder: string;
 let server: DevServer;
 let web: string;
+let plain: string;
+/** What the component asks, "host:port". */
+let origin: string;
+const originServer = createServer((request, response) => {
+  request.setEncoding("utf8");
+  let body = "";
+  request.on("data", (part: string) => (body += part));
+  request.on("end", () => {
+    if (request.url !== "/slow") response.end(`${request.method} ${request.url} ${body}`);
+  });
+});
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "theater-http-"));
@@ -31,10 +45,15 @@ beforeAll(async () => {
   server = up;
   web = await started(own, "web");
   await started(example, "guestbook");
+  await new Promise<void>((done) => originServer.listen(0, "127.0.0.1", done));
+  origin = `127.0.0.1:${(originServer.address() as AddressInfo).port}`;
+  plain = await started(await readFile(WEB), "plain", plainManifest());
 }, 120_000);
 
 afterAll(async () => {
   delete process.env["ACTOR_HOSTS"];
+  originServer.closeAllConnections();
+  originServer.close();
   await server.dispose();
   await rm(folder, { recursive: true, force: true });
 });
@@ -45,11 +64,29 @@ const ask = async (path: string, init: RequestInit): Promise<Record<string, unkn
   return (await response.json()) as Record<string, unknown>;
 };
 
-async function started(body: Uint8Array, name: string): Promise<string> {
+/** Of the wasi:http component of test/fixtures/web.c: what it imports is granted, and no more. */
+const plainManifest = () => ({
+  limits: { turn_ms: 4_000, mailbox: 2 },
+  handler: [
+    {
+      type: "http-framework",
+      public_name: "plain",
+      public: true,
+      stream: ["/stream/{count}", "/broken/{count}"],
+    },
+    { type: "runtime" },
+    { type: "timing", max_sleep_duration: 5_000 },
+    { type: "random" },
+    { type: "environment" },
+    { type: "http-client", allowed_hosts: [`http://${origin}`], allowed_methods: ["GET", "POST"] },
+  ],
+});
+
+async function started(body: Uint8Array, name: string, more: object = {}): Promise<string> {
   const { component } = await ask("/v1/components", { method: "PUT", body: body as BodyInit });
   const site = { type: "http-framework", public_name: name, public: true, read_only: ["/"] };
   const handler = [site, { type: "runtime" }, { type: "timing" }];
-  const manifest = { name, version: "1", component, handler };
+  const manifest = { name, version: "1", component, handler, ...more };
   const { id } = await ask("/v1/actors", { method: "POST", body: JSON.stringify({ manifest }) });
   return String(id);
 }
@@ -73,7 +110,12 @@ async function raw(
   { method = "GET", headers = {}, parts = [] }: Ask = {},
 ): Promise<Answer> {
   return await new Promise((resolve, reject) => {
-    const asked = open(server.url + path, { method, headers }, (response) => {
+    const asked = open(server.url + path, { method, headers });
+    asked.on("upgrade", ({ statusCode: status = 0, headers: given }, socket) => {
+      socket.destroy();
+      resolve({ status, headers: given, body: Buffer.alloc(0) });
+    });
+    asked.on("response", (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("error", reject);
@@ -202,18 +244,42 @@ const table: readonly (readonly [string, string, Ask, Partial<Answer>, string | 
   ],
 ];
 
-test.for(table)("%s", async ([, path, asked, expected, content]) => {
-  const answer = await raw(`/a/web${path}`, asked);
+type Row = (typeof table)[number];
+
+async function holds(site: string, [, path, asked, expected, content]: Row): Promise<void> {
+  const answer = await raw(`/a/${site}${path}`, asked);
   expect(answer).toMatchObject(expected);
   const text = answer.body.toString();
   const found: unknown = typeof content === "string" ? text : JSON.parse(text);
   expect({ content: found }).toMatchObject({ content });
   expect(answer.headers["theater-event"]).toMatch(/^\d+:b[a-z2-7]{58}$/);
   expect(answer.headers["content-security-policy"]).toContain("sandbox");
+}
+
+test.for(table)("%s", async (row) => {
+  expect.hasAssertions();
+  await holds("web", row);
 });
 
-test("10 MB out", async () => {
-  const { status, body, headers } = await raw("/a/web/big");
+/** What the component in C does as the application does it. */
+const SHARED = /^\/(?:echo|status|empty|text|range|gzip)\b/;
+const plainTable: readonly Row[] = [
+  ...table.filter(([, path]) => SHARED.test(path)),
+  ["another method", "/echo", { method: "PROPFIND" }, { status: 200 }, { method: "PROPFIND" }],
+  ["a redirect", "/redirect", {}, { status: 302, headers: { location: "/a/plain/text" } }, ""],
+  ["a path that it has not", "/none", {}, { status: 404 }, "nothing here"],
+  ["the authority", "/authority", { headers: { host: "me.test" } }, { status: 200 }, "me.test"],
+  ["a query", "/query?a=%C3%A4%20b", {}, { status: 200 }, "?a=%C3%A4%20b"],
+  ["a body up and down", "/mirror", { method: "POST", parts: ["ab", "cd"] }, {}, "abcd"],
+];
+
+test.for(plainTable)("a wasi:http component: %s", async (row) => {
+  expect.hasAssertions();
+  await holds("plain", row);
+});
+
+test.for(["/a/web/big", `/a/plain/big/${TEN_MB}`])("10 MB out: %s", async (path) => {
+  const { status, body, headers } = await raw(path);
   expect([status, body.length, headers["content-length"]]).toEqual([200, TEN_MB, String(TEN_MB)]);
   expect(body.every((byte) => byte === 120)).toBe(true);
 });
@@ -257,6 +323,156 @@ test("refusals of ours are problems: too large, too many headers, too long, and 
   expect(await problem(`/v1/actors/${web}/http/text`)).toEqual([401, "unauthorized"]);
 });
 
+interface Told {
+  type: string;
+  about: string;
+  fields: Record<string, unknown>;
+}
+
+/** The events of the turn that an answer names. */
+async function turnOf(id: string, { headers }: Answer): Promise<Told[]> {
+  const [end] = String(headers["theater-event"]).split(":");
+  const path = `/v1/actors/${id}/chain?from=${Number(end) - 40}&to=${end}`;
+  const { events } = (await ask(path, {})) as unknown as { events: { event: Told }[] };
+  const all = events.map(({ event }) => event);
+  return all.slice(all.findLastIndex(({ type }) => type === "message.received"));
+}
+
+const calls = (events: readonly Told[]): string[] =>
+  events.filter(({ type }) => type.startsWith("host.")).map(({ about }) => about);
+
+test("what a wasi:http component prints is its log, line by line", async () => {
+  const events = await turnOf(plain, await raw("/a/plain/print"));
+  const lines = events.flatMap(({ about, fields }) =>
+    about === "theater:simple/runtime#log" ? [fields["args"]] : [],
+  );
+  expect(lines).toEqual([["one"], ["two, three"], ["without an end and more"]]);
+});
+
+test("clocks, chance and the environment of a wasi:http component are calls of handlers", async () => {
+  const answer = await raw("/a/plain/world");
+  const [wall = "", slept, random, bytes] = answer.body.toString().split("\n");
+  expect(Number(wall.slice(5))).toBeGreaterThan(Date.UTC(2026, 0));
+  expect(Number(slept?.slice(6))).toBeGreaterThanOrEqual(20);
+  expect([random, bytes]).toEqual([expect.stringMatching(/^random \d{5,20}$/), "bytes 5"]);
+  expect(calls(await turnOf(plain, answer))).toEqual([
+    "theater:simple/timing#now",
+    "theater:simple/timing#now",
+    "theater:simple/timing#sleep",
+    "theater:simple/timing#sleep",
+    "theater:simple/timing#now",
+    "theater:simple/random#random-bytes",
+    "theater:simple/random#random-bytes",
+    "theater:simple/environment#list-vars",
+  ]);
+});
+
+test("requests of a wasi:http component are calls of http-client, in order, and what is not granted is denied", async () => {
+  const answer = await raw(`/a/plain/fetch/${origin}/x?y=1`);
+  expect(answer.body.toString().split("\n")).toEqual([
+    "ready 2",
+    "200 GET /x?y=1 ",
+    "200 GET /x?y=1 ",
+    "200 POST /x?y=1 a body",
+  ]);
+  expect(calls(await turnOf(plain, answer))).toEqual(
+    Array.from({ length: 6 }, () => "theater:simple/http-client#send-http"),
+  );
+  const denied = await raw("/a/plain/fetch/127.0.0.1:9/x");
+  // 15: HTTP-request-denied
+  expect(denied.body.toString()).toBe("ready 2\nerror 15\nerror 15\nerror 15");
+});
+
+test.for([
+  ["/trap", 500, "guest-trap", "unreachable"],
+  ["/resources", 500, "guest-trap", "too many resources"],
+  ["/silent", 500, "guest-trap", "no-response"],
+  ["/unfinished", 500, "guest-trap", "incomplete-response"],
+  ["/short", 500, "guest-trap", "incomplete-response"],
+  ["/never", 500, "limit-exceeded", "never-ready"],
+  ["/forever", 500, "limit-exceeded", "a wait has at most 5000 ms"],
+  ["/fetch/ORIGIN/slow", 504, "too-slow", "turn-ms"],
+  ["/error", 422, "guest-error", "connection-refused"],
+  ["/big/11000000", 502, "bad-response", "max_response_bytes"],
+] as const)(
+  "a wasi:http component that fails is told apart: %s",
+  async ([path, status, code, why]) => {
+    const answer = await raw(`/a/plain${path.replace("ORIGIN", origin)}`);
+    expect(answer.headers["content-type"]).toBe("application/problem+json");
+    const problem = JSON.parse(answer.body.toString()) as { code: string; detail: string };
+    expect([answer.status, problem.code, problem.detail]).toEqual([
+      status,
+      code,
+      expect.stringContaining(why),
+    ]);
+  },
+);
+
+const WRITE = "theater:edge/http-stream#write";
+
+/** What the chain has of the writes of a stream that began with the event of `response`. */
+async function writesOf(response: Response): Promise<(Told & { time: number })[]> {
+  const from = String(response.headers.get("theater-event")).split(":")[0];
+  const page = await ask(`/v1/actors/${plain}/chain?from=${from}&limit=1000`, {});
+  const { events } = page as unknown as { events: { event: Told & { time: number } }[] };
+  return events.map(({ event }) => event).filter(({ about }) => about === WRITE);
+}
+
+test("a streamed response leaves part by part, each in the chain before it leaves", async () => {
+  const response = await fetch(`${server.url}/a/plain/stream/60`);
+  expect(response.headers.get("content-type")).toBe("text/plain");
+  let text = "";
+  let firstMs: number | undefined;
+  for await (const part of response.body ?? []) {
+    text += Buffer.from(part as Uint8Array).toString();
+    if (firstMs !== undefined) continue;
+    firstMs = Date.now();
+    const intended = (await writesOf(response)).filter(({ type }) => type === "host.intended");
+    expect(intended.length).toBeGreaterThanOrEqual(text.split("\n").length - 1);
+  }
+  expect(text).toBe(Array.from({ length: 60 }, (_, n) => `chunk ${n}\n`).join(""));
+  const writes = await writesOf(response);
+  expect(writes.length).toBe(120);
+  expect(writes.at(-1)?.time).toBeGreaterThan(firstMs ?? Infinity);
+});
+
+test("where the turn of a stream fails it is broken off, and the chain says how far it came", async () => {
+  const response = await fetch(`${server.url}/a/plain/broken/3`);
+  await expect(response.text()).rejects.toThrow("terminated");
+  const sent = (await writesOf(response)).filter(({ type }) => type === "host.returned");
+  expect(sent.map(({ fields }) => fields["result"])).toEqual([1, 2, 3].map(() => ({ ok: null })));
+  const end = await ask(`/v1/actors/${plain}/chain/head`, {});
+  const last = await ask(`/v1/actors/${plain}/chain/${String(end["seq"])}`, {});
+  expect(last["event"]).toMatchObject({ type: "turn.failed", fields: { code: "unreachable" } });
+});
+
+test("a visitor who leaves ends the stream, and not the actor; HEAD and a key are no stream", async () => {
+  const control = new AbortController();
+  const response = await fetch(`${server.url}/a/plain/stream/400`, { signal: control.signal });
+  control.abort();
+  await expect.poll(async () => (await raw("/a/plain/text")).status, { timeout: 20_000 }).toBe(200);
+  const [last] = (await writesOf(response)).slice(-1);
+  expect(last?.fields["result"]).toEqual({ err: "gone: nobody takes the response any more" });
+  const head = await raw("/a/plain/stream/2", { method: "HEAD" });
+  expect([head.status, head.headers["content-length"]]).toEqual([200, "16"]);
+  const keyed = { method: "POST", headers: { "idempotency-key": "s1" } };
+  expect((await raw("/a/plain/stream/2", keyed)).status).toBe(400);
+});
+
+test("where too many wait it is 429, and where a body is too large 413", async () => {
+  const all = await Promise.all(Array.from({ length: 6 }, () => raw("/a/plain/world")));
+  const refused = all.filter(({ status }) => status !== 200);
+  expect(refused.length).toBeGreaterThan(0);
+  for (const { status, headers, body } of refused) {
+    expect([status, headers["content-type"]]).toEqual([429, "application/problem+json"]);
+    expect(headers["retry-after"]).toBe("1");
+    expect(JSON.parse(body.toString())).toMatchObject({ code: "busy" });
+  }
+  const large = Buffer.alloc(10 * 1024 * 1024 + 1);
+  const { status, body } = await raw("/a/plain/echo", { method: "POST", parts: [large] });
+  expect([status, JSON.parse(body.toString())]).toMatchObject([413, { code: "too-large" }]);
+});
+
 test("a POST with a key happens once", async () => {
   const headers = { "idempotency-key": "k1", authorization: `Bearer ${server.token}` };
   const count = async () => await raw(`/v1/actors/${web}/http/count`, { method: "POST", headers });
@@ -286,17 +502,75 @@ test("a guestbook is signed and read below its name, and on a host of its own wi
   expect(headers.location).toBe("/a/guestbook/");
 });
 
+const VISITORS = 1_000;
+/** Those that say something once more at the end. */
+const LAST = 50;
+
+test("1,000 WebSockets outlive two evictions, and each hears once, in order, what turns said", async () => {
+  const begunMs = performance.now();
+  const crowd = await Crowd.open(`${server.url}/a/web/socket`, VISITORS);
+  const openedMs = performance.now();
+  const says = (said: string): void => crowd.sockets.forEach((socket) => socket.send(said));
+  says("one");
+  await crowd.hears(1);
+  const answeredMs = performance.now();
+  const toldMs: number[] = [];
+  for (const [n, said] of ["a", "b", "c", "d"].entries()) {
+    const sentMs = performance.now();
+    crowd.sockets[n]?.send(`all ${said}`);
+    // The second and the fourth time in the midst of it.
+    if (n % 2 === 1) await server.evict(web);
+    await crowd.hears(2 + n);
+    toldMs.push(performance.now() - sentMs);
+  }
+  const last = crowd.sockets.slice(0, LAST);
+  last.forEach((socket) => socket.send("two"));
+  await crowd.hears(6, LAST);
+  const steps = [openedMs - begunMs, answeredMs - openedMs, ...toldMs].map(Math.round);
+  // oxlint-disable-next-line no-console -- what a run measured
+  console.log(`opened, answered, told four times, ms: ${steps.join(", ")}`);
+  expect(crowd.closed).toEqual([]);
+  const said = crowd.heard.map((heard) => heard.map((each) => each.replace(/^\d+:? /, "")));
+  const expected = ["one", "all a", "all b", "all c", "all d"];
+  expect(said.slice(LAST).filter((each) => each.join() !== expected.join())).toEqual([]);
+  expect(new Set(said.slice(0, LAST).map(String))).toEqual(new Set([[...expected, "two"].join()]));
+  // Each was answered as itself, and every visitor heard the same turn's broadcast.
+  const ids = crowd.heard.map(([first = ""]) => Number(first.split(":")[0]));
+  expect(new Set(ids).size).toBe(VISITORS);
+  expect(new Set(crowd.heard.map((heard) => heard.slice(1, 5).join())).size).toBe(1);
+  crowd.close();
+}, 120_000);
+
+test("an upgrade takes a token as a subprotocol, and answers with the event and what is spoken", async () => {
+  const path = `/v1/actors/${web}/http/socket`;
+  const key = Buffer.from("sixteen bytes!!!").toString("base64");
+  const token = Buffer.from(server.token).toString("base64url");
+  const upgrade = { connection: "upgrade", upgrade: "websocket", "sec-websocket-key": key };
+  const asked = (protocol: string) =>
+    raw(path, {
+      headers: { ...upgrade, "sec-websocket-version": "13", "sec-websocket-protocol": protocol },
+    });
+  expect((await asked("chat")).status).toBe(401);
+  const { status, headers } = await asked(`chat, theater.bearer.${token}`);
+  expect([status, headers["sec-websocket-protocol"]]).toEqual([101, "chat"]);
+});
+
 test("the guestbook works in a browser, in an origin of its own", async ({ skip }) => {
   if (chromiumPath === undefined) return skip(missingTool("Chromium", "chromium"));
   const browser = await launchChromium(chromiumPath);
   try {
-    const page = await browser.newPage();
+    const [page, other] = [await browser.newPage(), await browser.newPage()];
     await page.goto(`${server.url}/a/guestbook/`);
+    await other.goto(`${server.url}/a/guestbook/`);
+    await other.waitForSelector("body[data-live=yes]");
     await page.fill("[name=name]", "Grace <i>");
     await page.fill("[name=text]", "from a browser");
     await page.click("button");
     await page.waitForSelector("li:has-text('from a browser')");
     expect(await page.textContent("li b")).toBe("Grace <i>");
+    // In the other page without a reload.
+    await other.waitForSelector("li:has-text('from a browser')");
+    expect(await other.textContent("li b")).toBe("Grace <i>");
     expect(new URL(page.url()).pathname).toBe("/a/guestbook/");
     const [origin, stored] = (await page.evaluate(`[
       self.origin,
@@ -308,9 +582,10 @@ test("the guestbook works in a browser, in an origin of its own", async ({ skip 
   }
 });
 
-test("every turn of all this verifies and replays", async () => {
+test.for(["web", "plain"])("every turn of all this verifies and replays: %s", async (name) => {
+  const id = name === "web" ? web : plain;
   for (const path of ["verify", "replay"]) {
-    const report = await ask(`/v1/actors/${web}/chain/${path}`, { method: "POST" });
+    const report = await ask(`/v1/actors/${id}/chain/${path}`, { method: "POST" });
     expect(report).toMatchObject({ verdict: "verified" });
   }
 });

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildActor } from "../../src/cli/build-actor.ts";
+import { theater } from "../cli/run-theater.ts";
 import { startDevServer, type DevServer } from "../../src/cli/dev.ts";
 
 const MANIFEST = `name = "relay"
@@ -31,7 +32,7 @@ type = "timing"
 // "ask <id> <text>" asks another relay, "tell <id> <text>" sends to it; anything else is answered or kept.
 const SOURCE = `
 import { defineActor } from "theater/guest";
-import { request, send } from "theater/guest/message-server";
+import { closeChannel, request, send, sendOnChannel } from "theater/guest/message-server";
 import { generateUuid } from "theater/guest/random";
 import { createStore } from "theater/guest/store";
 import { now } from "theater/guest/timing";
@@ -55,6 +56,15 @@ export const { actor, messageServerClient } = defineActor<State>({
       return [state, store.id];
     }
     return [state, "echo " + message.text()];
+  },
+  onChannelOpen: (state, message) => [
+    state,
+    message.text() === "no" ? { accepted: false, message: "not today" } : true,
+  ],
+  onChannelMessage(state, message, channel) {
+    if (message.text() === "bye") closeChannel(channel);
+    else sendOnChannel(channel, "echo " + message.text());
+    return { told: [...state.told, message.text()] };
   },
 });
 `;
@@ -121,6 +131,22 @@ test("a request to another actor is answered, and both chains say so", async () 
     from: a,
     cause: { actor: a, seq: intended?.seq, event: { "/": intended?.cid } },
   });
+});
+
+test("the command line opens a channel, says its lines on it and prints what comes", async () => {
+  const [a] = ids;
+  const given = { url: server.url, token: server.token };
+  const [left, closed, refused, unknown] = await Promise.all([
+    theater(["channel", a, "hello"], { ...given, stdin: "one\ntwo\n" }),
+    theater(["channel", a, "hello"], { ...given, stdin: "three\nbye\nnever\n" }),
+    theater(["channel", a, "no"], given),
+    theater(["channel", a, "hello"], { ...given, token: "wrong" }),
+  ]);
+  expect([left.code, left.stdout]).toEqual([0, "echo one\necho two\n"]);
+  expect(left.stderr).toMatch(/^ch_[0-9a-f]{32} is open: recorded as \d+:b/);
+  expect([closed.code, closed.stdout]).toEqual([0, "echo three\n"]);
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("not today")]);
+  expect(unknown.code).toBe(1);
 });
 
 test("the error of the actor that was asked is the error of the call", async () => {

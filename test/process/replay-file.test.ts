@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startDevServer, type DevServer } from "../../src/cli/dev.ts";
-import { isRunning, type ProcessRef } from "../../src/cli/dev-process.ts";
+import { childrenNamed, isRunning, type ProcessRef } from "../../src/cli/dev-process.ts";
 import { theater as run, type Run } from "../cli/run-theater.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
@@ -131,6 +131,26 @@ test(
     expect(existsSync(join(folder, "note"))).toBe(false);
   },
 );
+
+test("the workerd of a replay that was killed ends with it, also where nothing was kept", async () => {
+  const env = { ...process.env, THEATER_TRUST: join(folder, "trust.json") };
+  const args = [MAIN, "replay", "all.car", "--every", "0"];
+  const child = spawn(process.execPath, args, { cwd: folder, env, stdio: "ignore" });
+  const workerd = await until(async () => (await childrenNamed(child.pid ?? 0, "workerd"))[0]);
+  // Its shell is there when it runs turns, and a shell is what it takes.
+  await until(async () => (await childrenNamed(child.pid ?? 0, "sh"))[0]);
+  child.kill("SIGKILL");
+  await expect.poll(() => isRunning(workerd), { timeout: KILL_MS_MAX }).toBe(false);
+}, 60_000);
+
+async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (let waitedMs = 0; waitedMs < KILL_MS_MAX; waitedMs += 5) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await sleep(5);
+  }
+  throw new Error("it did not come to that");
+}
 
 interface Note {
   cursor: string | null;

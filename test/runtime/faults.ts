@@ -19,7 +19,10 @@ interface Hooks {
   /** Whatever goes to D1: `batch`, and `run`, `first`, `all`, `raw` of a statement. */
   ledger?: Hook | undefined;
   content?: Hook | undefined;
-  /** `run` of a guest's isolate: its arguments are the turn's input and the turn's host. */
+  /**
+   * `run` of a guest's isolate: its arguments are the turn's input and the turn's host. And `runBatch`: the inputs of
+   * turns that go together, and their host.
+   */
   guest?: Hook | undefined;
 }
 
@@ -127,7 +130,10 @@ export function withFaults(
     get: (...args: Parameters<WorkerLoader["get"]>) => {
       if (LOADER === undefined) throw new Error("the tests have a Loader");
       const isolate = LOADER.get(...args);
-      return { getEntrypoint: () => hooked(isolate.getEntrypoint(), "guest", { only: ["run"] }) };
+      return {
+        getEntrypoint: () =>
+          hooked(isolate.getEntrypoint(), "guest", { only: ["run", "runBatch"] }),
+      };
     },
   };
   return {

@@ -44,6 +44,13 @@ interface Asked {
   event: number | undefined;
 }
 
+const INPUT = {
+  query: "",
+  headers: [],
+  forwarded: { host: "example.com", proto: "https", prefix: "/a/x" },
+  principal: "token:test",
+};
+
 /** Asks over the runtime; a refusal's status is its code. */
 async function ask(
   actor: Probe,
@@ -59,13 +66,12 @@ async function ask(
 ): Promise<Asked> {
   const [path = "", query] = uri.split("?");
   const answer = await theater.http(actor.id, {
+    ...INPUT,
     method,
     path,
     query: query === undefined ? "" : `?${query}`,
     headers: Object.entries(headers),
-    forwarded: { host: "example.com", proto: "https", prefix: "/a/x" },
     body: fromUtf8(body),
-    principal: "token:test",
     ...more,
   });
   if (!answer.ok) {
@@ -73,7 +79,7 @@ async function ask(
     return { status: code, headers: {}, text: message, json: evidence ?? {}, event: event?.seq };
   }
   const { status, headers: given, body: bytes, event } = answer.value;
-  const text = toUtf8(bytes ?? new Uint8Array(0));
+  const text = bytes instanceof Uint8Array ? toUtf8(bytes) : "";
   const json = text.startsWith("{") ? (JSON.parse(text) as Record<string, unknown>) : {};
   return { status, headers: Object.fromEntries(given), text, json, event: event.seq };
 }
@@ -362,6 +368,54 @@ test("a request whose turn had acted goes on after a crash, and whoever comes ba
   expect(JSON.parse(again.text)).toMatchObject([{ gave: { $bytes: "[null]" } }, { gave: 4 }]);
   expect((await ask(actor, "GET", "/made")).status).toBe(200);
   expect((await peer.summary()).turns).toBe(2);
+  expect(must(await theater.replay(actor.id, null))).toMatchObject({ verdict: "verified" });
+});
+
+test("a stream that a crash cuts off is broken off, and its turn goes on and knows it", async () => {
+  const [actor, peer] = [await site({ stream: ["/run"] }), await tools()];
+  await does(actor, ["add-route", 1, "/run", "POST", 2]);
+  const stream = (fn: string, ...args: unknown[]) =>
+    ["call", `theater:edge/http-stream#${fn}`, ...args] as const;
+  const program = JSON.stringify([
+    stream("begin", 200, []),
+    stream("write", { $bytes: "one" }),
+    ["call", "theater:simple/message-server-host#request", peer.id, { $bytes: '[["log","x"]]' }],
+    stream("write", { $bytes: "two" }),
+  ]);
+  const gate = new Gate();
+  faults.peer = async ({ name }, go) => {
+    const answer = await go();
+    if (name === `${peer.id} request`) await gate.wait();
+    return answer;
+  };
+  const answer = must(
+    await theater.http(actor.id, {
+      ...INPUT,
+      method: "POST",
+      path: "/run",
+      body: fromUtf8(program),
+    }),
+  );
+  const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+  expect(toUtf8((await reader.read()).value ?? new Uint8Array(0))).toBe("one");
+  await gate.reached();
+  await actor.crash();
+  clearFaults();
+  const rest = reader.read().then(
+    () => "more",
+    () => "broken",
+  );
+  expect(await rest).toBe("broken");
+  await until(async () => (await actor.events()).at(-1)?.type === "turn.committed");
+  const told = (await actor.events(answer.event.seq)).filter(
+    ({ type }) => type === "host.returned",
+  );
+  expect(told.map(({ fields }) => fields["result"])).toMatchObject([
+    { ok: null },
+    { ok: null },
+    { ok: expect.anything() as unknown },
+    { err: expect.stringMatching(/^not-streamed/) as unknown },
+  ]);
   expect(must(await theater.replay(actor.id, null))).toMatchObject({ verdict: "verified" });
 });
 

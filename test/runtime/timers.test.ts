@@ -377,17 +377,14 @@ test("a full mailbox holds timers back, and they fire when there is room", async
   await actor.alarm();
   await until(async () => (await fired(actor)).length === 3);
   expect(await heard(actor)).toEqual([["a", "b", "c"]]);
-  // One place was free each time.
   const lines = (await actor.lines()).map((line) => line.replace(/ \d+$/, ""));
   const first = lines.indexOf("message.received timer");
-  const [received, committed] = ["message.received timer", "turn.committed"];
-  expect(lines.slice(first, first + 5)).toEqual([
-    received,
-    committed,
-    received,
-    committed,
-    received,
-  ]);
+  let [waiting, most] = [1, 0]; // the second send
+  for (const line of lines.slice(first)) {
+    if (line === "message.received timer") most = Math.max(most, ++waiting);
+    else if (line === "turn.committed") waiting--;
+  }
+  expect(most).toBe(2);
 });
 
 test("a timer whose turn fails is used up, and an interval goes on", async () => {

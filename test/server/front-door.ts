@@ -87,6 +87,7 @@ const EXAMPLES: readonly [ending: string, body: object][] = [
 
 export function exampleOf(route: Route): [path: string, init: RequestInit] {
   const init: RequestInit = { method: route.method };
+  if (route.path.endsWith("/channel")) init.headers = { upgrade: "websocket" };
   const [, example = { digest: DIGEST }] =
     EXAMPLES.find(([ending]) => route.path.endsWith(ending)) ?? [];
   if (route.body?.schema) init.body = JSON.stringify(example);

@@ -118,6 +118,11 @@ export class MemoryActors implements Actors {
     this.#answer("start", args, { id: ID, name: "tiny", component: DIGEST, head: refAt(1) });
   http: Actors["http"] = (...args) =>
     this.#answer("http", args, { ...this.response, body: this.reply, event: refAt(2) });
+  /** As where a middleware answers: Node has no WebSockets to give. */
+  openSocket: Actors["openSocket"] = (...args) => {
+    const reply = { ...this.response, body: this.reply, event: refAt(2) };
+    return this.#answer("openSocket", args, { reply });
+  };
   site: Actors["site"] = (...args) =>
     this.#answer("site", args, { id: ID, isPublic: this.isPublic });
   list: Actors["list"] = (...args) => {

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { HttpInput } from "../../src/runtime/protocol.ts";
-import { frontDoor, problemIn, type FrontDoor } from "./front-door.ts";
+import { frontDoor, problemIn, sha256Hex, TOKEN, type FrontDoor } from "./front-door.ts";
 import { ID, refAt } from "./memory-actors.ts";
 
 const NOBODY = { headers: { authorization: "none" } };
@@ -153,11 +153,38 @@ test.for(["one.example", "one.example=NOT A NAME", "=site", "http://one.example=
   },
 );
 
-test("a name without its slash is led to the folder, and WebSockets are not there yet", async () => {
+test("a name without its slash is led to the folder", async () => {
   const { ask } = siteOf(false);
   const response = await ask("/a/site?q=1");
   expect([response.status, response.headers.get("location")]).toEqual([308, "/a/site/?q=1"]);
-  expect((await ask(NAMED, { headers: { upgrade: "websocket" } })).status).toBe(501);
+});
+
+const bearer = (token: string): string =>
+  `theater.bearer.${Buffer.from(token).toString("base64url")}`;
+
+test.for([
+  ["a token as a subprotocol", `chat, v2, ${bearer(TOKEN)}`, {}, 200],
+  ["a token in the header", "chat, v2", { authorization: `Bearer ${TOKEN}` }, 200],
+  ["a wrong token", `chat, ${bearer("wrong")}`, {}, 401],
+  ["bytes that are no text", "chat, theater.bearer._w", {}, 401],
+  ["a token and nothing to speak", bearer(TOKEN), {}, 400],
+  ["no token", "chat", {}, 401],
+] as const)("an upgrade with %s", async ([, protocols, more, status]) => {
+  const { app, actors } = siteOf(false);
+  const handshake = { upgrade: "websocket", "sec-websocket-key": "x" };
+  const headers = { ...handshake, "sec-websocket-protocol": protocols, ...more };
+  const env = { THEATER_TOKEN_SHA256: sha256Hex(TOKEN) };
+  const ctx = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} };
+  expect((await app.request(NAMED, { headers }, env, ctx)).status).toBe(status);
+  expect(actors.countOf("http")).toBe(0);
+  if (status !== 200) return;
+  const input = actors.argsOf("openSocket")[1] as HttpInput;
+  expect(input.path).toBe("/x");
+  // Neither the token nor what belongs to the handshake.
+  expect(input.headers).toEqual([
+    ["upgrade", "websocket"],
+    ["sec-websocket-protocol", "chat, v2"],
+  ]);
 });
 
 test("an actor that is down is asked for anew by its name, and whoever has the name now is asked", async () => {

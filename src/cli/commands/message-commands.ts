@@ -35,4 +35,13 @@ export function addMessageCommands(program: Command): void {
         await request(contextOf(command), id, body, options);
       },
     );
+  program
+    .command("channel")
+    .description("open a channel, say each line of standard input on it, and print what comes")
+    .argument("<id>")
+    .argument("[body]", `first of all, ${BODY}`, "")
+    .action(async (id: string, body: string, _: unknown, command: Command) => {
+      const { channel } = await import("../channel.ts");
+      await channel(contextOf(command), id, body);
+    });
 }

@@ -14,6 +14,7 @@ import type { Registry } from "../../handlers/registry.ts";
 import { fromHex, toHex } from "../../lib/bytes.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import { lacksForActor } from "../../manifest/fit.ts";
+import { otherImports } from "../../wasi/standard.ts";
 import { digestOf, type ContentStore } from "../../store/store.ts";
 import type { ComponentSummary } from "../actors.ts";
 import type { Known } from "./known.ts";
@@ -82,15 +83,16 @@ export class Components {
   /** Plug-ins in other Workers are asked only where nobody here provides an import. */
   async #checkImports(description: ComponentDescription): Promise<void> {
     const [registry, plugins] = [this.#registry, this.#plugins];
-    const foreign = registry.foreign(description.imports);
+    const imports = otherImports(description);
+    const foreign = registry.foreign(imports);
     const served = foreign.length === 0 ? new Set() : await plugins.serving(foreign);
     const unknown = foreign.find(({ name }) => !served.has(name));
     if (unknown !== undefined) {
       const about = `${unknown.name}#${Object.keys(unknown.functions)[0] ?? ""}`;
       throw registry.unknownImport(about, await plugins.list());
     }
-    const imports = description.imports.filter(({ name }) => !served.has(name));
-    registry.checkImports({ ...description, imports });
+    const own = imports.filter(({ name }) => !served.has(name));
+    registry.checkImports({ ...description, imports: own });
   }
 
   /** Throws `not-found` for a component that nobody uploaded. */

@@ -2,6 +2,9 @@
 // component checked against them. For a birth and for an upgrade alike; nobody exists by it.
 
 import { digestText } from "../../chain/cid.ts";
+import type { Value } from "../../chain/value.ts";
+import type { ComponentDescription } from "../../executor/wit-type.ts";
+import { siteGrant } from "../../handlers/http-framework.ts";
 import type { Plugins } from "../../handlers/plugins.ts";
 import type { Registry } from "../../handlers/registry.ts";
 import { fromUtf8 } from "../../lib/bytes.ts";
@@ -14,6 +17,7 @@ import {
 } from "../../manifest/permissions.ts";
 import { resolvedManifest, type ManifestSource } from "../../manifest/toml.ts";
 import type { ContentStore } from "../../store/store.ts";
+import { standardHandler } from "../../wasi/standard.ts";
 import { supervisionText, type BornSource } from "./born-supervision.ts";
 import { checkChild, ofChild } from "./check-child.ts";
 import type { Component } from "./components.ts";
@@ -52,12 +56,13 @@ export async function resolveActor(plan: ActorPlan, parts: ResolveParts): Promis
   const { references } = plan;
   const { manifest, table } = readManifest(plan.manifest, registry, plan.variables);
   const asking = { ...manifest, handlers: await plugins.pin(manifest.handlers) };
-  const permissions =
+  const granted =
     plan.origin === undefined
       ? permissionsAtBirth(asking, plan.parent, registry)
       : permissionsOfFork(asking, plan.origin, registry);
   const component = await references.component(manifest.component);
   const { description } = component.set;
+  const permissions = withRoute(granted, description);
   checkFit(asking, description, plugins.registryFor(registry, asking.handlers));
   const parent = { id: manifest.name, permissions };
   const sources = await resolveSources(manifest.supervision, parent, { ...parts, references });
@@ -73,6 +78,14 @@ export async function resolveActor(plan: ActorPlan, parts: ResolveParts): Promis
     permissions,
     supervision: supervisionText({ spec: manifest.supervision.spec, sources, callbacks }),
   };
+}
+
+/** A standard component makes no routes: its one route takes whatever comes. */
+function withRoute(permissions: Permissions, { exports }: ComponentDescription): Permissions {
+  if (standardHandler(exports) === undefined) return permissions;
+  const site = siteGrant(permissions.held["http-framework"]);
+  const held = { ...permissions.held, "http-framework": { ...site, catchAll: true } as Value };
+  return { ...permissions, held };
 }
 
 /** What the children of the manifest are made from, whatever becomes of the names by which it calls it. */

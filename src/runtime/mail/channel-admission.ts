@@ -15,7 +15,7 @@ import type { Blocks } from "../record/content.ts";
 import type { Journal } from "../record/journal.ts";
 import type { TurnEnd } from "../turn/turn.ts";
 import type { Admission } from "./admission.ts";
-import { CHANNEL_WAITING_MAX, CHANNELS_MAX, type Channels } from "./channels.ts";
+import { CHANNEL_WAITING_MAX, CHANNELS_MAX, EXTERNAL, type Channels } from "./channels.ts";
 import type { Deadlocks } from "./deadlocks.ts";
 import { messageKey, type Idempotency, type MessageKey } from "./idempotency.ts";
 import type { Mailbox } from "./mailbox.ts";
@@ -119,6 +119,23 @@ export class ChannelAdmission {
     });
   }
 
+  /** Whether a turn has accepted it, and nobody has closed it since. */
+  isOpen(channel: string): boolean {
+    return this.#parts.channels.find(channel)?.state === "open";
+  }
+
+  /** A message of somebody who is no actor. Throws as `deliver` does. */
+  async say(channel: string, body: Uint8Array): Promise<void> {
+    const { content, admission } = this.#parts;
+    const sender = { from: EXTERNAL, body };
+    const message = newMessage("channel", HANDLE_CHANNEL_MESSAGE, sender, [channel, body]);
+    this.#check(channel, sender);
+    await content.keep(message.params, () => {
+      this.#check(channel, sender);
+      admission.admit(message, () => undefined, channel);
+    });
+  }
+
   #messageOf(
     { from, n, body, cause }: Delivery,
     kind: "channel" | "channel-close",
@@ -129,7 +146,7 @@ export class ChannelAdmission {
     return { ...newMessage(kind, about, { from, body }, params), id: `${from}/${n}`, cause: event };
   }
 
-  #check(id: string, { from, body }: Delivery): void {
+  #check(id: string, { from, body }: Pick<Delivery, "from" | "body">): void {
     const { admission, channels, mailbox } = this.#parts;
     admission.check(HANDLE_CHANNEL_MESSAGE, body);
     const { peer, state } = channels.find(id) ?? {};

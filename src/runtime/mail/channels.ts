@@ -12,6 +12,8 @@ import type { Journal } from "../record/journal.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Outbox } from "./outbox.ts";
 
+/** At the other end of a channel that no actor has opened: on a WebSocket. */
+export const EXTERNAL = "external";
 /** Channels that one actor has open at the same time. */
 export const CHANNELS_MAX = 1_000;
 /** Messages of one channel that wait for their turn here; then the other end keeps the rest. */

@@ -30,13 +30,19 @@ export class Mailbox {
   readonly #sql: SqlStorage;
   readonly #queue: Waiting[] = [];
   #journal: Journal | undefined;
+  #inBatch = 0;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
   }
 
   get length(): number {
-    return this.#queue.length;
+    return this.#queue.length + this.#inBatch;
+  }
+
+  /** Messages that were taken out and whose turns may come back: they fill the mailbox as if they were in line. */
+  set inBatch(count: number) {
+    this.#inBatch = count;
   }
 
   /** Puts the sends that an earlier life of the object left behind back in line. */
@@ -99,6 +105,11 @@ export class Mailbox {
     return this.#queue.shift();
   }
 
+  /** The first in line, which stays there. */
+  get first(): Waiting | undefined {
+    return this.#queue[0];
+  }
+
   /** Takes messages from the front for as long as they are such, `max` at most. */
   takeWhile<W extends Waiting>(isSuch: (waiting: Waiting) => waiting is W, max: number): W[] {
     const taken: W[] = [];
@@ -113,6 +124,15 @@ export class Mailbox {
   /** Puts a message back at the front: its turn could not be recorded. */
   putBack(waiting: Waiting): void {
     this.#queue.unshift(waiting);
+  }
+
+  /** As `putBack`, in their order. A request whose caller has stopped waiting meanwhile is told so instead. */
+  putAllBack(all: readonly Waiting[]): void {
+    const nowMs = Date.now();
+    const isLate = ({ message }: Waiting): boolean =>
+      "deadlineMs" in message && (message.deadlineMs ?? Infinity) <= nowMs;
+    this.#queue.unshift(...all.filter((waiting) => !isLate(waiting)));
+    for (const waiting of all) if (isLate(waiting)) waiting.failed(tooSlow());
   }
 
   /** Takes out a message whose turn has been closed for it. */
@@ -132,9 +152,7 @@ export class Mailbox {
    */
   expireQueued(callId: string, deadlineMs: number | undefined): () => void {
     if (deadlineMs === undefined) return () => undefined;
-    const message = "The deadline passed before the turn began: nothing was done.";
-    const expire = (): void =>
-      this.takeQueued(callId)?.failed(new TheaterError("too-slow", message));
+    const expire = (): void => this.takeQueued(callId)?.failed(tooSlow());
     const timer = setTimeout(expire, Math.max(0, deadlineMs - Date.now()));
     return () => clearTimeout(timer);
   }
@@ -154,10 +172,12 @@ export class Mailbox {
     return this.#queue.findIndex((waiting) => callIdOf(waiting) === callId);
   }
 
-  /** Takes out the requests; sends stay. */
-  takeRequests(): Waiting[] {
-    const requests = this.#queue.filter(({ message }) => message.seq === null);
-    const rest = this.#queue.filter(({ message }) => message.seq !== null);
+  /** Takes out the requests; sends stay, and with `keepsFrames` what came on a WebSocket: nobody waits for an answer to it. */
+  takeRequests(keepsFrames: boolean): Waiting[] {
+    const isTaken = ({ message }: Waiting): boolean =>
+      message.seq === null && !(keepsFrames && "kind" in message && message.kind === "websocket");
+    const requests = this.#queue.filter(isTaken);
+    const rest = this.#queue.filter((waiting) => !isTaken(waiting));
     this.#queue.splice(0, this.#queue.length, ...rest);
     return requests;
   }
@@ -219,6 +239,11 @@ export class Mailbox {
       cause,
     );
   }
+}
+
+function tooSlow(): TheaterError {
+  const message = "The deadline passed before the turn began: nothing was done.";
+  return new TheaterError("too-slow", message);
 }
 
 /** The keys of actors are call ids, so there is one message under each. */

@@ -8,9 +8,10 @@ import type { Message, TurnRecord } from "../turn/turn-parts.ts";
 import type { Channels } from "./channels.ts";
 import type { Deferred } from "./deferred.ts";
 import type { Outbox } from "./outbox.ts";
+import { TurnSockets, type TurnSocketParts } from "../sockets/turn-sockets.ts";
 import { TurnChannels } from "./turn-channels.ts";
 
-interface TurnMailParts {
+interface TurnMailParts extends TurnSocketParts {
   deferred: Deferred;
   limits: Limits;
   channels: Channels;
@@ -19,6 +20,7 @@ interface TurnMailParts {
 
 export class TurnMail {
   readonly channels: TurnChannels;
+  readonly sockets: TurnSockets;
   readonly #message: Message;
   readonly #deferred: Deferred;
   readonly #limits: Limits;
@@ -28,6 +30,7 @@ export class TurnMail {
   constructor(message: Message, { deferred, limits, ...others }: TurnMailParts) {
     this.#message = message;
     this.channels = new TurnChannels(message, others);
+    this.sockets = new TurnSockets(message, { ...others, limits });
     this.#deferred = deferred;
     this.#limits = limits;
     deferred.claim(this.#answers);
@@ -77,6 +80,7 @@ export class TurnMail {
   end(end: TurnRecord): void {
     if (end.committed) this.#commit(end);
     this.channels.end(end);
+    this.sockets.end(end);
   }
 
   #commit({ turn, seq, message, result, nowMs }: TurnRecord): void {

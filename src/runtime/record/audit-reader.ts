@@ -39,11 +39,12 @@ export class AuditReader {
 
   /**
    * A page, oldest first. It may have fewer entries than asked for, also none, and still go on at `next`:
-   * one call looks at a bounded part of a chain.
+   * one call looks at a bounded part of a chain. `listed` makes entries of what comes from the ledger.
    */
   async page(
     id: string,
     query: ChainQuery,
+    listed = entryOf,
   ): Promise<{ entries: ChainEntry[]; next: number | null }> {
     let mark = await this.#mark(id);
     const whole = { from: query.from, to: Math.min(query.to ?? mark.head.seq, mark.head.seq) };
@@ -62,9 +63,9 @@ export class AuditReader {
     let isRechecked = false;
     for (let n = 0; n < READS_MAX && next <= to && entries.length < query.limit; n++) {
       const range = { ...query, from: next, to, limit: query.limit - entries.length };
-      const read = await this.#read(id, mark, range).catch(async (thrown: unknown) => {
+      const read = await this.#read(id, mark, range, listed).catch(async (thrown: unknown) => {
         withoutLedger(thrown);
-        return await this.#read(id, mark, range);
+        return await this.#read(id, mark, range, listed);
       });
       if (read.entries.length === 0 && !isFiltered(range) && next <= mark.ledgerSeq) {
         // The ledger lacks what it acknowledged. Its actor fills it again; a listing never ends early.
@@ -101,8 +102,11 @@ export class AuditReader {
     let next = 0;
     while (next <= mark.head.seq) {
       const range = { from: next, to: mark.head.seq, limit: READ_ROWS_MAX, types: [] };
-      const read = await this.#read(id, mark, range);
-      for (const entry of read.entries) verifier.next(entry);
+      const read = await this.#read(id, mark, range, bareEntry);
+      for (const entry of read.entries) {
+        const { seq, block, payload } = entry;
+        verifier.next({ seq, cid: entry.link ?? entry.cid, block, payload });
+      }
       next = read.next;
     }
     return verifier.finish(mark.head);
@@ -117,17 +121,20 @@ export class AuditReader {
     id: string,
     mark: Mark,
     range: Range,
-  ): Promise<{ entries: ChainEntry[]; next: number }> {
+    listed: Listed,
+  ): Promise<{ entries: ListedEntry[]; next: number }> {
     return range.from > mark.ledgerSeq
       ? await this.#readJournal(id, range)
-      : await this.#readLedger(id, mark.shard, {
-          ...range,
-          to: Math.min(range.to, mark.ledgerSeq),
-        });
+      : await this.#readLedger(
+          id,
+          mark.shard,
+          { ...range, to: Math.min(range.to, mark.ledgerSeq) },
+          listed,
+        );
   }
 
   /** The journal's rows are blocks; what is in one, only a decoder knows. */
-  async #readJournal(id: string, range: Range): Promise<{ entries: ChainEntry[]; next: number }> {
+  async #readJournal(id: string, range: Range): Promise<{ entries: ListedEntry[]; next: number }> {
     const { from, to, limit } = range;
     const rows = settled(
       await reached(() => this.#actor(id).journal(from, isFiltered(range) ? READ_ROWS_MAX : limit)),
@@ -144,12 +151,13 @@ export class AuditReader {
     id: string,
     shard: number,
     range: Range,
-  ): Promise<{ entries: ChainEntry[]; next: number }> {
+    listed: Listed,
+  ): Promise<{ entries: ListedEntry[]; next: number }> {
     const { from, types, about } = range;
     const to = isFiltered(range) ? Math.min(range.to, from + SCANNED_MAX - 1) : range.to;
     const limit = Math.min(range.limit, READ_ROWS_MAX);
     const rows = await this.#ledger(shard).read(id, { from, to, limit, types, about });
-    const entries = rows.filter((row) => isWanted(row, range)).map(entryOf);
+    const entries = rows.filter((row) => isWanted(row, range)).map(listed);
     // An empty page of the ledger ends it. A row that is missing in between shows as a gap to whoever verifies.
     return { entries, next: (rows.at(-1)?.seq ?? to) + 1 };
   }
@@ -178,4 +186,33 @@ function isWanted(
 
 function entryOf({ seq, cid, block, payload }: LedgerEntry): ChainEntry {
   return { seq, cid: cidText(new Link("dag-cbor", cid)), block, payload: payload.block };
+}
+
+interface ListedEntry extends ChainEntry {
+  readonly link?: Link;
+}
+
+type Listed = (entry: LedgerEntry) => ListedEntry;
+
+/** For who checks the chain: the CID bare. It becomes a text only where somebody asks. Not for RPC. */
+export function bareEntry(entry: LedgerEntry): ListedEntry {
+  return new BareEntry(entry);
+}
+
+class BareEntry {
+  readonly seq: number;
+  readonly link: Link;
+  readonly block: Uint8Array;
+  readonly payload: Uint8Array | null;
+
+  constructor({ seq, cid, block, payload }: LedgerEntry) {
+    this.seq = seq;
+    this.link = new Link("dag-cbor", cid);
+    this.block = block;
+    this.payload = payload.block;
+  }
+
+  get cid(): string {
+    return cidText(this.link);
+  }
 }

@@ -58,6 +58,8 @@ export interface CellValues {
   acknowledged: number;
   /** What the directory is known to show; null where it may show nothing. */
   listed: { status: ActorStatus; dueMs: number | null } | null;
+  /** The newest id that was given to a WebSocket; absent before the first. */
+  sockets: number;
   /** The run that is being sealed ends here; null while none is. It starts behind the last segment. */
   sealing: number | null;
 }
@@ -65,6 +67,11 @@ export interface CellValues {
 export class Cell {
   readonly #sql: SqlStorage;
   #state: Uint8Array | null | undefined;
+  /** Values as they were read, undefined for one that is absent: a turn asks for several, and they rarely change. */
+  readonly #values = new Map<keyof CellValues, unknown>();
+  /** Whether a state that is set is written later, and whether there is one. */
+  #isLater = false;
+  #isUnwritten = false;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -87,29 +94,61 @@ export class Cell {
   }
 
   isState(state: Uint8Array | null): boolean {
-    const current = this.state;
-    if (current === null || state === null) return current === state;
-    return equalBytes(current, state);
+    return isSameState(state, this.state);
   }
 
+  /** In a transaction; `forget` has to be called where it is undone. */
   setState(state: Uint8Array | null): void {
-    this.#state = undefined; // read again from disk: the transaction may still be rolled back
-    this.#sql.exec("DELETE FROM state");
-    if (state === null) return;
-    for (let part = 0; part === 0 || part * PART_BYTES_MAX < state.length; part++) {
-      const bytes = state.subarray(part * PART_BYTES_MAX, (part + 1) * PART_BYTES_MAX);
-      this.#sql.exec("INSERT INTO state VALUES (?, ?)", part, bytes);
+    this.#state = state;
+    if (this.#isLater) this.#isUnwritten = true;
+    else this.#writeState(state);
+  }
+
+  /** In a transaction: of all states that `work` sets, the last is written. */
+  once<T>(work: () => T): T {
+    this.#isLater = true;
+    const result = work();
+    if (this.#isUnwritten) this.#writeState(this.state);
+    this.#isLater = this.#isUnwritten = false;
+    return result;
+  }
+
+  /** After a transaction that was undone. */
+  forget(): void {
+    this.#state = undefined;
+    this.#values.clear();
+    this.#isLater = this.#isUnwritten = false;
+  }
+
+  /** The first part is written over: that is one row, where to delete and to insert it would be two. */
+  #writeState(state: Uint8Array | null): void {
+    const parts = state === null ? 0 : Math.max(1, Math.ceil(state.length / PART_BYTES_MAX));
+    this.#sql.exec("DELETE FROM state WHERE part >= ?", parts);
+    for (let part = 0; part < parts; part++) {
+      const bytes = state?.subarray(part * PART_BYTES_MAX, (part + 1) * PART_BYTES_MAX) ?? null;
+      const query =
+        "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET bytes = excluded.bytes";
+      this.#sql.exec(query, part, bytes);
     }
   }
 
   get<K extends keyof CellValues>(name: K): CellValues[K] | undefined {
-    const [row] = this.#sql
-      .exec<{ value: string }>("SELECT value FROM cell WHERE name = ?", name)
-      .toArray();
-    return row === undefined ? undefined : (JSON.parse(row.value) as CellValues[K]);
+    if (!this.#values.has(name)) {
+      const [row] = this.#sql
+        .exec<{ value: string }>("SELECT value FROM cell WHERE name = ?", name)
+        .toArray();
+      this.#values.set(name, row === undefined ? undefined : JSON.parse(row.value));
+    }
+    return this.#values.get(name) as CellValues[K] | undefined;
   }
 
   set<K extends keyof CellValues>(name: K, value: CellValues[K]): void {
+    this.#values.delete(name);
     this.#sql.exec("INSERT OR REPLACE INTO cell VALUES (?, ?)", name, JSON.stringify(value));
   }
+}
+
+export function isSameState(one: Uint8Array | null, other: Uint8Array | null): boolean {
+  if (one === null || other === null) return one === other;
+  return equalBytes(one, other);
 }

@@ -58,6 +58,8 @@ export class Journal {
   readonly actor: string;
   readonly #storage: DurableObjectStorage;
   #head: Head | undefined;
+  /** Undefined: to be read. */
+  #lastTurn: number | undefined;
   /** The clock of the turn that is running: it stands still for every event written meanwhile. */
   frozenMs: number | undefined;
   /**
@@ -65,6 +67,9 @@ export class Journal {
    * alarm along that it set, so nothing may fail after this.
    */
   onAppend: () => void = () => undefined;
+  /** What leaves with the transaction that is under way. */
+  #leaving: (() => void)[] = [];
+  #depth = 0;
   /** After a transaction that was undone: what others keep in memory of the disk may be wrong. */
   onUndone: () => void = () => undefined;
 
@@ -100,17 +105,36 @@ export class Journal {
    */
   transaction<T>(write: () => T): T {
     const before = this.#head;
+    const lastTurn = this.#lastTurn;
+    const waiting = this.#leaving.length;
+    let result: T;
+    this.#depth++;
     try {
-      return this.#storage.transactionSync(() => {
-        const result = write();
+      result = this.#storage.transactionSync(() => {
+        const written = write();
         if (this.#head !== before) this.onAppend();
-        return result;
+        return written;
       });
     } catch (thrown) {
       this.#head = before;
+      this.#lastTurn = lastTurn;
+      this.#leaving.length = waiting;
       this.onUndone();
       throw thrown;
+    } finally {
+      this.#depth--;
     }
+    if (this.#depth === 0) for (const leave of this.#leaving.splice(0)) leave();
+    return result;
+  }
+
+  /**
+   * In a transaction: `leave`, which must not throw, runs in the step that ends it, or never where it is undone.
+   * Nothing else happens in between, so what it hands over for the outside is handed over exactly if the
+   * transaction is there, and the output gate holds it until that is on disk.
+   */
+  onceWritten(leave: () => void): void {
+    this.#leaving.push(leave);
   }
 
   /** Appends one event. Only inside `transaction`. Large content must already be in the store. */
@@ -175,6 +199,7 @@ export class Journal {
       payload.block,
     );
     this.#head = { seq: event.seq, digest, time: event.time };
+    if (event.turn > 0) this.#lastTurn = event.turn;
     return { seq: event.seq, cid: cidText(new Link("dag-cbor", digest)), digest };
   }
 
@@ -241,6 +266,11 @@ export class Journal {
     };
   }
 
+  /** Resolves when what was written is on disk. */
+  async onDisk(): Promise<void> {
+    await this.#storage.sync();
+  }
+
   ref(seq: number): EventRef {
     const [row] = this.#rows("SELECT * FROM event WHERE seq = ?", seq);
     assert(row !== undefined, `event ${seq} is in the journal`);
@@ -295,7 +325,7 @@ export class Journal {
 
   /** The number of the newest turn, 0 before the first. */
   lastTurn(): number {
-    return this.#newestOfTurns()?.turn ?? 0;
+    return (this.#lastTurn ??= this.#newestOfTurns()?.turn ?? 0);
   }
 
   /** The seq of the newest event of a turn. */

@@ -9,7 +9,7 @@ import type { ReplaySource } from "../../replay/source.ts";
 import type { ContentStore } from "../../store/store.ts";
 import { moduleSetRef, readModuleSet } from "../birth/module-sets.ts";
 import type { ChainEntry, EventRef } from "../protocol.ts";
-import type { AuditReader } from "./audit-reader.ts";
+import { bareEntry, type AuditReader } from "./audit-reader.ts";
 import { Blocks } from "./content.ts";
 
 interface Parts {
@@ -73,7 +73,7 @@ async function* pagesOf(
   { from, to, limit }: { from: number; to: number; limit: number },
 ): AsyncGenerator<readonly ChainEntry[]> {
   const read = (next: number): ReturnType<AuditReader["page"]> => {
-    const page = audit.page(id, { from: next, to, types: [], limit });
+    const page = audit.page(id, { from: next, to, types: [], limit }, bareEntry);
     page.catch(() => undefined); // one that nobody waits for any more
     return page;
   };

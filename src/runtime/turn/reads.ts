@@ -6,7 +6,7 @@
 import { isReadOnly } from "../../handlers/exports.ts";
 import type { Mailbox, Waiting } from "../mail/mailbox.ts";
 import type { Journal } from "../record/journal.ts";
-import type { Beside, Turn } from "./turn.ts";
+import type { Place, Turn } from "./turn.ts";
 import type { Message } from "./turn-parts.ts";
 
 /** A message whose turn changes nothing. It waits in memory. */
@@ -24,7 +24,7 @@ interface ReadsParts {
   journal: Journal;
   mailbox: Mailbox;
   /** The turn of a message, which is among those that run from now on. */
-  begin: (message: Message, beside: Beside) => Turn;
+  begin: (message: Message, place: Place) => Turn;
   /** Whether another turn may begin. */
   mayBegin: () => boolean;
 }

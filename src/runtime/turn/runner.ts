@@ -4,47 +4,34 @@
 // after 30 s (measured). The queue is ours, so chain reads and control do not stand in it.
 
 import type { Failure } from "../../chain/event-types.ts";
-import type { Value } from "../../chain/value.ts";
 import { TheaterError } from "../../lib/errors.ts";
-import { keyRoute, type Idempotency } from "../mail/idempotency.ts";
-import { INIT } from "../../handlers/exports.ts";
-import { failBirth, SHUTDOWN_REASON } from "../lifecycle.ts";
+import { withoutLinks } from "../../executor/wit-links.ts";
+import { parametersType } from "../../handlers/signatures.ts";
+import { failBirth } from "../lifecycle.ts";
 import { closeOpenTurn, readInterrupted } from "./interrupted.ts";
-import type { Mailbox, Waiter, Waiting } from "../mail/mailbox.ts";
+import type { Waiter, Waiting } from "../mail/mailbox.ts";
 import type { OpenTurn } from "../record/cell.ts";
 import type { History } from "../record/history.ts";
 import type { Channels } from "../mail/channels.ts";
 import type { Deferred } from "../mail/deferred.ts";
-import type { Outbox } from "../mail/outbox.ts";
 import { TurnMail } from "../mail/turn-mail.ts";
-import type { Timers } from "../timers/timers.ts";
+import type { Connections } from "../sockets/connections.ts";
 import { isRead, Reads, type Read } from "./reads.ts";
-import { Turn, type Beside, type TurnEnd } from "./turn.ts";
-import type {
-  EndHook,
-  Interrupted,
-  Message,
-  TurnParts,
-  TurnRecord,
-  TurnVersion,
-} from "./turn-parts.ts";
+import { Batch } from "./batch.ts";
+import { BatchSize } from "./batch-size.ts";
+import { Turn, type Place, type TurnEnd } from "./turn.ts";
+import { writeEnd, type EndParts } from "./write-end.ts";
+import type { Interrupted, Message, TurnParts, TurnRecord, TurnVersion } from "./turn-parts.ts";
 
-interface RunnerParts extends Omit<TurnParts, "onEnd" | "mail" | keyof TurnVersion> {
+interface RunnerParts extends Omit<TurnParts, "onEnd" | "mail" | keyof TurnVersion>, EndParts {
   /** What a turn that begins now runs on. Resumed turns too: nothing changes it while one is open. */
   version: () => TurnVersion;
-  mailbox: Mailbox;
-  outbox: Outbox;
   history: History;
-  idempotency: Idempotency;
   deferred: Deferred;
   channels: Channels;
+  connections: Connections;
   /** Whenever it is seen that the actor does not run. */
   halted: () => void;
-  timers: Timers;
-  /** In the transaction that ends a turn. */
-  ended: EndHook;
-  /** In the transaction that ends a turn of a guest that shuts itself down, with what it said. */
-  shutDown: (data: Value) => void;
   /** After every recorded end. */
   settled: () => void;
 }
@@ -63,7 +50,7 @@ const LOST: ReadonlySet<string> = new Set(["host-failure", "content-corrupt"]);
 export class Runner {
   readonly #parts: RunnerParts;
   /** The turn that is running, or those that change nothing and run side by side. */
-  #current: readonly Turn[] = [];
+  #current: readonly Pick<Turn, "cut">[] = [];
   #isRunning = false;
   #line: Promise<void> | undefined;
   /** Callers of `between`: while there is one, no turn begins. */
@@ -74,12 +61,13 @@ export class Runner {
   #left: Waiter[] = [];
 
   readonly #reads: Reads;
+  readonly #size = new BatchSize();
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
     const { journal, mailbox } = parts;
-    const begin = (message: Message, beside: Beside): Turn => {
-      const turn = this.#makeTurn(message, { beside });
+    const begin = (message: Message, place: Place): Turn => {
+      const turn = this.#makeTurn(message, { place });
       this.#current = [...this.#current, turn];
       return turn;
     };
@@ -147,7 +135,7 @@ export class Runner {
         const waiting = mailbox.next();
         if (waiting === undefined) return;
         if (isRead(waiting)) await this.#runReads(waiting);
-        else if (!(await this.#runOne(waiting))) return;
+        else if (!(await this.#runSome(waiting))) return;
       }
       if (cell.status === "running") return;
       this.#refuseRequests();
@@ -181,12 +169,16 @@ export class Runner {
       const { key, waiting, deadlineMs } = open;
       const late = deadlineMs === undefined ? {} : { deadlineMs };
       const given = { ...mailbox.messageAt(open.message), key, waiting, ...late };
-      const params = (await content.resolve(given.params)) as Message["params"];
+      const type = parametersType(given.about);
+      const params = await withoutLinks(type, given.params, (link) => content.get(link));
       const again = { ...open, resumed: open.resumed + 1 };
       const interrupted = await readInterrupted(this.#parts, again);
       if (this.#whyOver(open) !== undefined) return true; // since then: it is closed at the next look
       journal.transaction(() => cell.set("openTurn", again)); // counted before it can end this life too
-      const end = await this.#runTurn({ ...given, params }, interrupted);
+      const end = await this.#runTurn(
+        { ...given, params: params as Message["params"] },
+        interrupted,
+      );
       this.#tell(end);
     } catch (thrown) {
       return this.#stuck(open, thrown);
@@ -237,7 +229,10 @@ export class Runner {
     try {
       const turn = this.#makeTurn(message, { interrupted });
       this.#current = [turn];
-      return await turn.run();
+      const begunMs = Date.now();
+      const end = await turn.run();
+      this.#size.note(1, turn.door.wasCalled ? 0 : 1, Date.now() - begunMs);
+      return end;
     } finally {
       this.#turnOver();
     }
@@ -246,7 +241,7 @@ export class Runner {
   #makeTurn(message: Message, how: ConstructorParameters<typeof Turn>[2]): Turn {
     const parts = { ...this.#parts, ...this.#parts.version() };
     const mail = new TurnMail(message, parts);
-    const onEnd = (end: TurnRecord): void => this.#record(message, end, mail);
+    const onEnd = (end: TurnRecord): void => writeEnd(this.#parts, message, end, mail);
     return new Turn({ ...parts, mail, onEnd }, message, how);
   }
 
@@ -263,6 +258,32 @@ export class Runner {
       this.#turnOver();
     }
     this.#parts.settled();
+  }
+
+  /** As `#runOne`, with others behind it if they may go together. */
+  async #runSome(first: Waiting): Promise<boolean> {
+    const taken = this.#size.take(this.#parts.mailbox, first);
+    if (taken.length === 0) return await this.#runOne(first);
+    const batch = new Batch(
+      {
+        ...this.#parts,
+        version: this.#parts.version(),
+        makeTurn: (message, place) => this.#makeTurn(message, { place }),
+        mayBegin: () => this.#mayBegin,
+        unrecorded: (waiting, thrown) => this.#unrecorded(waiting, thrown),
+      },
+      taken,
+    );
+    this.#current = [batch];
+    const begunMs = Date.now();
+    try {
+      const goesOn = await batch.run();
+      this.#size.note(taken.length, batch.ended, Date.now() - begunMs);
+      this.#parts.settled();
+      return goesOn;
+    } finally {
+      this.#turnOver();
+    }
   }
 
   /** False if the line must stand still: a send could not be run, and nothing may overtake it. */
@@ -327,35 +348,11 @@ export class Runner {
     return waiting.message.seq === null;
   }
 
-  /** Inside the transaction that ends the turn: what becomes true together with it. */
-  #record({ seq, key, kind, about }: Message, end: TurnRecord, mail: TurnMail): void {
-    const { cell, journal, mailbox, outbox, idempotency, files, timers, site } = this.#parts;
-    if (cell.get("openTurn") != null) cell.set("openTurn", null);
-    if (seq !== null) mailbox.settle(seq);
-    if (key !== null) idempotency.keep(keyRoute(kind), key, end.seq);
-    if (end.files.size > 0) files.apply(end.files, end.seq);
-    if (end.committed) outbox.add(end.sends, { turn: end.turn, cause: end.seq });
-    if (end.committed) timers.apply(end.timers, journal.head);
-    if (end.site !== null) site.apply(end.site);
-    mail.end(end);
-    if (end.data !== null) {
-      const fields = { reason: SHUTDOWN_REASON, by: null, data: end.data };
-      journal.append({ type: "actor.stopped", about: "", turn: 0, fields });
-      cell.set("status", "stopped");
-      cell.set("reason", SHUTDOWN_REASON);
-      this.#parts.shutDown(end.data);
-    } else if (about === INIT && !end.committed) {
-      failBirth(this.#parts);
-    }
-    if (about === INIT && end.committed) cell.set("begun", true);
-    this.#parts.ended(end.turn, end);
-  }
-
   /** Nobody waits for an actor that does not run. Sends were acknowledged and keep their place. */
   #refuseRequests(): void {
     const { cell, mailbox } = this.#parts;
     const { status } = cell;
-    for (const { failed } of mailbox.takeRequests()) {
+    for (const { failed } of mailbox.takeRequests(status === "paused")) {
       failed(
         new TheaterError("wrong-state", `The actor is ${status}: start it first.`, { status }),
       );

@@ -45,8 +45,14 @@ export function servicesFor(parts: ServiceParts, turn: TurnActs): Services {
     get files() {
       return turn.files;
     },
+    get visitor() {
+      return turn.visitor?.forTurn(() => journal.ref(turn.intent.seq));
+    },
     get site() {
       return turn.site;
+    },
+    get sockets() {
+      return turn.mail.sockets;
     },
     send: async (to, body) => {
       if (await peers.isBorn(to)) return turn.addSend({ to, body });

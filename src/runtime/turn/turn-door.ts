@@ -32,6 +32,7 @@ import type { Site, SiteTable } from "../../handlers/http-site.ts";
 import { FileDraft } from "../files/file-draft.ts";
 import type { Change } from "../files/file-tree.ts";
 import { PendingTimers } from "../timers/pending-timers.ts";
+import type { StreamVisitor } from "../web/stream-visitor.ts";
 import { TurnPages } from "./turn-pages.ts";
 import type {
   Intent,
@@ -108,6 +109,11 @@ export class TurnDoor implements TurnActs {
     return this.#turn;
   }
 
+  /** Whether the guest has asked for more than the isolate answers. */
+  get wasCalled(): boolean {
+    return this.#calls > 0;
+  }
+
   get shutdown(): Value | undefined {
     return this.#shutdown;
   }
@@ -134,6 +140,10 @@ export class TurnDoor implements TurnActs {
     const isNew =
       this.#message.about === INIT && Object.hasOwn(this.#parts.grants, "http-framework");
     return this.#site ?? (isNew ? this.site : null);
+  }
+
+  get visitor(): StreamVisitor | undefined {
+    return this.#message.visitor;
   }
 
   /** The effect that is under way: what it causes elsewhere names this event. */
@@ -329,6 +339,10 @@ export class TurnDoor implements TurnActs {
   }
 
   /** See TurnPages. */
+  write<T>(calls: readonly HostCall[], write: (message: number) => T): T {
+    return this.#pages.write(calls, write);
+  }
+
   flush<T>(calls: readonly HostCall[], write: (message: number) => T): T {
     return this.#pages.flush(calls, write);
   }
@@ -352,7 +366,7 @@ const UNKNOWN = (): Promise<HandlerAnswer> =>
   Promise.resolve(failed("outcome-unknown: the actor was cut off before the answer came"));
 
 /** What a call is told that comes after the end of its turn. */
-const OVER: HostAnswer = {
+export const OVER: HostAnswer = {
   abort: { kind: "cut", code: "turn-over", message: "the turn has ended" },
 };
 

@@ -29,26 +29,27 @@ export class TurnPages {
     return this.#calls;
   }
 
-  /**
-   * One transaction: first the message and `calls`, then `write`, which is told the seq of the message.
-   */
+  /** One transaction: first the message and `calls`, then `write`, which is told the seq of the message. */
   flush<T>(calls: readonly HostCall[], write: (message: number) => T): T {
     const before = this.#messageSeq;
     try {
-      const result = this.#journal.transaction(() => {
-        const message = (this.#messageSeq ??= this.#appendMessage());
-        for (const { about, args, outcome, result } of calls) {
-          const fields = { args, outcome, result };
-          this.#journal.append({ type: "host.called", about, turn: this.#turn, fields });
-        }
-        return write(message);
-      });
+      const result = this.#journal.transaction(() => this.write(calls, write));
       if (calls === this.#calls) this.#calls = [];
       return result;
     } catch (thrown) {
       this.#messageSeq = before;
       throw thrown;
     }
+  }
+
+  /** As `flush`, in a transaction of others. Where that is undone, these pages are of no more use. */
+  write<T>(calls: readonly HostCall[], write: (message: number) => T): T {
+    const message = (this.#messageSeq ??= this.#appendMessage());
+    for (const { about, args, outcome, result } of calls) {
+      const fields = { args, outcome, result };
+      this.#journal.append({ type: "host.called", about, turn: this.#turn, fields });
+    }
+    return write(message);
   }
 
   #appendMessage(): number {

@@ -17,6 +17,7 @@ import type { Journal } from "../record/journal.ts";
 import type { Limits } from "../../manifest/limits.ts";
 import type { PendingTimers, TimerChange } from "../timers/pending-timers.ts";
 import type { SiteRows } from "../web/site-rows.ts";
+import type { StreamVisitor } from "../web/stream-visitor.ts";
 
 export interface Message {
   id: string;
@@ -34,6 +35,8 @@ export interface Message {
   waiting: readonly string[];
   /** When the sender stops waiting, ms since the epoch. */
   deadlineMs?: number;
+  /** Who waits for its response, where that leaves while the turn runs. Not of a turn that goes on: she has left. */
+  visitor?: StreamVisitor;
   /** Under which a repetition finds the end of its turn. */
   key: MessageKey | null;
 }
@@ -74,6 +77,7 @@ export interface TurnActs {
   readonly site: Site;
   /** Of the effect that is under way. */
   readonly intent: Intent;
+  readonly visitor: StreamVisitor | undefined;
   /** When the turn will be cut, ms since the epoch. */
   readonly endsMs: number;
   /** Whether the turn has still to end. */

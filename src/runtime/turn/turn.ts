@@ -8,14 +8,16 @@ import type { Value } from "../../chain/value.ts";
 import {
   HOST_CALLS_MAX,
   type HostCall,
+  type TurnInput,
   type TurnOutcome,
   type TurnOutput,
 } from "../../executor/executor.ts";
-import { INIT, isReadOnly } from "../../handlers/exports.ts";
+import { INIT, isReadOnly, isStreamed } from "../../handlers/exports.ts";
 import { checkOutcome } from "../../handlers/signatures.ts";
 import { TheaterError } from "../../lib/errors.ts";
 import type { Divergence } from "../../replay/transcript.ts";
 import { describeSent } from "../../handlers/sent.ts";
+import { isSameState } from "../record/cell.ts";
 import type { Draft } from "../record/journal.ts";
 import type { EventRef } from "../protocol.ts";
 import { readOnly, TurnDoor } from "./turn-door.ts";
@@ -29,13 +31,27 @@ export type TurnEnd = { event: EventRef } & (
   | { kind: "failed"; failure: Failure; code: string; message: string }
 );
 
-/** Of a turn that changes nothing and runs beside others of that kind: its place among them. */
-export interface Beside {
+/** Of a turn that begins together with others, side by side or one after the other: its place among them. */
+export interface Place {
   turn: number;
   /** The clock of all of them, ms since the epoch. */
   time: number;
   /** The end of the one before: they end in their order. */
-  after: Promise<unknown>;
+  after?: Promise<unknown>;
+  /** What the guest, which runs already, is going to give. */
+  running?: Promise<TurnOutput>;
+}
+
+/** How a turn is going to end, which is not true before its transaction. */
+export interface Ending {
+  kind: TurnEnd["kind"];
+  /** What the store must have before. */
+  content: Value;
+  calls: readonly HostCall[];
+  /** What the actor's state is then. */
+  state: Uint8Array | null;
+  /** Writes the end, behind the message and the calls. */
+  write: (message: number) => TurnEnd;
 }
 
 export class Turn {
@@ -45,19 +61,19 @@ export class Turn {
   #cut: ((outcome: TurnOutcome) => void) | undefined;
 
   readonly #interrupted: Interrupted | undefined;
-  readonly #beside: Beside | undefined;
+  readonly #place: Place | undefined;
 
   /** `interrupted`: the turn was begun before and goes on; then the message is in the chain already. */
   constructor(
     parts: TurnParts,
     message: Message,
-    { interrupted, beside }: { interrupted?: Interrupted | undefined; beside?: Beside } = {},
+    { interrupted, place }: { interrupted?: Interrupted | undefined; place?: Place } = {},
   ) {
     this.#parts = parts;
     this.#message = message;
     this.#interrupted = interrupted;
-    this.#beside = beside;
-    const turn = interrupted?.turn ?? beside?.turn ?? parts.journal.lastTurn() + 1;
+    this.#place = place;
+    const turn = interrupted?.turn ?? place?.turn ?? parts.journal.lastTurn() + 1;
     this.#door = new TurnDoor(parts, message, turn, interrupted);
   }
 
@@ -69,49 +85,54 @@ export class Turn {
   /** Throws only if nothing could be recorded. */
   async run(): Promise<TurnEnd> {
     const { journal } = this.#parts;
-    const beside = this.#beside;
-    const time = beside?.time ?? this.#interrupted?.time ?? journal.nowMs();
-    if (beside === undefined) journal.frozenMs = time;
+    const place = this.#place;
+    const time = place?.time ?? this.#interrupted?.time ?? journal.nowMs();
+    if (place === undefined) journal.frozenMs = time;
     try {
       const output = await this.#execute(time);
-      await beside?.after;
-      this.#door.close();
-      return await this.#end(output);
+      await place?.after;
+      return await this.end(output);
     } finally {
       this.#door.close();
-      if (beside === undefined) journal.frozenMs = undefined;
+      if (place === undefined) journal.frozenMs = undefined;
     }
   }
 
-  async #execute(time: number): Promise<TurnOutput> {
-    const { cell, executor, modules, pureGrants } = this.#parts;
-    const { about, params, seed, deadlineMs } = this.#message;
+  get door(): TurnDoor {
+    return this.#door;
+  }
+
+  /** What the isolate needs to run it. */
+  static input(
+    { cell, pureGrants }: Pick<TurnParts, "cell" | "pureGrants">,
+    { about, params, seed, kind }: Message,
+    { turn, time }: Pick<Place, "turn" | "time">,
+  ): TurnInput {
     const state: Value = cell.state === null ? null : [cell.state];
-    const args = about === INIT ? params : [state, params];
-    const input = {
+    return {
       about,
-      params: args,
+      params: about === INIT ? params : [state, params],
       time,
-      turn: this.#door.turn,
+      turn,
       seed,
       grants: pureGrants,
       hostCallsMax: HOST_CALLS_MAX,
-      readOnly: isReadOnly(this.#message.kind),
+      readOnly: isReadOnly(kind),
+      streams: isStreamed(kind),
     };
-    const running = executor
-      .run(modules, input, this.#door.stub())
-      .then((output) => {
-        // The isolate runs code made from untrusted bytes: what it answers may have any form.
-        if (output.outcome.kind !== "failed") checkOutcome(about, output.outcome);
-        return output;
-      })
-      .catch((thrown: unknown): TurnOutput => {
-        const message = thrown instanceof Error ? thrown.message : String(thrown);
-        return {
-          outcome: { kind: "failed", failure: "host", code: "isolate", message },
-          answered: [],
-        };
-      });
+  }
+
+  async #execute(time: number): Promise<TurnOutput> {
+    const { executor, modules } = this.#parts;
+    const { deadlineMs } = this.#message;
+    const begin = (): Promise<TurnOutput> => {
+      const input = Turn.input(this.#parts, this.#message, { turn: this.#door.turn, time });
+      return executor.run(modules, input, this.#door.stub());
+    };
+    const running = (this.#place?.running ?? begin()).catch((thrown: unknown): TurnOutput => ({
+      outcome: broken(thrown),
+      answered: [],
+    }));
     const cut = new Promise<TurnOutput>((resolve) => {
       this.#cut = (outcome) => resolve({ outcome, answered: [] });
     });
@@ -125,26 +146,46 @@ export class Turn {
     }
   }
 
-  async #end({ outcome, answered }: TurnOutput): Promise<TurnEnd> {
+  /** Ends a turn whose guest gave this. Throws only if nothing could be recorded. */
+  async end(output: TurnOutput): Promise<TurnEnd> {
+    this.#door.close();
     this.#door.checkWritten();
     try {
-      const calls = this.#door.unwritten(answered);
-      const divergence = this.#door.divergenceAt(outcome);
-      if (divergence !== undefined) return await this.#fail(diverged(divergence), []);
-      const end = outcome.kind === "returned" ? this.#checkState(outcome.value) : outcome;
-      if (end.kind === "returned") return await this.#commit(end.value, calls);
-      if (end.kind === "refused") return await this.#refuse(end.error, calls);
-      return await this.#fail(end, calls);
+      return await this.#flush(this.ending(output));
     } catch (thrown) {
-      // What the guest made does not fit into an event: its fault, and nothing of it was recorded.
-      if (!(thrown instanceof TheaterError)) throw thrown;
-      const { code, message } = thrown;
-      if (code === "host-failure") {
-        return await this.#fail({ failure: "host", code: "isolate", message }, []);
-      }
-      if (!UNRECORDABLE.has(code)) throw thrown;
-      return await this.#fail({ failure: "limit", code: "recorded-bytes", message }, []);
+      const fault = faultOf(thrown);
+      if (fault === undefined) throw thrown;
+      return await this.#flush(this.#failing(fault, []));
     }
+  }
+
+  /** How a turn whose guest gave this is going to end. `before`: the state that it began with. */
+  ending(output: TurnOutput, before = this.#parts.cell.state): Ending {
+    const { outcome, answered } = this.#believable(output);
+    const calls = this.#door.unwritten(answered);
+    const divergence = this.#door.divergenceAt(outcome);
+    if (divergence !== undefined) return this.#failing(diverged(divergence), [], before);
+    const end = outcome.kind === "returned" ? this.#checkState(outcome.value) : outcome;
+    if (end.kind === "returned") return this.#committing(end.value, calls, before);
+    if (end.kind === "refused") return this.#refusing(end.error, calls, before);
+    return this.#failing(end, calls, before);
+  }
+
+  /** The isolate runs code made from untrusted bytes: what it answers may have any form. */
+  #believable(output: TurnOutput): TurnOutput {
+    const { outcome } = output;
+    if (outcome.kind === "failed") return output;
+    try {
+      checkOutcome(this.#message.about, outcome);
+      return output;
+    } catch (thrown) {
+      return { outcome: broken(thrown), answered: [] };
+    }
+  }
+
+  /** In a transaction. Where that is undone, this turn is of no more use. */
+  write({ calls, write }: Ending): TurnEnd {
+    return this.#door.write(calls, write);
   }
 
   #checkState(value: Value): TurnOutcome {
@@ -163,95 +204,108 @@ export class Turn {
     return !this.#parts.cell.isState(stateOf(value)) || this.#door.shutdown !== undefined;
   }
 
-  async #commit(value: Value, calls: readonly HostCall[]): Promise<TurnEnd> {
+  #committing(value: Value, calls: readonly HostCall[], before: Uint8Array | null): Ending {
     const { journal, cell } = this.#parts;
     const state = stateOf(value);
     const result = (value as readonly Value[])[1] ?? null;
-    const changed = !cell.isState(state);
     const { shutdown } = this.#door;
     const sends = [...this.#door.sends, ...this.#parts.mail.channels.greeting(result)];
     const timers = this.#door.timers.changes;
-    const fields = {
-      state: changed ? (state === null ? [] : [state]) : null,
-      result,
-      sends: sends.map(({ to, body, channel }) =>
-        describeSent(
-          channel ? { channel: channel.id, body, close: channel.close !== null } : { to, body },
-        ),
+    const sent = sends.map(({ to, body, channel }) =>
+      describeSent(
+        channel ? { channel: channel.id, body, close: channel.close !== null } : { to, body },
       ),
-    };
-    // The commit point: this one synchronous transaction. From its end on the turn has happened; until
-    // then it has not, and a crash leaves no trace of it.
-    const named = [fields, calls, this.#parts.mail.content];
-    const event = await this.#flush(named, calls, (message) => {
-      const committed = journal.append({
-        ...this.#draft("turn.committed"),
-        fields: { message, ...fields },
-      });
+    );
+    const changed = !isSameState(state, before);
+    const recorded = changed ? (state === null ? [] : [state]) : null;
+    const fields = { state: recorded, result, sends: sent };
+    const write = (message: number): TurnEnd => {
+      const draft = { ...this.#draft("turn.committed"), fields: { message, ...fields } };
+      const committed = journal.append(draft);
       if (changed) cell.setState(state);
       const data = shutdown === undefined ? null : [shutdown];
       const { turn, fileChanges: files, siteChange: site } = this.#door;
       const what = { turn, seq: committed.seq, message, nowMs: journal.nowMs() };
       const made = { result, sends, files, timers, site, data };
       this.#parts.onEnd({ ...what, committed: true, failure: null, ...made });
-      return committed;
-    });
-    return { kind: "committed", event: ref(event), result };
+      return { kind: "committed", event: ref(committed), result };
+    };
+    const content = [fields, calls, this.#parts.mail.content] as unknown as Value;
+    return { kind: "committed", content, calls, state, write };
   }
 
-  async #refuse(error: Value, calls: readonly HostCall[]): Promise<TurnEnd> {
-    const event = await this.#closeWith([error, calls], calls, null, (message) => ({
-      ...this.#draft("turn.refused"),
-      fields: { message, error },
-    }));
-    return { kind: "refused", event, error };
+  #refusing(error: Value, calls: readonly HostCall[], before: Uint8Array | null): Ending {
+    const write = (message: number): TurnEnd => {
+      const event = this.#close(message, null, {
+        ...this.#draft("turn.refused"),
+        fields: { message, error },
+      });
+      return { kind: "refused", event, error };
+    };
+    const content = [error, calls] as unknown as Value;
+    return { kind: "refused", content, calls, state: before, write };
   }
 
-  async #fail(
+  #failing(
     { failure, code, message: reason }: { failure: Failure; code: string; message: string },
     calls: readonly HostCall[],
-  ): Promise<TurnEnd> {
-    const event = await this.#closeWith(calls, calls, { kind: failure, code }, (message) => ({
-      ...this.#draft("turn.failed"),
-      fields: { message, kind: failure, code },
-    }));
-    return { kind: "failed", event, failure, code, message: reason };
+    before: Uint8Array | null = null,
+  ): Ending {
+    const write = (message: number): TurnEnd => {
+      const event = this.#close(
+        message,
+        { kind: failure, code },
+        { ...this.#draft("turn.failed"), fields: { message, kind: failure, code } },
+      );
+      return { kind: "failed", event, failure, code, message: reason };
+    };
+    return { kind: "failed", content: calls as unknown as Value, calls, state: before, write };
   }
 
   /** Ends the turn without effect: its calls are recorded, its sends and its state are not. */
-  async #closeWith(
-    values: unknown,
-    calls: readonly HostCall[],
-    failure: TurnRecord["failure"],
-    draft: (message: number) => Draft,
-  ): Promise<EventRef> {
+  #close(message: number, failure: TurnRecord["failure"], draft: Draft): EventRef {
     const { journal } = this.#parts;
-    return await this.#flush(values, calls, (message) => {
-      const closed = journal.append(draft(message));
-      const { turn } = this.#door;
-      const what = { turn, seq: closed.seq, message, nowMs: journal.nowMs(), result: null };
-      const nothing = { sends: [], files: UNCHANGED, timers: [], site: null, data: null };
-      this.#parts.onEnd({ ...what, committed: false, failure, ...nothing });
-      return ref(closed);
-    });
+    const closed = journal.append(draft);
+    const { turn } = this.#door;
+    const what = { turn, seq: closed.seq, message, nowMs: journal.nowMs(), result: null };
+    const nothing = { sends: [], files: UNCHANGED, timers: [], site: null, data: null };
+    this.#parts.onEnd({ ...what, committed: false, failure, ...nothing });
+    return ref(closed);
   }
 
   #draft<T extends Draft["type"]>(type: T): { type: T; about: string; turn: number } {
     return { type, about: "", turn: this.#door.turn };
   }
 
-  /** Content too large for a payload goes to the store before the flush that names it. */
-  async #flush<T>(
-    values: unknown,
-    calls: readonly HostCall[],
-    write: (message: number) => T,
-  ): Promise<T> {
-    const named = [values, this.#message.params] as unknown as Value;
+  /**
+   * Content too large for a payload goes to the store before the flush that names it.
+   *
+   * The commit point: this one synchronous transaction. From its end on the turn has happened; until then it has not,
+   * and a crash leaves no trace of it. A batch has its own (batch.ts).
+   */
+  async #flush({ content, calls, write }: Ending): Promise<TurnEnd> {
+    const named = [content, this.#message.params];
     return await this.#parts.content.keep(named, () => this.#door.flush(calls, write));
   }
 }
 
 const UNCHANGED: TurnRecord["files"] = new Map();
+
+/** What the isolate says, or that it says nothing, tells of the machine and not of the guest. */
+function broken(thrown: unknown): Extract<TurnOutcome, { kind: "failed" }> {
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return { kind: "failed", failure: "host", code: "isolate", message };
+}
+
+/** What the turn fails with where this kept its end from being written. */
+function faultOf(thrown: unknown): Extract<TurnOutcome, { kind: "failed" }> | undefined {
+  if (!(thrown instanceof TheaterError)) return undefined;
+  const { code, message } = thrown;
+  if (code === "host-failure") return broken(thrown);
+  if (!UNRECORDABLE.has(code)) return undefined;
+  // What the guest made does not fit into an event: its fault, and nothing of it was recorded.
+  return { kind: "failed", failure: "limit", code: "recorded-bytes", message };
+}
 
 const diverged = ({ message }: Divergence) =>
   ({ failure: "lost", code: "diverged", message }) as const;

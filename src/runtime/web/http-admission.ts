@@ -8,7 +8,7 @@ import { Link, type Value } from "../../chain/value.ts";
 import { decodePayload } from "../../chain/payload.ts";
 import { HANDLE_HTTP, HANDLE_MIDDLEWARE } from "../../handlers/exports.ts";
 import { siteGrant, type HttpFrameworkGrant } from "../../handlers/http-framework.ts";
-import { fitsOne, planOf } from "../../handlers/http-plan.ts";
+import { fitsOne, planOf, type Plan } from "../../handlers/http-plan.ts";
 import {
   problemOfRequest,
   readResponse,
@@ -40,6 +40,7 @@ import type { Message } from "../turn/turn-parts.ts";
 import type { TurnEnd } from "../turn/turn.ts";
 import type { CurrentVersion } from "../upgrade/version.ts";
 import type { SiteRows } from "./site-rows.ts";
+import { StreamVisitor } from "./stream-visitor.ts";
 
 export interface HttpAdmissionParts {
   journal: Journal;
@@ -60,8 +61,10 @@ export interface HttpAdmissionParts {
 /** The turns that a request takes, and how it looks to the first. */
 interface Course {
   handlers: readonly number[];
-  /** Whether the route's turn changes nothing. */
-  isRead: boolean;
+  /** Of the route's turn. */
+  kind: "http" | "http-read" | "http-stream";
+  /** Where the response leaves while the route's turn runs. */
+  visitor: StreamVisitor | undefined;
   request: GuestRequest;
   key: MessageKey | null;
 }
@@ -120,7 +123,7 @@ export class HttpAdmission {
     const { method, path, query, body } = input;
     // Whether it runs at all comes first: an actor that is down has no routes to tell of.
     admission.check(HANDLE_HTTP, body, this.#grant.maxRequestBytes ?? 0);
-    const plan = planOf(site.table, method, path);
+    const plan = this.#grant.catchAll === true ? CATCH_ALL : planOf(site.table, method, path);
     if (!plan.found) {
       const allow = plan.allow.filter((each) => each !== "");
       if (allow.length === 0) throw new TheaterError("not-found", "The actor has no such route.");
@@ -141,18 +144,34 @@ export class HttpAdmission {
       headers,
       body: body.length === 0 ? null : [body],
     };
-    return { handlers: plan.handlers, isRead: this.#isRead(method, path), request, key };
+    const kind = this.#kindOf(method, path);
+    if (kind === "http-stream" && key !== null) {
+      const message = "Ask without Idempotency-Key: what a stream said is not said again.";
+      throw new TheaterError("bad-request", message);
+    }
+    const { journal } = this.#parts;
+    const visitor = kind === "http-stream" ? new StreamVisitor(() => journal.onDisk()) : undefined;
+    return { handlers: plan.handlers, kind, visitor, request, key };
   }
 
-  #isRead(method: string, path: string): boolean {
-    if (method !== "GET" && method !== "HEAD") return false;
-    return fitsOne(this.#grant.readOnly ?? [], path);
+  #kindOf(method: string, path: string): Course["kind"] {
+    const { readOnly = [], stream = [] } = this.#grant;
+    const isSafe = method === "GET" || method === "HEAD";
+    if (isSafe && fitsOne(readOnly, path)) return "http-read";
+    return method !== "HEAD" && fitsOne(stream, path) ? "http-stream" : "http";
   }
 
   async #begin(course: Course, { body }: HttpInput): Promise<HttpReply> {
     const { admission } = this.#parts;
     admission.check(HANDLE_HTTP, body, this.#grant.maxRequestBytes ?? 0);
-    return this.#replyOf(await this.#walk(course, { at: 0, request: course.request }));
+    const { request, visitor } = course;
+    const walk = this.#walk(course, { at: 0, request }).then((reached) => this.#replyOf(reached));
+    if (visitor === undefined) return await walk;
+    walk.then(
+      () => visitor.end(true),
+      () => visitor.end(false),
+    );
+    return await Promise.race([visitor.reply, walk]);
   }
 
   /** Runs the turns from `at` on. Nothing else has its turn between two of them. */
@@ -180,7 +199,7 @@ export class HttpAdmission {
   }
 
   #messageAt(
-    { handlers, isRead, key }: Course,
+    { handlers, kind: ofRoute, visitor, key }: Course,
     { at, request, before }: { at: number; request: GuestRequest; before?: Reached },
   ): Message {
     // Routes may have changed since the request came in; its last turn is the route's in any case.
@@ -188,7 +207,7 @@ export class HttpAdmission {
     const handler = handlers[isLast ? handlers.length - 1 : at];
     assert(handler !== undefined, "a request has a handler");
     const [kind, about] = isLast
-      ? ([isRead ? "http-read" : "http", HANDLE_HTTP] as const)
+      ? ([ofRoute, HANDLE_HTTP] as const)
       : (["http-middleware", HANDLE_MIDDLEWARE] as const);
     const params: Value = [handler, { ...request }];
     const sender = { from: "external", body: NO_BODY };
@@ -198,6 +217,7 @@ export class HttpAdmission {
       ...message,
       id,
       key,
+      ...(isLast && visitor !== undefined && { visitor }),
       cause: before === undefined ? null : this.#causeOf(before.event),
     };
   }
@@ -257,6 +277,9 @@ export class HttpAdmission {
     throw new RecordedError({ code: "bad-response", message, event });
   }
 }
+
+/** Of a standard component, which takes all methods and makes out the path itself. */
+const CATCH_ALL: Plan = { found: true, handlers: [0], parameters: [] };
 
 const NO_BODY = new Uint8Array(0);
 

@@ -2,6 +2,7 @@
 
 import { Hono } from "hono";
 import { defineHttpActor, type HttpEnv } from "theater/guest/http";
+import { broadcast } from "theater/guest/websockets";
 
 interface State {
   count: number;
@@ -66,4 +67,15 @@ app.all("/echo", async (c) => {
 export const { actor, httpHandlers } = defineHttpActor<State>({
   init: () => ({ count: 0 }),
   http: app,
+  sockets: {
+    paths: ["/socket", "/rooms/{name}"],
+    // Says which of its messages it is, so that one too many, or too few, shows.
+    message(id, data, { state }) {
+      if (typeof data !== "string") return data;
+      state.count++;
+      if (!data.startsWith("all ")) return `${id}: ${data}`;
+      broadcast(`${state.count} ${data}`, "/socket");
+      return undefined;
+    },
+  },
 });

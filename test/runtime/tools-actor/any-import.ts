@@ -1,7 +1,9 @@
 // Any function that the host provides, called by its name in WIT, past the guest library: what the component
 // passes is what the caller said, and what it gets is told as it came. Bytes travel as `{"$bytes": latin1}`.
 
+import * as httpStream from "theater:edge/http-stream";
 import * as timers from "theater:edge/timers";
+import * as websockets from "theater:edge/websockets";
 import * as environment from "theater:simple/environment";
 import * as filesystem from "theater:simple/filesystem";
 import * as httpClient from "theater:simple/http-client";
@@ -15,7 +17,9 @@ import * as supervisor from "theater:simple/supervisor";
 import * as timing from "theater:simple/timing";
 
 const IMPORTS: Record<string, unknown> = {
+  "theater:edge/http-stream": httpStream,
   "theater:edge/timers": timers,
+  "theater:edge/websockets": websockets,
   "theater:simple/environment": environment,
   "theater:simple/filesystem": filesystem,
   "theater:simple/http-client": httpClient,

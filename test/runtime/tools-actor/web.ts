@@ -119,8 +119,53 @@ export function webHandlers(run: (program: readonly never[]) => unknown[]): obje
       const headers: [string, string][] = [...request.headers, ["x-seen-by", String(id)]];
       return [next, [{ proceed: true, request: { ...request, headers } }]];
     },
-    handleWebsocketConnect: (state: Bytes): [Bytes] => [state],
-    handleWebsocketMessage: (state: Bytes): [Bytes, [[]]] => [state, [[]]],
-    handleWebsocketDisconnect: (state: Bytes): [Bytes] => [state],
+    handleWebsocketConnect(
+      state: Bytes,
+      [handler, id, path, query]: [number | bigint, number | bigint, string, string | null],
+    ): [Bytes] {
+      if (path === "/refused") throw new Error("not you");
+      const said = decodeURIComponent(query ?? "").replaceAll("$id", String(id));
+      if (said.startsWith("[")) run(JSON.parse(said) as readonly never[]);
+      return [told(stateOf(state), "open", Number(handler), Number(id), path)];
+    },
+    handleWebsocketMessage(
+      state: Bytes,
+      [handler, id, { ty, data, text: said }]: [number | bigint, number | bigint, SocketMessage],
+    ): [Bytes, [SocketMessage[]]] {
+      if (said === "refuse") throw new Error("as you wish");
+      if (said === "trap") return [state, 7 as never];
+      if (said === "told") return [state, [[socketText(JSON.stringify(stateOf(state).told))]]];
+      if (said === "ping back") return [state, [[{ ty: { tag: "ping" }, data: null, text: null }]]];
+      if (said === "close") {
+        return [state, [[socketText("bye"), { ty: { tag: "close" }, data: null, text: null }]]];
+      }
+      if (said?.startsWith("[") === true) {
+        const program = JSON.parse(said.replaceAll("$id", String(id))) as readonly never[];
+        const gave = run(program);
+        if (said.endsWith('["trap-now"]]')) return [state, 7 as never];
+        return [state, [[socketText(JSON.stringify(gave))]]];
+      }
+      const brief = said?.slice(0, 100) ?? null;
+      const next = told(stateOf(state), "said", Number(handler), Number(id), ty.tag, brief);
+      return [next, [[{ ty, data, text: said }]]];
+    },
+    handleWebsocketDisconnect(
+      state: Bytes,
+      [handler, id]: [number | bigint, number | bigint],
+    ): [Bytes] {
+      return [told(stateOf(state), "close", Number(handler), Number(id))];
+    },
   };
 }
+
+interface SocketMessage {
+  ty: { tag: string };
+  data: Bytes;
+  text: string | null;
+}
+
+const socketText = (said: string): SocketMessage => ({
+  ty: { tag: "text" },
+  data: null,
+  text: said,
+});

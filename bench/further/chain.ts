@@ -1,0 +1,126 @@
+// What the length of a chain costs: turns at lengths of 10² to 10⁶ events, then the whole chain exported and verified.
+// To be long in time, it grows by turns of many log lines; what is timed are ordinary ones.
+
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { buildActor } from "../../src/cli/build-actor.ts";
+import { verifyCar } from "../../src/chain/verify-car.ts";
+import { watchMemory } from "../memory.ts";
+import { atMost, medianMs, type FurtherOptions, type Measurement } from "./measurement.ts";
+
+const LENGTHS = [100, 1_000, 10_000, 100_000, 1_000_000];
+const QUICK_LENGTHS = [100, 1_000, 10_000];
+/** Exported and verified there: longer ones take minutes, and no other time for an event. */
+const AUDITED = 100_000;
+/** A machine that is slower does not come to the last lengths, and the table says so. */
+const GROW_MS_MAX = 270_000;
+const PER_TURN = 1_000;
+const TURNS = 200;
+const TARGET = 1.1;
+/** The ledger may be more than its backlog behind; then the actor refuses for a while. */
+const REFUSED_MS = 250;
+const REFUSALS_MAX = 2_000;
+
+export async function chainTimes(options: FurtherOptions): Promise<Measurement[]> {
+  const { bench, isQuick, note } = options;
+  const { component } = await buildActor(join(import.meta.dirname, "../logger"));
+  const id = await bench.start(await bench.upload(component));
+  const found: Measurement[] = [];
+  const audited: Measurement[] = [];
+  const end = performance.now() + GROW_MS_MAX;
+  const turn = async (lines: number): Promise<void> => {
+    for (let refusals = 0; ; refusals++) {
+      const { status, body } = await bench.call("POST", `/v1/actors/${id}/request`, String(lines));
+      if (status === 200) return;
+      if (status !== 503 || refusals === REFUSALS_MAX) throw new Error(`${status} ${String(body)}`);
+      await sleep(REFUSED_MS);
+    }
+  };
+  for (const length of isQuick ? QUICK_LENGTHS : LENGTHS) {
+    const begun = performance.now();
+    for (let at = await lengthOf(options, id); at < length; at = await lengthOf(options, id)) {
+      if (performance.now() > end) return [...found, notReached(length, at), ...audited];
+      await turn(Math.max(1, Math.min(PER_TURN, length - at) - 2));
+    }
+    await caughtUp(options, id);
+    note(`a chain of ${length} events after ${(performance.now() - begun).toFixed(0)} ms`);
+    const value = await medianMs(TURNS, () => turn(1));
+    const first = found[0]?.value ?? value;
+    const target = atMost(TARGET, "at 10²", value / first);
+    const name = `a turn at a length of ${length.toLocaleString("en")} events`;
+    found.push({ id: `chain.${length}`, name, value, unit: "ms", ...(target ? { target } : {}) });
+    if (length === 100) delete found[0]?.target;
+    if (length === (isQuick ? QUICK_LENGTHS.at(-1) : AUDITED)) {
+      audited.push(...(await audit(options, id)));
+    }
+  }
+  return [...found, ...audited];
+}
+
+function notReached(length: number, at: number): Measurement {
+  const name = `(${length.toLocaleString("en")} events were not reached in ${GROW_MS_MAX / 1000} s)`;
+  return { id: `chain.${length}`, name, value: at, unit: "events" };
+}
+
+interface Summary {
+  head: { seq: number };
+  ledgerSeq: number;
+}
+
+async function lengthOf({ bench }: FurtherOptions, id: string): Promise<number> {
+  return (await bench.json<Summary>("GET", `/v1/actors/${id}`)).head.seq + 1;
+}
+
+const CATCH_UP_MS_MAX = 120_000;
+
+/** Otherwise its ledger's work would be in the times. */
+async function caughtUp({ bench }: FurtherOptions, id: string): Promise<void> {
+  for (const begun = Date.now(); Date.now() - begun < CATCH_UP_MS_MAX; await sleep(100)) {
+    const { head, ledgerSeq } = await bench.json<Summary>("GET", `/v1/actors/${id}`);
+    if (ledgerSeq === head.seq) return;
+  }
+  throw new Error("the ledger did not catch up");
+}
+
+async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  const step = 64 * 1024;
+  for (let at = 0; at < bytes.length; at += step) yield bytes.subarray(at, at + step);
+}
+
+async function audit({ bench, note }: FurtherOptions, id: string): Promise<Measurement[]> {
+  const memory = await watchMemory();
+  const begun = performance.now();
+  const headers = {
+    authorization: `Bearer ${bench.server.token}`,
+    accept: "application/vnd.ipld.car",
+  };
+  const response = await fetch(`${bench.server.url}/v1/actors/${id}/chain`, { headers });
+  const car = new Uint8Array(await response.arrayBuffer());
+  const exportMs = performance.now() - begun;
+  note(`exported ${(car.length / 1e6).toFixed(0)} MB; memory of workerd ${await memory()}`);
+  const at = performance.now();
+  const report = await verifyCar(chunksOf(car), { actor: id });
+  if (report.verdict !== "verified") throw new Error(JSON.stringify(report.firstBad));
+  const verifyMs = performance.now() - at;
+  const events = report.events.toLocaleString("en");
+  return [
+    {
+      id: "chain.export",
+      name: `export of ${events} events as CAR`,
+      value: (report.events * 1000) / exportMs,
+      unit: "events/s",
+    },
+    {
+      id: "chain.bytes",
+      name: "size of an event in it, with its payload",
+      value: car.length / report.events,
+      unit: "bytes",
+    },
+    {
+      id: "chain.verify",
+      name: "its verification offline, on one core",
+      value: (report.events * 1000) / verifyMs,
+      unit: "events/s",
+    },
+  ];
+}
