@@ -9,6 +9,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { bundleWorker } from "../src/cli/bundle.ts";
 import { readPlatform } from "../src/cli/platform.ts";
 import { buildActor } from "../src/cli/build-actor.ts";
+import { endEverything } from "./compare/peer-process.ts";
 import { serveWorker } from "./compare/worker-server.ts";
 import { Connection, requestBytes } from "./load/connection.ts";
 import { median, quantile } from "./load/statistics.ts";
@@ -58,7 +59,7 @@ async function bareObject(): Promise<Contender> {
     once: async (connection, n) => {
       await told(connection, { method: "POST", path: `/counter/new-${n}`, body: "x" });
     },
-    stop: served.stop,
+    stop: endEverything,
   };
 }
 
