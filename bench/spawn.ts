@@ -30,7 +30,7 @@ interface Contender {
   port: number;
   /** The nth time, of something that nobody has asked before. */
   once(connection: Connection, n: number): Promise<void>;
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
   ms: number[];
   /** Processor time of its workerd for one, by round. */
   cpuMs: number[];
@@ -66,7 +66,7 @@ async function bareObject(): Promise<Contender> {
 interface Theater {
   port: number;
   headers: Record<string, string>;
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 async function startTheater(bundled?: Uint8Array): Promise<Theater> {
