@@ -9,12 +9,30 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { environment } from "component:component.js";
 import { cores } from "component:cores.js";
 import description from "component:description.json";
-import type { BatchHost, TurnHost, TurnInput, TurnOutput } from "./executor/executor.ts";
+import type {
+  BatchHost,
+  HostAnswer,
+  TurnHost,
+  TurnInput,
+  TurnOutput,
+} from "./executor/executor.ts";
 import { Instances } from "./executor/instances.ts";
 import type { ScriptedOutput, ScriptedTurn } from "./executor/script.ts";
 import { PURE } from "./handlers/pure/pure.ts";
 
 const instances = new Instances({ environment, cores, description }, PURE);
+
+/** A component that imports nothing but what is answered here says so, and is spared a door from its second turn on. */
+const asksHost = description.imports.some(({ name, functions }) =>
+  Object.keys(functions).some((fn) => !Object.hasOwn(PURE.functions, `${name}#${fn}`)),
+);
+
+const NOBODY = {
+  call: (): Promise<HostAnswer> => {
+    const message = "the isolate has said that it asks nobody";
+    return Promise.resolve({ abort: { kind: "host", code: "host-call", message } });
+  },
+};
 
 const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
@@ -24,14 +42,15 @@ export default class Guest extends WorkerEntrypoint {
     return true;
   }
 
-  async run(input: TurnInput, host: TurnHost): Promise<TurnOutput> {
+  async run(input: TurnInput, host: TurnHost | null): Promise<TurnOutput & { asksHost?: false }> {
     this.ctx.waitUntil(later().then(() => instances.refill()));
-    return await instances.run(input, host);
+    const output = await instances.run(input, host ?? NOBODY);
+    return asksHost ? output : { ...output, asksHost };
   }
 
-  async runBatch(turns: readonly TurnInput[], host: BatchHost): Promise<TurnOutput[]> {
+  async runBatch(turns: readonly TurnInput[], host: BatchHost | null): Promise<TurnOutput[]> {
     this.ctx.waitUntil(later().then(() => instances.refill()));
-    return await instances.runBatch(turns, host);
+    return await instances.runBatch(turns, host ?? NOBODY);
   }
 
   async runScripted(turns: readonly ScriptedTurn[]): Promise<ScriptedOutput[]> {

@@ -22,14 +22,21 @@ export class Actor extends BareActor {
   }
 }
 
+/** Keeps nothing of a request, so one serves all that come with the same bindings. */
+const theaters = new WeakMap<Environment, Theater>();
+
+function theaterOf(environment: Environment): Theater {
+  const known = theaters.get(environment);
+  if (known !== undefined) return known;
+  const content = new R2Store(environment.CONTENT);
+  const executor = executorOf(environment, registry, bundle);
+  const made = new Theater({ environment, content, executor, registry });
+  theaters.set(environment, made);
+  return made;
+}
+
 const app = createApp(
-  (environment: Environment) =>
-    new Theater({
-      environment,
-      content: new R2Store(environment.CONTENT),
-      executor: executorOf(environment, registry, bundle),
-      registry,
-    }),
+  theaterOf,
   // A bug's text is for the operator's log; the client sees only its code.
   // oxlint-disable-next-line no-console
   (error) => console.error(error.stack ?? error.message),

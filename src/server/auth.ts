@@ -14,7 +14,7 @@ const PRINCIPAL_HEX_DIGITS = 8;
  * `unauthorized`.
  */
 export function authenticate(authorization: string | null, configured: string | undefined): string {
-  const known = parseDigests(configured);
+  const known = digestsOf(configured);
   const token = /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
   if (token === undefined) {
     throw new TheaterError("unauthorized", "Send the token as `Authorization: Bearer <token>`.");
@@ -26,6 +26,16 @@ export function authenticate(authorization: string | null, configured: string | 
     throw new TheaterError("unauthorized", "The token is not one of this server's: check it.");
   }
   return `token:${toHex(digest).slice(0, PRINCIPAL_HEX_DIGITS)}`;
+}
+
+/** The configuration is the same for as long as the isolate lives. */
+let parsed: { from: string | undefined; digests: readonly Uint8Array[] } | undefined;
+
+function digestsOf(configured: string | undefined): readonly Uint8Array[] {
+  if (parsed === undefined || parsed.from !== configured) {
+    parsed = { from: configured, digests: parseDigests(configured) };
+  }
+  return parsed.digests;
 }
 
 /** One entry of the wrong form closes the server: more likely a token put in the clear than a digest. */

@@ -71,6 +71,7 @@ export class Mail {
 
   /** After a transaction that was undone. */
   forget(): void {
+    this.outbox.forget();
     this.deferred.forget();
     this.channels.forget();
   }

@@ -63,6 +63,8 @@ export class Outbox {
   readonly #lanes = new Map<string, Promise<Refusal | null>>();
   /** Told where a receiver has seen another history of this actor. */
   onFork: (refusal: Refusal) => void = () => undefined;
+  /** Known of an outbox that was empty when it was last looked at: most turns send nothing. */
+  #isEmpty = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** In the transaction that records that a message on this channel could not be delivered. */
   onUndeliverable: (channel: string) => void = () => undefined;
@@ -77,6 +79,7 @@ export class Outbox {
 
   /** In the transaction that commits the turn; `cause` is the seq of its turn.committed. */
   add(sends: readonly PendingSend[], origin: { turn: number; cause: number }): void {
+    if (sends.length > 0) this.#isEmpty = false;
     for (const [place, { to, body, channel }] of sends.entries()) {
       if (to === EXTERNAL) continue; // on a WebSocket: see TurnSockets
       const [row] = this.#sql
@@ -100,6 +103,11 @@ export class Outbox {
     }
   }
 
+  /** After a transaction that was undone. */
+  forget(): void {
+    this.#isEmpty = false;
+  }
+
   /** Messages on a channel that its other end has not taken yet. */
   unsentOn(channel: string): number {
     const query = "SELECT count(*) AS unsent FROM outbox WHERE channel = ?";
@@ -114,9 +122,11 @@ export class Outbox {
 
   /** When the earliest row is due, ms; undefined if there is none. */
   nextDueMs(): number | undefined {
+    if (this.#isEmpty) return undefined;
     const [row] = this.#sql
       .exec<{ due: number | null }>("SELECT min(due) AS due FROM outbox")
       .toArray();
+    this.#isEmpty = row?.due == null;
     return row?.due ?? undefined;
   }
 

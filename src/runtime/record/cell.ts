@@ -67,6 +67,8 @@ export interface CellValues {
 export class Cell {
   readonly #sql: SqlStorage;
   #state: Uint8Array | null | undefined;
+  /** Values as they were read, undefined for one that is absent: a turn asks for several, and they rarely change. */
+  readonly #values = new Map<keyof CellValues, unknown>();
   /** Whether a state that is set is written later, and whether there is one. */
   #isLater = false;
   #isUnwritten = false;
@@ -114,6 +116,7 @@ export class Cell {
   /** After a transaction that was undone. */
   forget(): void {
     this.#state = undefined;
+    this.#values.clear();
     this.#isLater = this.#isUnwritten = false;
   }
 
@@ -130,13 +133,17 @@ export class Cell {
   }
 
   get<K extends keyof CellValues>(name: K): CellValues[K] | undefined {
-    const [row] = this.#sql
-      .exec<{ value: string }>("SELECT value FROM cell WHERE name = ?", name)
-      .toArray();
-    return row === undefined ? undefined : (JSON.parse(row.value) as CellValues[K]);
+    if (!this.#values.has(name)) {
+      const [row] = this.#sql
+        .exec<{ value: string }>("SELECT value FROM cell WHERE name = ?", name)
+        .toArray();
+      this.#values.set(name, row === undefined ? undefined : JSON.parse(row.value));
+    }
+    return this.#values.get(name) as CellValues[K] | undefined;
   }
 
   set<K extends keyof CellValues>(name: K, value: CellValues[K]): void {
+    this.#values.delete(name);
     this.#sql.exec("INSERT OR REPLACE INTO cell VALUES (?, ?)", name, JSON.stringify(value));
   }
 }
