@@ -15,14 +15,15 @@ export class Crowd {
     const crowd = new Crowd();
     for (let from = 0; from < count; from += OPENING_MAX) {
       const step = Array.from({ length: Math.min(OPENING_MAX, count - from) }, () =>
-        crowd.#join(url),
+        crowd.join(url),
       );
       await Promise.all(step);
     }
     return crowd;
   }
 
-  async #join(url: string): Promise<void> {
+  /** One more. Rejects where it is refused. */
+  async join(url: string): Promise<void> {
     const socket = new WebSocket(url.replace("http", "ws"));
     const heard: string[] = [];
     socket.addEventListener("message", ({ data }) => heard.push(String(data)));
