@@ -51,6 +51,15 @@ export class Crowd {
     }
   }
 
+  /** Does what everybody is to hear; gives the milliseconds until the last one has heard it. */
+  async spread(say: () => unknown): Promise<number> {
+    const before = Math.min(...this.heard.map(({ length }) => length));
+    const sentMs = performance.now();
+    await say();
+    await this.hears(before + 1);
+    return performance.now() - sentMs;
+  }
+
   close(): void {
     for (const socket of this.sockets) socket.close();
   }

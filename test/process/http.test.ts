@@ -533,6 +533,11 @@ test("the actor of docs/websockets.md refuses, answers and tells everybody", asy
   await expect(ada.join(`${room}?name=bob`)).rejects.toThrow("not opened");
   const refused = await raw("/a/room/room?name=bob", { headers: UPGRADE });
   expect([refused.status, JSON.parse(refused.body.toString()).detail]).toEqual([422, "only Ada"]);
+  const opened = await raw("/a/room/room?name=ada", { headers: UPGRADE });
+  expect([opened.status, opened.headers["theater-event"]]).toEqual([
+    101,
+    expect.stringMatching(/^\d+:bafy/),
+  ]);
   ada.sockets[0]?.send("hello");
   await Promise.all([ada.hears(2, 1), also.hears(1)]);
   const [[said = "", noted] = [], [heard] = []] = [ada.heard[0], also.heard[0]];
@@ -553,12 +558,12 @@ test("1,000 WebSockets outlive two evictions, and each hears once, in order, wha
   const answeredMs = performance.now();
   const toldMs: number[] = [];
   for (const [n, said] of ["a", "b", "c", "d"].entries()) {
-    const sentMs = performance.now();
-    crowd.sockets[n]?.send(`all ${said}`);
-    // The second and the fourth time in the midst of it.
-    if (n % 2 === 1) await server.evict(web);
-    await crowd.hears(2 + n);
-    toldMs.push(performance.now() - sentMs);
+    const spreadMs = await crowd.spread(async () => {
+      crowd.sockets[n]?.send(`all ${said}`);
+      // The second and the fourth time in the midst of it.
+      if (n % 2 === 1) await server.evict(web);
+    });
+    toldMs.push(spreadMs);
   }
   const last = crowd.sockets.slice(0, LAST);
   last.forEach((socket) => socket.send("two"));
