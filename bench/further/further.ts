@@ -12,6 +12,7 @@ import type { FurtherOptions, Measurement } from "./measurement.ts";
 import { memoryUse } from "./memory.ts";
 import { messageTimes } from "./messages.ts";
 import { replayTimes } from "./replay.ts";
+import { socketTimes } from "./sockets.ts";
 import { spawnTimes, uploadTimes } from "./spawn.ts";
 
 const FOLDER = join(import.meta.dirname, "..");
@@ -27,7 +28,7 @@ export interface Further {
   errors: string[];
 }
 
-type Group = "spawn" | "upload" | "messages" | "chain" | "replay" | "memory" | "counts";
+type Group = "spawn" | "upload" | "messages" | "sockets" | "chain" | "replay" | "memory" | "counts";
 
 export async function further(
   options: Omit<FurtherOptions, "bench">,
@@ -49,6 +50,7 @@ export async function further(
   await group("spawn", spawnTimes);
   await group("upload", uploads);
   await group("messages", messageTimes);
+  await group("sockets", socketTimes);
   await group("replay", replayTimes);
   await group("counts", async (given) => {
     found.perTurn.push(...(await countedTurns(given)));
