@@ -9,6 +9,7 @@ import { TheaterError } from "../lib/errors.ts";
 import { bundleActor } from "./build-bundle.ts";
 import { isMadeOf, makeComponent } from "./build-component.ts";
 import { newActorFiles } from "./build-template.ts";
+import { findPrebuilt } from "./build-prebuilt.ts";
 import { checkPluginGrants, readPluginWit } from "./build-wit.ts";
 import { checkGrants, composeWorld, isBuiltIn } from "./build-world.ts";
 import { readManifestFile } from "./manifest-file.ts";
@@ -27,7 +28,7 @@ export interface BuiltActor {
 }
 
 /**
- * Builds the actor in `dir` and, unless `write` is false, writes the file that its manifest names as the
+ * Builds the actor in `dir`, or checks the component that stands there without sources, and, unless `write` is false, writes the file that its manifest names as the
  * component. Throws bad-manifest, not-an-actor, bad-component, missing-handler and unknown-import.
  */
 export async function buildActor(
@@ -37,6 +38,12 @@ export async function buildActor(
   const folder = resolve(dir);
   const manifest = await readManifestFile(folder);
   const { name, path: manifestPath, component: file, handlers } = manifest;
+  const wasmPath = resolve(folder, file);
+  const prebuilt = await findPrebuilt(folder, manifest, wasmPath);
+  if (prebuilt !== undefined) {
+    const digest = digestOf(prebuilt.component);
+    return { name, ...prebuilt, digest, wasmPath, manifestPath, rebuilt: false };
+  }
   const wit = await readPluginWit(folder);
   const bundle = await bundleActor(folder, handlers);
   const ownWorld = await readFile(join(folder, "world.wit"), "utf8").catch(() => undefined);
@@ -44,7 +51,6 @@ export async function buildActor(
   checkPluginGrants(foreign, manifest, isBuiltIn);
   const world = ownWorld ?? composeWorld({ ...bundle, plugins: foreign }, handlers);
   const source = { code: bundle.code, world, wit };
-  const wasmPath = resolve(folder, file);
   const earlier = await readFile(wasmPath).catch(() => undefined);
   const kept = earlier !== undefined && (await isMadeOf(earlier, source)) ? earlier : undefined;
   const component = kept ?? (await makeComponent(source));
@@ -54,7 +60,7 @@ export async function buildActor(
     await mkdir(dirname(wasmPath), { recursive: true });
     await writeFile(wasmPath, component);
   }
-  const digest = `sha256:${createHash("sha256").update(component).digest("hex")}`;
+  const digest = digestOf(component);
   return { name, component, digest, wasmPath, manifestPath, imports, rebuilt: kept === undefined };
 }
 
@@ -74,6 +80,10 @@ export async function newActor(dir: string, name: string): Promise<string[]> {
   const files = Object.entries(newActorFiles(name));
   for (const [file, text] of files) await writeFile(join(folder, file), text, { flag: "wx" });
   return files.map(([file]) => join(folder, file));
+}
+
+function digestOf(component: Uint8Array): string {
+  return `sha256:${createHash("sha256").update(component).digest("hex")}`;
 }
 
 async function importsOf(component: Uint8Array): Promise<string[]> {

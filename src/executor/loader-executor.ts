@@ -15,6 +15,7 @@ import type {
 } from "./executor.ts";
 import { GuestCheck } from "./guest-answers.ts";
 import { ISOLATE_BASE } from "./isolate-options.ts";
+import { moduleIndex } from "./module-index.ts";
 import { roughBytes } from "./recorder.ts";
 import { ScriptHost, type ScriptedOutput, type ScriptedTurn } from "./script.ts";
 import { sha256Hex, transpile, TRANSPILER } from "./transpile.ts";
@@ -52,13 +53,26 @@ export class LoaderExecutor implements Executor {
     return files;
   }
 
-  /** What jco takes may still be refused by the engine. Better at upload than in every turn. */
+  /**
+   * What jco takes may still be refused by the engine. Better at upload than in every turn. It is the isolate that the
+   * first turns will want, under the name that they call it by, so that nothing of it is read or started again.
+   */
   async #checkLoads(
-    digest: string,
+    component: string,
     description: ComponentDescription,
     files: readonly TranspiledFile[],
   ): Promise<void> {
-    const id = `check ${digest} ${TRANSPILER} ${ISOLATE_VERSION}`;
+    const listed = files.map(async ({ name, bytes }) => {
+      return { name, digest: await sha256Hex(bytes), bytes: bytes.length };
+    });
+    const set = {
+      component,
+      transpiler: TRANSPILER,
+      description,
+      files: await Promise.all(listed),
+    };
+    const digest = await sha256Hex(moduleIndex(set));
+    const id = guestId({ digest }, LIVE, generations.get(digest) ?? 0);
     const code = isolateCode(description, files);
     const isolate = this.#loader.get(id, () => code);
     try {
@@ -193,7 +207,11 @@ export class LoaderExecutor implements Executor {
 /** Turns of actors and turns by a script run in isolates of their own: no batch delays a live turn. */
 const [LIVE, SCRIPTED] = ["guest", "replay"];
 
-function guestId({ digest }: ModuleSetRef, use: string, generation: number): string {
+function guestId(
+  { digest }: Pick<ModuleSetRef, "digest">,
+  use: string,
+  generation: number,
+): string {
   return `${use} ${digest} ${ISOLATE_VERSION} ${generation}`;
 }
 

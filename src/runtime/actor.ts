@@ -141,10 +141,13 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
         if (this.#life === undefined) this.#wake();
       }
       const life = this.#alive();
+      // Beside the first turn, so that a listing that follows the answer shows the actor.
+      const listed = life.upkeep.list();
       try {
         return { head: await life.firstTurn() };
       } finally {
-        await life.upkeep.settle(false); // so that a listing that follows the answer shows the actor
+        await listed;
+        await life.upkeep.list(); // as the first turn left it
       }
     });
   }

@@ -90,6 +90,11 @@ export class Upkeep {
     }
   }
 
+  /** The directory's line alone. One that cannot be written stays pending. */
+  async list(): Promise<void> {
+    await this.#listing.write().catch(() => undefined);
+  }
+
   /** Moves old events to the archive. What fails stays pending. */
   async seal(): Promise<void> {
     if (this.feeder.isForked || !this.#sealer.isPending) return;

@@ -9,6 +9,8 @@ import { fromUtf8, toHex } from "../../src/lib/bytes.ts";
 export interface IsolationCase {
   /** The text of component.js. */
   component: string;
+  /** Whether it imports only what its isolate answers; by default it imports something of the host's too. */
+  asksNobody?: boolean;
   /** The parameter of each turn, one after the other in the same isolate. */
   turns: string[];
 }
@@ -22,14 +24,11 @@ export interface IsolationTurn {
 
 const ABOUT = "theater:simple/actor#init";
 
-const description: ModuleSet["description"] = {
-  imports: [
-    {
-      name: "theater:simple/runtime",
-      functions: { log: { params: [["msg", "string"]], result: null } },
-      types: [],
-    },
-  ],
+const LOG = { log: { params: [["msg", "string"]], result: null } } as const;
+const ASKS = { ...LOG, "get-chain": { params: [], result: null } } as const;
+
+const descriptionWith = (functions: typeof LOG | typeof ASKS): ModuleSet["description"] => ({
+  imports: [{ name: "theater:simple/runtime", functions, types: [] }],
   exports: [
     {
       name: "theater:simple/actor",
@@ -37,16 +36,16 @@ const description: ModuleSet["description"] = {
       types: [],
     },
   ],
-};
+});
 
-async function run({ component, turns }: IsolationCase, loader: WorkerLoader) {
+async function run({ component, turns, asksNobody }: IsolationCase, loader: WorkerLoader) {
   const executor = new LoaderExecutor(loader, new Registry(HANDLERS).isPure);
   const files = { "component.js": component, "cores.js": "export const cores = {};" };
   const digest = toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", fromUtf8(component))));
   const set: ModuleSet = {
     component: digest,
     transpiler: "none",
-    description,
+    description: descriptionWith(asksNobody === true ? LOG : ASKS),
     files: Object.entries(files).map(([name, text]) => ({ name, digest: text, bytes: 0 })),
   };
   const modules = {

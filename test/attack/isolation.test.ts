@@ -159,6 +159,11 @@ test("the host's stub has one method", async () => {
   expect(turn.calls).toEqual([]);
 });
 
+test("a component that imports nothing of the host's holds nothing of it, from its second turn on", async () => {
+  const turns = await run({ ...takingOver("return say(String(host));"), asksNobody: true });
+  expect(turns.map(valueOf)).toEqual(["taken over", "null"]);
+});
+
 test("a stub that is kept answers nothing once the turn is over", async () => {
   const { component } = takingOver(`
     const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

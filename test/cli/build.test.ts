@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { WEB } from "../conformance/build-web.ts";
 import { theater } from "./run-theater.ts";
 
 // Making a component takes seconds, so the life of one actor is one test.
@@ -35,4 +36,27 @@ test("a folder that is no actor is refused with what to do", async () => {
   await writeFile(join(cwd, "occupied"), "");
   const created = await theater(["build", "new", ".", "--name", "x"], { cwd });
   expect(created.stderr).toContain("bad-request: ");
+});
+
+test("a component of another toolchain is checked as it stands, and its manifest is told what it lacks", async () => {
+  const cwd = await mkdtemp(join(tmpdir(), "theater-build-"));
+  await copyFile(WEB, join(cwd, "web.wasm"));
+  const types = ["http-framework", "runtime", "timing", "random", "environment"];
+  const manifest = (handlers: readonly string[]): string =>
+    ['name = "web"', 'version = "1"', 'component = "./web.wasm"']
+      .concat(handlers.map((type) => `[[handler]]\ntype = "${type}"`))
+      .join("\n");
+  await writeFile(join(cwd, "manifest.toml"), manifest(types));
+  const lacking = await theater(["build"], { cwd });
+  expect(lacking.stderr).toContain(
+    'missing-handler: The component imports what the manifest does not grant: add [[handler]] type = "http-client".',
+  );
+  await writeFile(join(cwd, "manifest.toml"), manifest([...types, "http-client"]));
+  const { code, stdout } = await theater(["build", "--json"], { cwd });
+  expect({ code, ...(JSON.parse(stdout) as object) }).toMatchObject({
+    code: 0,
+    name: "web",
+    rebuilt: false,
+    imports: expect.arrayContaining(["wasi:http/types@0.2.12"]) as unknown,
+  });
 });

@@ -1,11 +1,13 @@
 // What HTTP can do, against an actor that is a Hono application and one that is a wasi:http component, over real HTTP:
 // one server for all of it. And the guestbook as visitors see it.
 
+import { globSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer, request as open, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildActor } from "../../src/cli/build-actor.ts";
 import { startDevServer, type DevServer } from "../../src/cli/dev.ts";
@@ -47,7 +49,7 @@ beforeAll(async () => {
   await started(example, "guestbook");
   await new Promise<void>((done) => originServer.listen(0, "127.0.0.1", done));
   origin = `127.0.0.1:${(originServer.address() as AddressInfo).port}`;
-  plain = await started(await readFile(WEB), "plain", plainManifest());
+  plain = await started(await readFile(WEB), "plain", plainManifest("plain"));
 }, 120_000);
 
 afterAll(async () => {
@@ -65,12 +67,12 @@ const ask = async (path: string, init: RequestInit): Promise<Record<string, unkn
 };
 
 /** Of the wasi:http component of test/fixtures/web.c: what it imports is granted, and no more. */
-const plainManifest = () => ({
+const plainManifest = (name: string) => ({
   limits: { turn_ms: 4_000, mailbox: 2 },
   handler: [
     {
       type: "http-framework",
-      public_name: "plain",
+      public_name: name,
       public: true,
       stream: ["/stream/{count}", "/broken/{count}"],
     },
@@ -471,6 +473,61 @@ test("where too many wait it is 429, and where a body is too large 413", async (
   const large = Buffer.alloc(10 * 1024 * 1024 + 1);
   const { status, body } = await raw("/a/plain/echo", { method: "POST", parts: [large] });
   expect([status, JSON.parse(body.toString())]).toMatchObject([413, { code: "too-large" }]);
+});
+
+test("where the database does not answer it is 503, and says when to come again", async () => {
+  const files = globSync(join(folder, "**/*.sqlite"));
+  const databases = files.map((file) => new DatabaseSync(file));
+  const hasActors = (each: DatabaseSync): boolean =>
+    each.prepare("SELECT 1 FROM sqlite_master WHERE name = 'actor'").get() !== undefined;
+  const database = databases.find(hasActors);
+  database?.exec("ALTER TABLE actor RENAME TO gone");
+  // A name that nobody has asked for yet: what is known of a name is known for two seconds.
+  const headers = { authorization: `Bearer ${server.token}` };
+  const answer = await raw("/a/elsewhere/text", { headers });
+  database?.exec("ALTER TABLE gone RENAME TO actor");
+  for (const each of databases) each.close();
+  expect([answer.status, answer.headers["retry-after"]]).toEqual([503, "1"]);
+  expect(answer.headers["content-type"]).toBe("application/problem+json");
+  expect(JSON.parse(answer.body.toString())).toMatchObject({ code: "unavailable" });
+  expect((await raw("/a/plain/text")).status).toBe(200);
+});
+
+test("a wasi:http component has no state, and takes nothing but HTTP", async () => {
+  const component = (await ask(`/v1/actors/${plain}`, {}))["component"];
+  const manifest = { name: "stateful", version: "1", component, ...plainManifest("stateful") };
+  const born = await ask("/v1/actors", {
+    method: "POST",
+    body: JSON.stringify({ manifest, initState: btoa("{}") }),
+  });
+  expect(born).toMatchObject({
+    code: "guest-error",
+    detail: expect.stringContaining("no state") as unknown,
+  });
+  expect(await ask(`/v1/actors/${plain}/send`, { method: "POST", body: "x" })).toMatchObject({
+    code: "missing-handler",
+  });
+  const { handler, ...less } = manifest;
+  const without = { ...less, handler: handler.filter(({ type }) => type !== "http-client") };
+  const refused = await ask("/v1/actors", {
+    method: "POST",
+    body: JSON.stringify({ manifest: without }),
+  });
+  expect(refused).toMatchObject({
+    code: "missing-handler",
+    evidence: { missing: ["http-client"] },
+  });
+});
+
+test("a fork of a wasi:http component answers as its origin does", async () => {
+  const [seq] = String((await raw("/a/plain/text")).headers["theater-event"]).split(":");
+  const forked = await ask(`/v1/actors/${plain}/chain/fork`, {
+    method: "POST",
+    body: JSON.stringify({ at: Number(seq) }),
+  });
+  const headers = { authorization: `Bearer ${server.token}` };
+  const answer = await raw(`/v1/actors/${String(forked["id"])}/http/text`, { headers });
+  expect([answer.status, answer.body.toString()]).toEqual([200, "grüße"]);
 });
 
 test("a POST with a key happens once", async () => {

@@ -26,6 +26,11 @@ async function rows(db: D1Database, table: string, { id }: Probe): Promise<numbe
     .first<number>("n");
 }
 
+async function shardOf(actor: Probe): Promise<number> {
+  const [cell] = await actor.sql("SELECT value FROM cell WHERE name = 'shard'");
+  return Number(cell?.["value"] ?? 0);
+}
+
 test("each of two shards gets actors; reading, sealing and erasing find theirs", async () => {
   isSharded.value = false;
   const old = await start();
@@ -43,15 +48,14 @@ test("each of two shards gets actors; reading, sealing and erasing find theirs",
   for (let n = 0; n < 40 && seen.size < 2; n++) {
     const actor = await start();
     actors.push(actor);
-    seen.add((await rows(SCRATCH, "event", actor)) === 0 ? 0 : 1);
+    seen.add(await shardOf(actor));
   }
   expect(seen).toEqual(new Set([0, 1]));
   expect(await rows(SCRATCH, "event", old)).toBe(0);
   const logs = Array.from({ length: 60 }, () => ["log", "x"]);
   for (const actor of [old, ...actors.slice(-2)]) {
     while ((await actor.nextSeq()) < 620) await actor.ask(logs);
-    const [cell] = await actor.sql("SELECT value FROM cell WHERE name = 'shard'");
-    const own = cell?.["value"] === "1" ? SCRATCH : LEDGER;
+    const own = (await shardOf(actor)) === 1 ? SCRATCH : LEDGER;
     const other = own === LEDGER ? SCRATCH : LEDGER;
     must(await sharded.head(actor.id));
     expect(await rows(own, "event", actor)).toBe(await actor.nextSeq());
@@ -71,7 +75,7 @@ test("each of two shards gets actors; reading, sealing and erasing find theirs",
 test("an actor whose shard is not bound is refused, and never read from another", async () => {
   for (;;) {
     const actor = await start();
-    if ((await rows(SCRATCH, "event", actor)) === 0) continue;
+    if ((await shardOf(actor)) === 0) continue;
     // This front door knows one database only.
     const answer = await theater.verify(actor.id);
     expect(answer).toMatchObject({ ok: false, error: { code: "not-configured" } });

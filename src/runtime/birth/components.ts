@@ -17,6 +17,7 @@ import { lacksForActor } from "../../manifest/fit.ts";
 import { otherImports } from "../../wasi/standard.ts";
 import { digestOf, type ContentStore } from "../../store/store.ts";
 import type { ComponentSummary } from "../actors.ts";
+import type { Known } from "./known.ts";
 import { keepModuleSet, readModuleSet } from "./module-sets.ts";
 
 export interface Component {
@@ -33,6 +34,7 @@ export class Components {
   readonly #executor: Executor;
   readonly #registry: Registry;
   readonly #plugins: Plugins;
+  readonly #known: Known;
 
   constructor(parts: {
     db: D1Database;
@@ -40,12 +42,14 @@ export class Components {
     executor: Executor;
     registry: Registry;
     plugins: Plugins;
+    known: Known;
   }) {
     this.#db = parts.db;
     this.#content = parts.content;
     this.#executor = parts.executor;
     this.#registry = parts.registry;
     this.#plugins = parts.plugins;
+    this.#known = parts.known;
   }
 
   /** Validates, transpiles and stores. Errors: those of `Executor.transpile` and `describeComponent`. */
@@ -62,14 +66,18 @@ export class Components {
     const own = this.#bundled(digest);
     if (own !== undefined && !this.#executor.loads) return await this.#keepBundled(bytes, own);
     const files = await this.#executor.transpile(bytes, description);
-    await this.#content.put(bytes); // only now: what is refused is not kept
-    const set = { component: toHex(digest), transpiler: TRANSPILER, description };
-    const modules = await keepModuleSet(this.#content, set, files);
+    const parts = { component: toHex(digest), transpiler: TRANSPILER, description };
+    // Only now: what is refused is not kept.
+    const [{ set, modules }] = await Promise.all([
+      keepModuleSet(this.#content, parts, files),
+      this.#content.putAs(digest, bytes),
+    ]);
+    // Behind all of it: what has a row is whole.
     await this.#db
       .prepare("INSERT INTO component VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")
       .bind(digest, TRANSPILER, modules, bytes.length, Date.now())
       .run();
-    return await this.get(digest);
+    return this.#known.noteComponent({ digest, modules, set, bytes: bytes.length });
   }
 
   /** Plug-ins in other Workers are asked only where nobody here provides an import. */
@@ -92,7 +100,7 @@ export class Components {
     const known = await this.#find(digest);
     if (known !== undefined) return this.#runnable(known);
     const own = this.#bundled(digest);
-    if (own !== undefined && (await this.#content.has(digest))) return ofBundled(own);
+    if (own !== undefined && (await this.#isKept(digest))) return ofBundled(own);
     // Uploaded once, but transpiled by an earlier version: its bytes are still here.
     const bytes = (await this.#isKnown(digest)) ? await this.#content.get(digest) : null;
     if (bytes !== null) return await this.upload(bytes);
@@ -142,6 +150,13 @@ export class Components {
     return ofBundled(own);
   }
 
+  async #isKept(digest: Uint8Array): Promise<boolean> {
+    if (this.#known.hasContent(digest)) return true;
+    const isKept = await this.#content.has(digest);
+    if (isKept) this.#known.noteContent(digest);
+    return isKept;
+  }
+
   /** Better refused at a birth than in each turn. Throws `no-loader`. */
   #runnable(component: Component): Component {
     const { loads, bundled } = this.#executor;
@@ -151,13 +166,16 @@ export class Components {
   }
 
   async #find(digest: Uint8Array): Promise<Component | undefined> {
+    const known = this.#known.component(digest);
+    if (known !== undefined) return known;
     const row = await this.#db
       .prepare("SELECT modules, bytes FROM component WHERE digest = ?1 AND transpiler = ?2")
       .bind(digest, TRANSPILER)
       .first<{ modules: ArrayLike<number>; bytes: number }>();
     if (row === null) return undefined;
     const modules = Uint8Array.from(row.modules);
-    return { digest, modules, set: await readModuleSet(this.#content, modules), bytes: row.bytes };
+    const set = await readModuleSet(this.#content, modules);
+    return this.#known.noteComponent({ digest, modules, set, bytes: row.bytes });
   }
 }
 

@@ -7,17 +7,17 @@ import type { ModuleSet, ModuleSetRef, TranspiledFile } from "../../executor/exe
 import { moduleIndex } from "../../executor/module-index.ts";
 import type { ContentStore } from "../../store/store.ts";
 
-/** Stores the files, then the index that names them. Returns the index's digest. */
+/** Stores the files and the index that names them. */
 export async function keepModuleSet(
   content: ContentStore,
-  set: Omit<ModuleSet, "files">,
+  parts: Omit<ModuleSet, "files">,
   files: readonly TranspiledFile[],
-): Promise<Uint8Array> {
-  const listed: ModuleSet["files"][number][] = [];
-  for (const { name, bytes } of files) {
-    listed.push({ name, digest: toHex(await content.put(bytes)), bytes: bytes.length });
-  }
-  return await content.put(moduleIndex({ ...set, files: listed }));
+): Promise<{ set: ModuleSet; modules: Uint8Array }> {
+  const listed = files.map(async ({ name, bytes }) => {
+    return { name, digest: toHex(await content.put(bytes)), bytes: bytes.length };
+  });
+  const set = { ...parts, files: await Promise.all(listed) };
+  return { set, modules: await content.put(moduleIndex(set)) };
 }
 
 export async function readModuleSet(content: ContentStore, digest: Uint8Array): Promise<ModuleSet> {

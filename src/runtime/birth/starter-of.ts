@@ -10,6 +10,7 @@ import type { ContentStore } from "../../store/store.ts";
 import { actorStub, logOf, type Environment } from "../environment.ts";
 import { Births } from "./births.ts";
 import { Components } from "./components.ts";
+import { knownIn } from "./known.ts";
 import { References } from "./references.ts";
 import { Starter } from "./starter.ts";
 
@@ -21,8 +22,8 @@ interface Given {
   plugins: Plugins;
 }
 
-export function componentsOf({ LEDGER: db }: Environment, given: Given): Components {
-  return new Components({ ...given, db });
+export function componentsOf(environment: Environment, given: Given): Components {
+  return new Components({ ...given, db: environment.LEDGER, known: knownIn(environment) });
 }
 
 export function starterOf(
@@ -33,6 +34,7 @@ export function starterOf(
   return new Starter({
     ...given,
     log: logOf(environment),
+    known: knownIn(environment),
     births: new Births(environment.LEDGER),
     references: referencesOf(environment, given, components),
     actor: (id) => actorStub(environment, id),

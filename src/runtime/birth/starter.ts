@@ -14,7 +14,7 @@ import type { Permissions } from "../../manifest/permissions.ts";
 import { readTable, type ManifestSource } from "../../manifest/toml.ts";
 import { variablesFor } from "../../manifest/variables.ts";
 import type { LabelledStores } from "../../store/labels.ts";
-import type { ContentStore } from "../../store/store.ts";
+import { digestOf, type ContentStore } from "../../store/store.ts";
 import type { Started, StartInput } from "../actors.ts";
 import { reached, settled } from "../answers.ts";
 import { hasFamily } from "../children/family.ts";
@@ -23,11 +23,13 @@ import type { Log } from "../record/notary.ts";
 import { askedFor, type Births } from "./births.ts";
 import { composeGenesis, readGenesis } from "./genesis.ts";
 import { readUpgrade } from "../upgrade/version.ts";
+import type { Known } from "./known.ts";
 import { isReference, MANIFEST_BYTES_MAX, type References } from "./references.ts";
 import { resolveActor, type ResolvedActor } from "./resolve-actor.ts";
 
 export interface StarterParts {
   log: Log;
+  known: Known;
   births: Births;
   content: ContentStore;
   stores: LabelledStores;
@@ -160,13 +162,13 @@ export class Starter {
     resolved: ResolvedActor,
     { parent, origin }: { parent: Parent | null; origin: Origin | null },
   ): Promise<Uint8Array> {
-    const { log, content } = this.#parts;
+    const { log } = this.#parts;
     const { manifest, component, source, permissions, supervision } = resolved;
     return composeGenesis({
       log: log.name,
       key: (await log.key())?.publicKey ?? null,
       name: manifest.name,
-      manifest: await content.put(source),
+      manifest: await this.#keep(source),
       component: component.digest,
       modules: component.modules,
       permissions,
@@ -175,6 +177,15 @@ export class Starter {
       origin,
       supervision,
     });
+  }
+
+  async #keep(manifest: Uint8Array): Promise<Uint8Array> {
+    const { known, content } = this.#parts;
+    const digest = await digestOf(manifest);
+    if (known.hasContent(digest)) return digest;
+    await content.putAs(digest, manifest);
+    known.noteContent(digest);
+    return digest;
   }
 }
 

@@ -1,0 +1,18 @@
+// A Worker that transpiles and does nothing else: what an upload cannot do without.
+
+import { describeComponent } from "../../src/executor/describe-component.ts";
+import { sha256Hex, transpile } from "../../src/executor/transpile.ts";
+import { HANDLERS, Registry } from "../../src/handlers/registry.ts";
+
+const { isPure } = new Registry(HANDLERS);
+
+// oxlint-disable-next-line import/no-default-export -- what a Worker is
+export default {
+  async fetch(request, { LOADER }): Promise<Response> {
+    const component = await request.bytes();
+    const description = describeComponent(component);
+    const digest = await sha256Hex(component);
+    const files = await transpile(LOADER, component, { digest, description, isPure });
+    return new Response(String(files.length));
+  },
+} satisfies ExportedHandler<{ LOADER: WorkerLoader }>;
