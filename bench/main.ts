@@ -52,7 +52,7 @@ interface Compared {
 }
 
 async function compared(machine: Machine): Promise<Compared> {
-  const pace = values.quick ? { rounds: 3, ms: 350 } : { rounds: 5, ms: 1_200 };
+  const pace = values.quick ? { rounds: 3, ms: 350 } : { rounds: 5, ms: 1_000 };
   const rounds = Math.min(Number(values.rounds ?? pace.rounds), ROUNDS_MAX);
   const ms = Math.min(Number(values.ms ?? pace.ms), MS_MAX);
   const subjects = SUBJECTS.filter(

@@ -3,17 +3,26 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { childrenNamed } from "../src/cli/dev-process.ts";
+import { median } from "./server.ts";
 
-/** From now on; the answer is for people. */
+const SAMPLE_MS = 50;
+
+/** From now on; the answer is for people: what was usual at first and at last, and the most of all. */
 export async function watchMemory(): Promise<() => Promise<string>> {
   const [workerd] = await childrenNamed(process.pid, "workerd");
   if (process.platform !== "linux" || workerd === undefined) return async () => "not measured";
   const status = `/proc/${workerd.pid}/status`;
-  const before = await megabytes(status, "VmRSS");
   await writeFile(`/proc/${workerd.pid}/clear_refs`, "5");
+  const samples = [await megabytes(status, "VmRSS")];
+  const timer = setInterval(() => {
+    void megabytes(status, "VmRSS").then((sample) => samples.push(sample));
+  }, SAMPLE_MS);
   return async () => {
+    clearInterval(timer);
+    const quarter = Math.ceil(samples.length / 4);
+    const [first, last] = [samples.slice(0, quarter), samples.slice(-quarter)];
     const peak = await megabytes(status, "VmHWM");
-    return `${before} MB before, at most ${peak} MB`;
+    return `${median(first)} MB in the first quarter, ${median(last)} in the last, at most ${peak}`;
   };
 }
 

@@ -2,18 +2,18 @@
 // one after the other, over HTTP; then its server replays the chain, and `theater replay` an exported file of it: three
 // rounds, each with an actor of its own, because a machine is not the same from minute to minute. The component is the
 // counter of bench/turn.ts, and then one in JavaScript, whose instances alone cost more than its turns. At the end chains
-// of a sixteenth, a quarter and all of `longest` turns, 40,000 by default, say whether memory grows with their length.
+// of a sixteenth, a quarter and all of `longest` turns, 27,000 by default, say whether memory grows with their length.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildActor } from "../src/cli/build-actor.ts";
-import { watchMemory } from "./memory.ts";
+import { cpuSeconds, watchMemory } from "./memory.ts";
 import { median, withBench, type Bench } from "./server.ts";
 
 const TURNS = Math.min(Number(process.argv[2] ?? 2_000), 100_000);
-const LONGEST = Math.min(Number(process.argv[3] ?? 40_000), 1_000_000);
+const LONGEST = Math.min(Number(process.argv[3] ?? 27_000), 1_000_000);
 const ROUNDS = 3;
 const REPLAYS = 2;
 /** Callers at once, where it is not their time that counts. */
@@ -33,6 +33,8 @@ interface Times {
   original: number[];
   server: number[];
   file: number[];
+  /** Processor of workerd for a turn, ms. */
+  cpu: { original: number[]; server: number[] };
 }
 
 function line(name: string, times: readonly number[], { original }: Times, turns: number): void {
@@ -91,19 +93,23 @@ async function replayed(bench: Bench, id: string, count: number): Promise<number
 
 async function measure(bench: Bench, name: string, wasm: Uint8Array, count: number): Promise<void> {
   const component = await bench.upload(wasm);
-  const times: Times = { original: [], server: [], file: [] };
+  const cpu: Times["cpu"] = { original: [], server: [] };
+  const times: Times = { original: [], server: [], file: [], cpu };
   for (let round = 0; round < ROUNDS; round++) {
     const id = await bench.start(component);
+    const begun = await cpuSeconds();
     times.original.push(
       await timed(async () => {
         for (let n = 0; n < count; n++) await request(bench, id);
       }),
     );
-    const each: number[] = [];
-    for (let n = 0; n < REPLAYS; n++) {
-      each.push(await timed(() => replayed(bench, id, count)));
-    }
-    times.server.push(each.reduce((sum, one) => sum + one, 0) / REPLAYS);
+    const done = await cpuSeconds();
+    const all = async (): Promise<void> => {
+      for (let n = 0; n < REPLAYS; n++) await replayed(bench, id, count);
+    };
+    times.server.push((await timed(all)) / REPLAYS);
+    cpu.original.push(((done - begun) * 1000) / count);
+    cpu.server.push((((await cpuSeconds()) - done) * 1000) / count / REPLAYS);
     const folder = await mkdtemp(join(tmpdir(), "theater-bench-"));
     const file = join(folder, "chain.car");
     await command(bench, "export", id, "-o", file);
@@ -114,6 +120,8 @@ async function measure(bench: Bench, name: string, wasm: Uint8Array, count: numb
   line("originally, over HTTP", times.original, times, count);
   line("replayed by its server", times.server, times, count);
   line("theater replay file.car, in all", times.file, times, count);
+  const [live, again] = [median(cpu.original), median(cpu.server)].map((ms) => ms.toFixed(2));
+  console.log(`  processor of workerd for a turn: originally ${live} ms, replayed ${again} ms`);
 }
 
 /** Chains of the same turns: the longest is replayed once before, so that V8 has the heap that it wants. */

@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { total } from "./further/cost.ts";
 import type { Further } from "./further/further.ts";
-import { ISOLATE_BYTES } from "./limits.ts";
+import { ISOLATE_BYTES, OBJECT_WRITES_PER_SECOND } from "./limits.ts";
 import { machineLine } from "./report/documents.ts";
 import type { Machine } from "./report/machine.ts";
 import { digits, table } from "./report/table.ts";
@@ -22,6 +22,9 @@ import {
 } from "./scaling/model.ts";
 
 const ROOT = join(import.meta.dirname, "..");
+
+/** An actor with more turns than that has several of them in one flush. */
+const QUIET_PER_SECOND = 1;
 
 interface Numbers {
   machine: Machine;
@@ -46,13 +49,16 @@ function report(on: Machine, found: Further): string {
     if (measurement === undefined) throw new Error(`build/bench.json has no ${id}`);
     return measurement.value;
   };
-  const measured = (id: string): Measured => {
+  const measured = (id: string, turnsPerActor: number): Measured => {
     const perTurn = found.perTurn.find((each) => each.id === id);
     const parts = found.costs.find((each) => each.id === id)?.parts;
     if (perTurn === undefined || parts === undefined) throw new Error(`no counts for ${id}`);
-    return { perTurn, parts, eventBytes: value("chain.bytes") };
+    return { perTurn, parts, turnsPerActor, eventBytes: value("chain.bytes") };
   };
-  const [busy, quiet] = [measured("one"), measured("quiet")];
+  const [busy, quiet] = [
+    measured("one", OBJECT_WRITES_PER_SECOND),
+    measured("quiet", QUIET_PER_SECOND),
+  ];
   const awake = ISOLATE_BYTES / (value("memory.actor") * 1e6);
   return [
     machineLine(on),

@@ -54,11 +54,30 @@ export async function further(
   await group("replay", replayTimes);
   await group("counts", async (given) => {
     found.perTurn.push(...(await countedTurns(given)));
-    return [];
+    return found.perTurn.flatMap(heldAgainst);
   });
   await group("chain", chainTimes);
   found.costs = found.perTurn.map((per) => ({ id: per.id, parts: costOfMillion(per) }));
   return found;
+}
+
+const ROWS_TARGET = 3;
+const STATEMENTS_TARGET = 0.1;
+
+/** The targets for what a turn makes the platform do. */
+function heldAgainst({ id, name, sqliteRowsWritten, d1Statements }: PerTurn): Measurement[] {
+  const held = (what: string, value: number, bound: number): Measurement => ({
+    id: `counts.${what}.${id}`,
+    name: `${what} in a turn: ${name}`,
+    value,
+    unit: "",
+    target: { text: `≤ ${bound}`, ratio: value / bound, isMet: value <= bound },
+  });
+  const rows = held("rows written in SQLite", sqliteRowsWritten, ROWS_TARGET);
+  // Of a quiet actor each turn is a flush.
+  return id === "quiet"
+    ? [rows]
+    : [rows, held("statements to D1", d1Statements, STATEMENTS_TARGET)];
 }
 
 async function uploads(options: FurtherOptions): Promise<Measurement[]> {

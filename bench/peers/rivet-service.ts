@@ -13,6 +13,8 @@ const TRY_MS = 500;
 
 const counter = actor({
   state: { count: 0 },
+  // The others have their objects awake too.
+  options: { noSleep: true },
   actions: {
     async add(context, _body: string): Promise<number> {
       const count = ++context.state.count;

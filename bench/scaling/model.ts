@@ -15,6 +15,8 @@ import { D1_GB_MONTH, DYNAMIC_WORKER_DAY, PLAN_MONTH, R2_GB_MONTH } from "../pri
 export interface Measured {
   perTurn: PerTurn;
   parts: CostPart[];
+  /** Turns of one actor in a second: what an object can write, or fewer where they are quiet. */
+  turnsPerActor: number;
   /** Of an event in a CAR file, with its payload. */
   eventBytes: number;
 }
@@ -47,11 +49,14 @@ export interface Scale {
   dollarsPerMonth: number;
 }
 
-export function scale(turnsPerDay: number, { perTurn, parts, eventBytes }: Measured): Scale {
+export function scale(
+  turnsPerDay: number,
+  { perTurn, parts, turnsPerActor, eventBytes }: Measured,
+): Scale {
   const turnsPerSecond = (turnsPerDay / SECONDS_PER_DAY) * PEAK;
   const statementsPerSecond = turnsPerSecond * perTurn.d1Statements;
   const rowsPerSecond = turnsPerSecond * perTurn.d1RowsWritten;
-  const actorsMin = Math.max(1, Math.ceil(turnsPerSecond / OBJECT_WRITES_PER_SECOND));
+  const actorsMin = Math.max(1, Math.ceil(turnsPerSecond / turnsPerActor));
   const gbPerMonth = (turnsPerDay * DAYS_PER_MONTH * EVENTS_PER_TURN * eventBytes) / 1e9;
   const shards = Math.max(
     1,

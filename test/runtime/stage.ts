@@ -222,7 +222,7 @@ export class Probe {
   }
 }
 
-const UNTIL_MS = 5_000;
+const UNTIL_MS = 20_000;
 
 /** Waits for something that happens in the background, and fails where it does not. */
 export async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
