@@ -15,14 +15,15 @@ export class Crowd {
     const crowd = new Crowd();
     for (let from = 0; from < count; from += OPENING_MAX) {
       const step = Array.from({ length: Math.min(OPENING_MAX, count - from) }, () =>
-        crowd.#join(url),
+        crowd.join(url),
       );
       await Promise.all(step);
     }
     return crowd;
   }
 
-  async #join(url: string): Promise<void> {
+  /** One more. Rejects where it is refused. */
+  async join(url: string): Promise<void> {
     const socket = new WebSocket(url.replace("http", "ws"));
     const heard: string[] = [];
     socket.addEventListener("message", ({ data }) => heard.push(String(data)));
@@ -48,6 +49,15 @@ export class Crowd {
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
+  }
+
+  /** Does what everybody is to hear; gives the milliseconds until the last one has heard it. */
+  async spread(say: () => unknown): Promise<number> {
+    const before = Math.min(...this.heard.map(({ length }) => length));
+    const sentMs = performance.now();
+    await say();
+    await this.hears(before + 1);
+    return performance.now() - sentMs;
   }
 
   close(): void {

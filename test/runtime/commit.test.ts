@@ -3,6 +3,8 @@
 
 import { expect, test } from "vitest";
 import { bindings, start, until, type Probe } from "./stage.ts";
+import { gave, tools } from "./tools.ts";
+import { visit } from "./visitor.ts";
 
 const WAYS = {
   "at once": (type: string) => `
@@ -67,6 +69,29 @@ test.for(ways)("a turn that cannot commit (%s) sends nothing and says nothing", 
   await allow(actor);
   expect((await actor.ask(program, "a-key")).gave).toEqual([null, expect.any(Number), "never"]);
   await until(async () => (await peer.ask([["heard"]])).gave?.toString() === "never");
+});
+
+test.for(ways)("what cannot commit (%s) is not said on a WebSocket either", async (way) => {
+  const actor = await tools();
+  const call = (fn: string, ...args: unknown[]) =>
+    ["call", `theater:simple/http-framework#${fn}`, ...args] as const;
+  await gave(
+    actor,
+    call("create-server", { port: null, host: null, tlsConfig: null }),
+    call("register-handler", "sockets"),
+    call("start-server", 1),
+    call("enable-websocket", 1, "/live", null, 2, null),
+  );
+  const [one, other] = [await visit(actor), await visit(actor)];
+  await refuse(actor, way, "turn.committed");
+  one.say('[["call","theater:edge/websockets#broadcast",null,{"tag":"text","val":"never"}]]');
+  // The frame is lost, and whoever sent it sees it. Where the object is reset, all see it.
+  expect((await one.ends())?.code).toBe(way === "at once" ? 1011 : 1006);
+  expect([...one.got, ...other.got]).toEqual([]);
+  await allow(actor);
+  const late = await visit(actor);
+  late.say("heard");
+  expect(await late.hears(1)).toEqual(["heard"]);
 });
 
 // The platform holds results until they are on disk, and does not hold exceptions.

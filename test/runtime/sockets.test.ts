@@ -3,10 +3,11 @@
 
 import { afterEach, expect, test } from "vitest";
 import { fromUtf8 } from "../../src/lib/bytes.ts";
-import type { UpgradeInput } from "../../src/runtime/sockets/upgrade-request.ts";
 import { clearFaults, faults } from "./faults.ts";
-import { Gate, must, start, theater, until, type Probe } from "./stage.ts";
-import { gave, tools } from "./tools.ts";
+import { Gate, must, Probe, start, theater, until } from "./stage.ts";
+import { gave, tools, TYPES } from "./tools.ts";
+import { upgrade } from "./versions.ts";
+import { refused, visit, Visitor } from "./visitor.ts";
 
 afterEach(clearFaults);
 
@@ -38,73 +39,6 @@ async function site(
     [`${FRAMEWORK}enable-websocket`, 1, "/refused", 2, 2, 2],
   );
   return actor;
-}
-
-/** The visitor's end. */
-class Visitor {
-  readonly got: (string | number)[] = [];
-  closed: { code: number; reason: string } | undefined;
-  readonly socket: WebSocket;
-  readonly event: number | undefined;
-
-  constructor(socket: WebSocket, event: number | undefined) {
-    this.socket = socket;
-    this.event = event;
-    socket.addEventListener("message", ({ data }) => {
-      this.got.push(typeof data === "string" ? data : (data as ArrayBuffer).byteLength);
-    });
-    socket.addEventListener("close", ({ code, reason }) => {
-      this.closed = { code, reason };
-    });
-    socket.binaryType = "arraybuffer";
-    socket.accept();
-  }
-
-  say(data: string | Uint8Array): void {
-    this.socket.send(data);
-  }
-
-  async hears(count: number): Promise<(string | number)[]> {
-    await until(() => this.got.length >= count);
-    return this.got;
-  }
-
-  async ends(): Promise<{ code: number; reason: string } | undefined> {
-    await until(() => this.closed !== undefined);
-    return this.closed;
-  }
-}
-
-const upgrade = (uri: string, more: Partial<UpgradeInput> = {}): UpgradeInput => {
-  const [path = "", query] = uri.split("?");
-  return {
-    path,
-    query: query === undefined ? "" : `?${query}`,
-    headers: [],
-    forwarded: { host: "example.com", proto: "https", prefix: "" },
-    principal: "token:test",
-    ...more,
-  };
-};
-
-async function visit(
-  actor: Probe,
-  uri = "/live",
-  more: Partial<UpgradeInput> = {},
-): Promise<Visitor> {
-  const upgraded = must(await theater.openSocket(actor.id, upgrade(uri, more)));
-  if ("reply" in upgraded) throw new Error(`the actor answered with ${upgraded.reply.status}`);
-  return new Visitor(upgraded.webSocket, upgraded.event?.seq);
-}
-
-async function refused(
-  actor: Probe,
-  uri: string,
-  more: Partial<UpgradeInput> = {},
-): Promise<unknown> {
-  const answer = await theater.openSocket(actor.id, upgrade(uri, more));
-  if (answer.ok) return "reply" in answer.value ? answer.value.reply.status : "opened";
-  return answer.error.code;
 }
 
 const told = async (actor: Probe): Promise<unknown> =>
@@ -311,6 +245,23 @@ test("the guest closes connections, by what it returns and by calls, and hears o
   await actor.quiet();
   const closes = ((await told(actor)) as unknown[][]).filter(([what]) => what === "close");
   expect(closes.map((each) => each[2])).toEqual([1, 2, 3]);
+});
+
+test("an upgrade keeps the connections, and a fork has none", async () => {
+  const actor = await site();
+  const visitor = await visit(actor);
+  const { component } = await actor.summary();
+  const handler = TYPES.map((type) => ({ type }));
+  const manifest = { name: "tools", version: "2", component, handler, limits: { turn_ms: 20_000 } };
+  must(await upgrade(actor, null, { manifest }));
+  visitor.say("still here");
+  expect(await visitor.hears(1)).toEqual(["still here"]);
+  const { head } = await actor.summary();
+  const fork = must(await theater.fork(actor.id, { at: head.seq, component: null, name: null }));
+  expect(await new Probe(fork.id).sql("SELECT 1 FROM sqlite_master WHERE name = 'socket'")).toEqual(
+    [],
+  );
+  expect(must(await theater.replay(actor.id, null))).toMatchObject({ verdict: "verified" });
 });
 
 test("a server that stops takes its connections along", async () => {

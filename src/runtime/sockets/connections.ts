@@ -112,7 +112,8 @@ export class Connections {
     const { server, path, channel, socket } = opening;
     sql.exec(TABLE);
     sql.exec("INSERT INTO socket VALUES (?, ?, ?, ?)", id, server, path, channel);
-    this.#rows = undefined;
+    // Ids count up, so it is the last in the map too. Where the transaction is undone, `forget` follows.
+    this.#rows?.set(id, { server, path, channel });
     // Before anything that the turn said leaves: later work of the same step finds it.
     journal.onceWritten(() => this.#accept(id, socket));
     return true;
