@@ -3,13 +3,14 @@
 
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, Response } from "miniflare";
 import { TheaterError, type ErrorCode } from "../lib/errors.ts";
 import { bundleWorker } from "./bundle.ts";
 import { indexCar, type CarIndex } from "./car-index.ts";
 import { asObject, type JsonObject } from "./client.ts";
 import type { Context } from "./context.ts";
-import { childrenNamed, endProcess } from "./dev-process.ts";
+import { childrenNamed, endProcess, type ProcessRef } from "./dev-process.ts";
 import { endWithThisProcess } from "./end-with-this.ts";
 import { readPlatform } from "./platform.ts";
 import type { ReplayOptions } from "./replay.ts";
@@ -22,6 +23,7 @@ import * as verdict from "./verify-report.ts";
 const HOST = "127.0.0.1";
 /** Of one part: how often progress is shown and kept. */
 const PART_MS = 2_000;
+const WORKERD_POLL_MS = 10;
 
 /** The exit code: 3 where a turn diverged or the file does not hold. */
 export async function replayFile(
@@ -49,15 +51,13 @@ export async function replayFile(
   // What an interrupted run left behind: killing node does not end its workerd.
   if (workerd != null) await endProcess(workerd);
   const runner = await startRunner(path, await indexCar(path), other);
-  const [process_] = (await childrenNamed(process.pid, "workerd")).slice(-1);
-  const letGo = process_ === undefined ? undefined : endWithThisProcess(process_.pid);
   try {
     const told = await replayParts(
       output,
       {
         actor,
         component: other?.digest ?? null,
-        workerd: process_,
+        workerd: runner.process,
         part: (cursor) =>
           runner.run({ actor, head, cursor, runMs: every, component: other?.digest ?? null }),
       },
@@ -68,7 +68,6 @@ export async function replayFile(
     const isGood = told["verdict"] === "verified" && verdict.holds(verified);
     return isGood ? verdict.VERIFIED : verdict.DIFFERENCE;
   } finally {
-    letGo?.();
     await runner.dispose();
   }
 }
@@ -86,6 +85,7 @@ async function readComponent(path: string): Promise<OtherComponent> {
 }
 
 interface Runner {
+  process: ProcessRef | undefined;
   /** One part, as `src/replay-worker.ts` takes it. Throws what it says went wrong. */
   run(asked: JsonObject): Promise<JsonObject>;
   dispose(): Promise<void>;
@@ -111,8 +111,17 @@ async function startRunner(
       outboundService: () => new Response(null, { status: 403 }),
     }),
   );
-  await miniflare.ready;
+  const { found, letGo } = await guarded(miniflare.ready);
+  const dispose = async (): Promise<void> => {
+    letGo();
+    await miniflare.dispose();
+  };
+  await miniflare.ready.catch(async (thrown: unknown) => {
+    await dispose();
+    throw thrown;
+  });
   return {
+    process: found,
     async run(asked) {
       const answer = await miniflare.dispatchFetch("http://replay/", {
         method: "POST",
@@ -127,6 +136,21 @@ async function startRunner(
         asObject(evidence ?? {}, "evidence"),
       );
     },
-    dispose: () => miniflare.dispose(),
+    dispose,
   };
+}
+
+/** As soon as workerd exists, which is long before it is ready, it ends with this process. */
+async function guarded(
+  ready: Promise<unknown>,
+): Promise<{ found: ProcessRef | undefined; letGo: () => void }> {
+  let isOver = false;
+  const over = (): void => void (isOver = true);
+  ready.then(over, over);
+  for (;;) {
+    const [found] = (await childrenNamed(process.pid, "workerd")).slice(-1);
+    if (found !== undefined) return { found, letGo: endWithThisProcess(found.pid) };
+    if (isOver) return { found, letGo: over };
+    await sleep(WORKERD_POLL_MS);
+  }
 }

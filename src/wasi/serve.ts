@@ -93,7 +93,7 @@ async function serveStandard(
   params: readonly Value[],
   world: World,
 ): Promise<TurnOutcome> {
-  const [, rest] = params as readonly [Value, readonly [Value, GivenRequest & Value]];
+  const [state, rest] = params as readonly [Value, readonly [Value, GivenRequest & Value]];
   const answer: GivenAnswer = { set: undefined };
   await handle(new IncomingRequest(rest[1]), new ResponseOutparam(answer, world));
   const { set } = answer;
@@ -103,5 +103,6 @@ async function serveStandard(
   if (!response.isComplete) {
     return failed("incomplete-response", "the guest did not finish the body of its response");
   }
-  return { kind: "returned", value: [null, [response.whole()]] };
+  // It has none, but an earlier version of the actor may have had one.
+  return { kind: "returned", value: [state, [response.whole()]] };
 }

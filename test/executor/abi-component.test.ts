@@ -11,10 +11,10 @@ test("abi.wasm is made of abi.c (else run test/conformance/build-abi.ts)", async
   const isHere = clangVersion() === CLANG_VERSION;
   if (!isHere) skip(missingTool(`clang ${CLANG_VERSION} for wasm32`, "clang-19 lld-19"));
   expect(equalBytes(await buildAbi(), readFileSync(ABI))).toBe(true);
-});
+}, 60_000);
 
 test("web.wasm is made of web.c (else run test/conformance/build-web.ts)", async ({ skip }) => {
   const isHere = clangVersion() === CLANG_VERSION;
   if (!isHere) skip(missingTool(`clang ${CLANG_VERSION} for wasm32`, "clang-19 lld-19"));
   expect(equalBytes(await buildWeb(), readFileSync(WEB))).toBe(true);
-});
+}, 60_000);
