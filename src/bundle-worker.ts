@@ -2,9 +2,8 @@
 // serves uploads. It has the Loader, and nothing else.
 
 import { describeComponent } from "./executor/describe-component.ts";
-import type { ModuleSet } from "./executor/executor.ts";
 import { LoaderExecutor } from "./executor/loader-executor.ts";
-import { moduleIndex } from "./executor/module-index.ts";
+import { makeModuleSet } from "./executor/module-index.ts";
 import { TRANSPILER } from "./executor/transpile.ts";
 import { sha256 } from "./chain/hash.ts";
 import { HANDLERS, Registry } from "./handlers/registry.ts";
@@ -22,17 +21,10 @@ export default {
       const executor = new LoaderExecutor(LOADER, registry.isPure);
       const description = describeComponent(component);
       const files = await executor.transpile(component, description);
-      const listed = files.map(({ name, bytes }) => {
-        return { name, digest: toHex(sha256(bytes)), bytes: bytes.length };
-      });
-      const set: ModuleSet = {
-        component: toHex(sha256(component)),
-        transpiler: TRANSPILER,
-        description,
-        files: listed,
-      };
+      const parts = { component: toHex(sha256(component)), transpiler: TRANSPILER, description };
+      const { index } = makeModuleSet(parts, files);
       const texts = files.map(({ name, bytes }) => ({ name, base64: toBase64(bytes) }));
-      return Response.json({ ok: true, index: toBase64(moduleIndex(set)), files: texts });
+      return Response.json({ ok: true, index: toBase64(index), files: texts });
     } catch (thrown) {
       const { code, message } = ensureTheaterError(thrown);
       return Response.json({ ok: false, error: { code, message } });

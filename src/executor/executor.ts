@@ -88,13 +88,15 @@ export interface TurnOutput {
   answered: readonly HostCall[];
 }
 
-/** The transpiled form of one component, content-addressed file by file. */
+/** The transpiled form of one component, content-addressed as a whole and file by file. */
 export interface ModuleSet {
   /** sha256 of the component, hex. */
   component: string;
   /** Name and version of what made it: part of every key, because other code may behave differently. */
   transpiler: string;
   description: ComponentDescription;
+  /** Hex digest of all files, one behind the other. */
+  content: string;
   files: readonly { name: string; digest: string; bytes: number }[];
 }
 

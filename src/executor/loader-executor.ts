@@ -15,7 +15,7 @@ import type {
 } from "./executor.ts";
 import { GuestCheck } from "./guest-answers.ts";
 import { ISOLATE_BASE } from "./isolate-options.ts";
-import { moduleIndex } from "./module-index.ts";
+import { makeModuleSet } from "./module-index.ts";
 import { roughBytes } from "./recorder.ts";
 import { ScriptHost, type ScriptedOutput, type ScriptedTurn } from "./script.ts";
 import { sha256Hex, transpile, TRANSPILER } from "./transpile.ts";
@@ -62,16 +62,7 @@ export class LoaderExecutor implements Executor {
     description: ComponentDescription,
     files: readonly TranspiledFile[],
   ): Promise<void> {
-    const listed = files.map(async ({ name, bytes }) => {
-      return { name, digest: await sha256Hex(bytes), bytes: bytes.length };
-    });
-    const set = {
-      component,
-      transpiler: TRANSPILER,
-      description,
-      files: await Promise.all(listed),
-    };
-    const digest = await sha256Hex(moduleIndex(set));
+    const { digest } = makeModuleSet({ component, transpiler: TRANSPILER, description }, files);
     const id = guestId({ digest }, LIVE, generations.get(digest) ?? 0);
     const code = isolateCode(description, files);
     const isolate = this.#loader.get(id, () => code);

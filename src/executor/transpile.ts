@@ -19,7 +19,7 @@ import type { ComponentDescription } from "./wit-type.ts";
  * Part of every module set's key and of every genesis. Move it whenever jco's version, its options or
  * the lifting below change, because the same component may then behave differently.
  */
-export const TRANSPILER = "jco-transpile 0.15.0 / theater 5";
+export const TRANSPILER = "jco-transpile 0.15.0 / theater 6";
 
 /** Transpiling takes five to ten times the component's size in a 128 MB isolate (measured, 2026-11). */
 export const COMPONENT_BYTES_MAX = 8 * 1024 * 1024;

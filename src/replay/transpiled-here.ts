@@ -2,8 +2,8 @@
 
 import { sha256 } from "../chain/hash.ts";
 import { describeComponent } from "../executor/describe-component.ts";
-import type { Executor, ModuleSet } from "../executor/executor.ts";
-import { moduleIndex } from "../executor/module-index.ts";
+import type { Executor } from "../executor/executor.ts";
+import { fileIn, makeModuleSet } from "../executor/module-index.ts";
 import { TRANSPILER } from "../executor/transpile.ts";
 import { toHex } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
@@ -33,21 +33,13 @@ async function transpile(
   executor: Executor,
 ): Promise<LoadedModules> {
   const description = describeComponent(component);
-  const files = (await executor.transpile(component, description)).map((file) => ({
-    ...file,
-    digest: toHex(sha256(file.bytes)),
-  }));
-  const listed = files.map(({ name: own, digest, bytes }) => ({
-    name: own,
-    digest,
-    bytes: bytes.length,
-  }));
-  const set: ModuleSet = { component: name, transpiler: TRANSPILER, description, files: listed };
-  const read = async (digest: string): Promise<Uint8Array> => {
-    const file = files.find((each) => each.digest === digest);
-    if (file === undefined) throw new TheaterError("internal", `no file ${digest} in the set`);
-    return file.bytes;
+  const files = await executor.transpile(component, description);
+  const parts = { component: name, transpiler: TRANSPILER, description };
+  const { set, digest, content } = makeModuleSet(parts, files);
+  const read = async (asked: string): Promise<Uint8Array> => {
+    const file = fileIn(set, content, asked);
+    if (file === undefined) throw new TheaterError("internal", `no file ${asked} in the set`);
+    return file;
   };
-  const digest = toHex(sha256(moduleIndex(set)));
   return { modules: { digest, load: async () => ({ set, read }) }, description };
 }

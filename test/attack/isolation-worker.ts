@@ -45,6 +45,7 @@ async function run({ component, turns, asksNobody }: IsolationCase, loader: Work
   const set: ModuleSet = {
     component: digest,
     transpiler: "none",
+    content: "",
     description: descriptionWith(asksNobody === true ? LOG : ASKS),
     files: Object.entries(files).map(([name, text]) => ({ name, digest: text, bytes: 0 })),
   };

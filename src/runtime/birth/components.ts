@@ -4,7 +4,7 @@
 import { digestText, parseDigest } from "../../chain/cid.ts";
 import { describeComponent } from "../../executor/describe-component.ts";
 import type { BundledSet, Executor, ModuleSet } from "../../executor/executor.ts";
-import { moduleIndex } from "../../executor/module-index.ts";
+import { makeModuleSet, moduleIndex } from "../../executor/module-index.ts";
 import { noLoader } from "../../executor/no-loader.ts";
 import { COMPONENT_BYTES_MAX, TRANSPILER } from "../../executor/transpile.ts";
 import { printWit } from "../../executor/wit-print.ts";
@@ -69,7 +69,7 @@ export class Components {
     const parts = { component: toHex(digest), transpiler: TRANSPILER, description };
     // Only now: what is refused is not kept.
     const [{ set, modules }] = await Promise.all([
-      keepModuleSet(this.#content, parts, files),
+      keepModuleSet(this.#content, makeModuleSet(parts, files)),
       this.#content.putAs(digest, bytes),
     ]);
     // Behind all of it: what has a row is whole.

@@ -3,21 +3,17 @@
 
 import { fromHex, toHex, toUtf8 } from "../../lib/bytes.ts";
 import { TheaterError } from "../../lib/errors.ts";
-import type { ModuleSet, ModuleSetRef, TranspiledFile } from "../../executor/executor.ts";
-import { moduleIndex } from "../../executor/module-index.ts";
+import type { ModuleSet, ModuleSetRef } from "../../executor/executor.ts";
+import { fileIn, type MadeModules } from "../../executor/module-index.ts";
 import type { ContentStore } from "../../store/store.ts";
 
 /** Stores the files and the index that names them. */
 export async function keepModuleSet(
   content: ContentStore,
-  parts: Omit<ModuleSet, "files">,
-  files: readonly TranspiledFile[],
+  made: MadeModules,
 ): Promise<{ set: ModuleSet; modules: Uint8Array }> {
-  const listed = files.map(async ({ name, bytes }) => {
-    return { name, digest: toHex(await content.put(bytes)), bytes: bytes.length };
-  });
-  const set = { ...parts, files: await Promise.all(listed) };
-  return { set, modules: await content.put(moduleIndex(set)) };
+  const [modules] = await Promise.all([content.put(made.index), content.put(made.content)]);
+  return { set: made.set, modules };
 }
 
 export async function readModuleSet(content: ContentStore, digest: Uint8Array): Promise<ModuleSet> {
@@ -27,11 +23,18 @@ export async function readModuleSet(content: ContentStore, digest: Uint8Array): 
 export function moduleSetRef(content: ContentStore, digest: Uint8Array): ModuleSetRef {
   return {
     digest: toHex(digest),
-    load: async () => ({
-      set: await readModuleSet(content, digest),
-      read: async (hex) => await need(content, fromHex(hex) ?? new Uint8Array(0)),
-    }),
+    load: async () => {
+      const set = await readModuleSet(content, digest);
+      const bytes = await need(content, fromHex(set.content) ?? new Uint8Array(0));
+      return { set, read: async (hex) => fileOf(set, bytes, hex) };
+    },
   };
+}
+
+function fileOf(set: ModuleSet, bytes: Uint8Array, hex: string): Uint8Array {
+  const file = fileIn(set, bytes, hex);
+  if (file !== undefined) return file;
+  throw new TheaterError("internal", `The module set has no file ${hex}.`);
 }
 
 async function need(content: ContentStore, digest: Uint8Array): Promise<Uint8Array> {
