@@ -13,11 +13,12 @@ export const PEERS = join(import.meta.dirname, "../peers");
 const INSTALL_MS_MAX = 600_000;
 
 export async function installPeers(note: (line: string) => void): Promise<void> {
-  if (existsSync(join(PEERS, "node_modules"))) return;
+  // npm writes this one last: an installation that was cut off is done again.
+  if (existsSync(join(PEERS, "node_modules/.package-lock.json"))) return;
   note("installing the peers (bench/peers), once …");
   // No scripts: none of the peers needs its own here, and one of their packages reports to its makers in it.
-  const args = ["install", "--prefix", PEERS, "--ignore-scripts", "--no-audit", "--no-fund"];
-  await run("npm", args, { timeout: INSTALL_MS_MAX });
+  const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"];
+  await run("npm", ["install", "--prefix", PEERS, ...quiet], { timeout: INSTALL_MS_MAX });
 }
 
 /** As it is installed. */

@@ -26,6 +26,8 @@ export async function serveRestate({ isSynced }: { isSynced: boolean }): Promise
     {
       cwd: folder,
       env: {
+        // Where it puts what it cannot hold in memory, and leaves it.
+        TMPDIR: folder,
         RESTATE_BASE_DIR: join(folder, "data"),
         RESTATE_NODE_NAME: "bench",
         RESTATE_DISABLE_TELEMETRY: "true",

@@ -18,6 +18,7 @@ export async function serveRivet(): Promise<Served> {
     cwd: folder,
     env: {
       HOME: folder,
+      TMPDIR: folder,
       RIVET_LOG_LEVEL: "error",
       RIVET_RUN_ENGINE: "1",
       RIVET_RUN_SERVICES: "0",
