@@ -67,7 +67,7 @@ export class Connections {
     this.#parts = parts;
   }
 
-  /** By id, in the order in which they came. */
+  /** By id. */
   get all(): ReadonlyMap<number, Connection> {
     return (this.#rows ??= this.#read());
   }
@@ -112,7 +112,7 @@ export class Connections {
     const { server, path, channel, socket } = opening;
     sql.exec(TABLE);
     sql.exec("INSERT INTO socket VALUES (?, ?, ?, ?)", id, server, path, channel);
-    // Ids count up, so it is the last in the map too. Where the transaction is undone, `forget` follows.
+    // Where the transaction is undone, `forget` follows.
     this.#rows?.set(id, { server, path, channel });
     // Before anything that the turn said leaves: later work of the same step finds it.
     journal.onceWritten(() => this.#accept(id, socket));

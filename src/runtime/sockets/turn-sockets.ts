@@ -73,12 +73,13 @@ export class TurnSockets implements Sockets {
   list(path: string | null): readonly number[] {
     const { connections } = this.#parts;
     const ids = [...connections.all.keys(), ...(this.#own === undefined ? [] : [this.#own])];
-    return [...new Set(ids)].filter((id) => {
+    const there = [...new Set(ids)].filter((id) => {
       const connection = connections.find(id);
       if (connection != null && connection.channel !== null) return false;
       const isThere = path === null || connection?.path === path;
       return isThere && !this.#closing.has(id);
     });
+    return there.sort((one, other) => one - other);
   }
 
   /** The connection that this turn opens. */

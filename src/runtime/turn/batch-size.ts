@@ -23,6 +23,9 @@ const TOGETHER: ReadonlySet<MessageKind> = new Set([
   "channel",
   "channel-close",
   "http",
+  "websocket",
+  "websocket-open",
+  "websocket-close",
 ]);
 
 export class BatchSize {
@@ -76,9 +79,10 @@ function hasLinks(value: Value | readonly Value[]): boolean {
   );
 }
 
-function bytesOf(params: readonly Value[]): number {
-  const sizes = params.map((value) =>
-    value instanceof Uint8Array || typeof value === "string" ? value.length : 0,
-  );
-  return sizes.reduce((sum, bytes) => sum + bytes, 0);
+/** Wherever they are: the body of an HTTP request, or a frame, is within a record. */
+function bytesOf(value: Value | readonly Value[]): number {
+  if (typeof value === "string" || value instanceof Uint8Array) return value.length;
+  if (value === null || typeof value !== "object") return 0;
+  const parts: readonly Value[] = Array.isArray(value) ? value : Object.values(value);
+  return parts.reduce<number>((sum, part) => sum + bytesOf(part), 0);
 }
