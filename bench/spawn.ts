@@ -136,7 +136,8 @@ async function uploads(name: string, wasm: Uint8Array): Promise<Contender> {
   return { ...(await measured(name)), port, once, stop };
 }
 
-async function transpilations(name: string, wasm: Uint8Array): Promise<Contender> {
+/** `path`: "/" for the transpilation alone, "/load" to start the isolate of it as well. */
+async function transpilations(name: string, wasm: Uint8Array, path: string): Promise<Contender> {
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       ...(await readPlatform()),
@@ -157,7 +158,7 @@ async function transpilations(name: string, wasm: Uint8Array): Promise<Contender
     once: async (connection, n) => {
       const bytes = variant(wasm, n);
       const headers = { "content-length": String(bytes.length) };
-      const head = requestBytes({ method: "POST", path: "/", headers });
+      const head = requestBytes({ method: "POST", path, headers });
       const { status, body } = await connection.ask(Buffer.concat([head, bytes]));
       if (status !== 200) throw new Error(`${status} ${body}`);
     },
@@ -216,7 +217,8 @@ for (const [language, wasm] of [
   ["TypeScript", SCRIPT],
 ] as const) {
   const contenders = [
-    await transpilations(`transpilation, ${language}`, wasm),
+    await transpilations(`transpilation, ${language}`, wasm, "/"),
+    await transpilations(`and start of its isolate, ${language}`, wasm, "/load"),
     await uploads(`upload to first reply, ${language}`, wasm),
   ];
   await compare("new component", contenders, UPLOADS);

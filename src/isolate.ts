@@ -34,8 +34,6 @@ const NOBODY = {
   },
 };
 
-const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
-
 export default class Guest extends WorkerEntrypoint {
   /** Answers if the isolate started at all. */
   ready(): boolean {
@@ -43,13 +41,13 @@ export default class Guest extends WorkerEntrypoint {
   }
 
   async run(input: TurnInput, host: TurnHost | null): Promise<TurnOutput & { asksHost?: false }> {
-    this.ctx.waitUntil(later().then(() => instances.refill()));
+    this.ctx.waitUntil(instances.refill());
     const output = await instances.run(input, host ?? NOBODY);
     return asksHost ? output : { ...output, asksHost };
   }
 
   async runBatch(turns: readonly TurnInput[], host: BatchHost | null): Promise<TurnOutput[]> {
-    this.ctx.waitUntil(later().then(() => instances.refill()));
+    this.ctx.waitUntil(instances.refill());
     return await instances.runBatch(turns, host ?? NOBODY);
   }
 

@@ -1,6 +1,8 @@
-// A Worker that transpiles and does nothing else: what an upload cannot do without.
+// A Worker that transpiles and does nothing else: what an upload cannot do without. On /load it starts the isolate of what it
+// made too, which the first turn cannot do without.
 
 import { describeComponent } from "../../src/executor/describe-component.ts";
+import { LoaderExecutor } from "../../src/executor/loader-executor.ts";
 import { sha256Hex, transpile } from "../../src/executor/transpile.ts";
 import { HANDLERS, Registry } from "../../src/handlers/registry.ts";
 
@@ -12,7 +14,9 @@ export default {
     const component = await request.bytes();
     const description = describeComponent(component);
     const digest = await sha256Hex(component);
-    const files = await transpile(LOADER, component, { digest, description, isPure });
+    const files = request.url.endsWith("/load")
+      ? await new LoaderExecutor(LOADER, isPure).transpile(component, description)
+      : await transpile(LOADER, component, { digest, description, isPure });
     return new Response(String(files.length));
   },
 } satisfies ExportedHandler<{ LOADER: WorkerLoader }>;

@@ -55,7 +55,7 @@ export class BundledExecutor implements Executor {
     } finally {
       check.close();
       // Behind the commit and the reply, which follow from here without a pause.
-      setTimeout(() => instances.refill(), 0);
+      void instances.refill();
     }
   }
 
@@ -71,7 +71,7 @@ export class BundledExecutor implements Executor {
       return check.outputs(await instances.runBatch(turns, check.door(host)));
     } finally {
       check.close();
-      setTimeout(() => instances.refill(), 0);
+      void instances.refill();
     }
   }
 

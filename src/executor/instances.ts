@@ -79,6 +79,8 @@ interface Instance {
   readonly standIn: StandIn | undefined;
 }
 
+const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
 export class Instances {
   readonly #code: LoadedCode;
   readonly #pure: PureHost;
@@ -126,18 +128,27 @@ export class Instances {
     return outputs;
   }
 
-  /** Prepares instances for the next turns. For a moment when nobody waits. */
-  refill(): void {
-    while (!this.#startsInTurn && this.#pool.length < POOL_MAX) {
-      const place = this.#take();
-      try {
-        const instance = this.#make(place);
-        if (!place.slot.calledEarly) this.#pool.push(instance);
-      } catch {
-        if (!place.slot.calledEarly) return; // the turn that needs it will report it
-      }
-      this.#startsInTurn = place.slot.calledEarly;
+  /**
+   * Prepares instances for the next turns, from the next moment on, and with a pause behind each: a turn that comes
+   * meanwhile waits for one of them at most. Resolves when there are enough.
+   */
+  async refill(): Promise<void> {
+    do await later();
+    while (this.#prepare());
+  }
+
+  /** Whether another one is wanted. */
+  #prepare(): boolean {
+    if (this.#startsInTurn || this.#pool.length >= POOL_MAX) return false;
+    const place = this.#take();
+    try {
+      const instance = this.#make(place);
+      if (!place.slot.calledEarly) this.#pool.push(instance);
+    } catch {
+      if (!place.slot.calledEarly) return false; // the turn that needs it will report it
     }
+    this.#startsInTurn = place.slot.calledEarly;
+    return !this.#startsInTurn && this.#pool.length < POOL_MAX;
   }
 
   #make(place: Place): Instance {

@@ -99,7 +99,7 @@ test("turns at the same time have a place each, and so have instances that wait 
   answer();
   await Promise.all([first, second]);
   expect(used).toEqual([0, 1]);
-  instances.refill();
+  await instances.refill();
   expect(new Set(used.slice(2)).size).toBe(4);
 });
 
