@@ -53,6 +53,7 @@ export default defineConfig({
       {
         test: {
           name: "node",
+          testTimeout: 30_000,
           // Mostly the command line, which waits for its server: two files at once take little more than one.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
@@ -70,6 +71,7 @@ export default defineConfig({
         plugins: [cloudflareTest({ miniflare: platform })],
         test: {
           name: "workers",
+          testTimeout: 30_000,
           include: ["test/**/*.workerd.test.ts"],
           setupFiles: ["test/support/migrate.ts"],
         },
