@@ -63,6 +63,12 @@ export class Actor extends RealActor {
     patch(state);
     super(state, counted(environment));
   }
+
+  /** Billed as a request. */
+  override async alarm(): Promise<void> {
+    counts.objectRequests++;
+    await super.alarm();
+  }
 }
 
 async function transpiled(request: Request, { LOADER }: Environment): Promise<Response> {

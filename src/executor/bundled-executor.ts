@@ -20,10 +20,14 @@ import { GuestCheck } from "./guest-answers.ts";
 import type { ScriptedOutput, ScriptedTurn } from "./script.ts";
 import type { ComponentDescription } from "./wit-type.ts";
 
+/** A turn that comes so soon behind another, a commit between them, probably has others behind it. */
+const BUSY_MS = 4;
+
 export class BundledExecutor implements Executor {
   readonly #bundle: Bundle;
   readonly #others: Executor;
   readonly #isPure: (about: string) => boolean;
+  #endedMs = 0;
 
   constructor(bundle: Bundle, others: Executor, isPure: (about: string) => boolean) {
     this.#bundle = bundle;
@@ -50,11 +54,13 @@ export class BundledExecutor implements Executor {
     const instances = this.#bundle.instances(modules.digest);
     if (instances === undefined) return await this.#others.run(modules, input, host);
     const check = new GuestCheck({ hostCallsMax: input.hostCallsMax, isPure: this.#isPure });
+    await this.#letOthersIn();
     try {
       return check.output(await instances.run(input, check.door(host)));
     } finally {
       check.close();
       // Behind the commit and the reply, which follow from here without a pause.
+      this.#endedMs = Date.now();
       void instances.refill();
     }
   }
@@ -67,12 +73,23 @@ export class BundledExecutor implements Executor {
     const instances = this.#bundle.instances(modules.digest);
     if (instances === undefined) return await this.#others.runBatch(modules, turns, host);
     const check = new BatchCheck(turns, this.#isPure);
+    await this.#letOthersIn();
     try {
       return check.outputs(await instances.runBatch(turns, check.door(host)));
     } finally {
       check.close();
+      this.#endedMs = Date.now();
       void instances.refill();
     }
+  }
+
+  /**
+   * Messages reach an object only while it waits for something. A turn without a hop waits for nothing, so that a busy
+   * actor would take one message after the other, each with a commit of its own, and never several together.
+   */
+  async #letOthersIn(): Promise<void> {
+    if (Date.now() - this.#endedMs > BUSY_MS) return;
+    await new Promise((resolve) => setTimeout(resolve, 0));
   }
 
   /** By the others where they can: no batch delays a live turn, and one executor checks the other. */
