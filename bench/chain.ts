@@ -3,18 +3,13 @@
 
 import { join } from "node:path";
 import { buildActor } from "../src/cli/build-actor.ts";
-import { verifyCar } from "../src/chain/verify-car.ts";
+import { exported, verified } from "./exported.ts";
 import { watchMemory } from "./memory.ts";
 import { median, withBench } from "./server.ts";
 
 const EVENTS = Math.min(Number(process.argv[2] ?? 100_000), 1_000_000);
 const PER_TURN = 500;
 const VERIFY_RUNS = 5;
-
-async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  const step = 64 * 1024;
-  for (let at = 0; at < bytes.length; at += step) yield bytes.subarray(at, at + step);
-}
 
 await withBench(async (bench) => {
   const { component } = await buildActor(join(import.meta.dirname, "logger"));
@@ -42,12 +37,7 @@ await withBench(async (bench) => {
 
   const memory = await watchMemory();
   const begun = performance.now();
-  const headers = {
-    authorization: `Bearer ${bench.server.token}`,
-    accept: "application/vnd.ipld.car",
-  };
-  const response = await fetch(`${bench.server.url}/v1/actors/${id}/chain`, { headers });
-  const car = new Uint8Array(await response.arrayBuffer());
+  const car = await exported(bench, id);
   const exportMs = performance.now() - begun;
   console.log(
     `export as CAR          ${(car.length / 1e6).toFixed(1)} MB in ${exportMs.toFixed(0)} ms`,
@@ -58,10 +48,9 @@ await withBench(async (bench) => {
   const rates: number[] = [];
   for (let run = 0; run < VERIFY_RUNS; run++) {
     const at = performance.now();
-    const report = await verifyCar(chunksOf(car), { actor: id });
-    if (report.verdict !== "verified") throw new Error(JSON.stringify(report.firstBad));
-    rates.push((report.events * 1000) / (performance.now() - at));
-    if (run === 0) console.log(`events                 ${report.events}`);
+    const events = await verified(car, id);
+    rates.push((events * 1000) / (performance.now() - at));
+    if (run === 0) console.log(`events                 ${events}`);
   }
   console.log(
     `offline verification   ${median(rates).toFixed(0)} events/s on one core (median of ${VERIFY_RUNS})`,

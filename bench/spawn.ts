@@ -5,8 +5,9 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { bundleWorker } from "../src/cli/bundle.ts";
+import { loopback } from "../src/cli/loopback.ts";
 import { readPlatform } from "../src/cli/platform.ts";
 import { buildActor } from "../src/cli/build-actor.ts";
 import { endEverything } from "./compare/peer-process.ts";
@@ -140,11 +141,7 @@ async function uploads(name: string, wasm: Uint8Array): Promise<Contender> {
 async function transpilations(name: string, wasm: Uint8Array, path: string): Promise<Contender> {
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      ...(await readPlatform()),
-      host: "127.0.0.1",
-      port: 0,
-      cf: false,
-      log: new Log(LogLevel.NONE),
+      ...loopback(await readPlatform()),
       modules: await bundleWorker({ entry: "bench/spawn/transpile-worker.ts" }),
       unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
       workerLoaders: { LOADER: {} },

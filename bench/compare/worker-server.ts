@@ -5,12 +5,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { loopback, LOOPBACK } from "../../src/cli/loopback.ts";
 import { readPlatform } from "../../src/cli/platform.ts";
 import { endLater } from "./peer-process.ts";
 import { BODY, KEYS, type Served } from "./served.ts";
-
-const HOST = "127.0.0.1";
 
 export interface WorkerOptions {
   entry: string;
@@ -26,13 +25,9 @@ export async function serveWorker(options: WorkerOptions): Promise<Served> {
   const contents = await bundled(options.entry);
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      ...(await readPlatform()),
-      host: HOST,
-      port: 0,
-      cf: false,
-      log: new Log(LogLevel.NONE),
+      ...loopback(await readPlatform()),
       modules: [{ type: "ESModule", path: "worker.js", contents }],
-      unsafeDirectSockets: [{ host: HOST, port: 0 }],
+      unsafeDirectSockets: [{ host: LOOPBACK, port: 0 }],
       durableObjects: Object.fromEntries(
         Object.entries(options.objects).map(([binding, className]) => [
           binding,

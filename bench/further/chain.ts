@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { buildActor } from "../../src/cli/build-actor.ts";
-import { verifyCar } from "../../src/chain/verify-car.ts";
+import { exported, verified } from "../exported.ts";
 import { median } from "../load/statistics.ts";
 import { watchMemory } from "../memory.ts";
 import { atMost, type FurtherOptions, type Measurement } from "./measurement.ts";
@@ -115,44 +115,33 @@ async function caughtUp({ bench }: FurtherOptions, id: string): Promise<void> {
   throw new Error("the ledger did not catch up");
 }
 
-async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  const step = 64 * 1024;
-  for (let at = 0; at < bytes.length; at += step) yield bytes.subarray(at, at + step);
-}
-
 async function audit({ bench, note }: FurtherOptions, id: string): Promise<Measurement[]> {
   const memory = await watchMemory();
   const begun = performance.now();
-  const headers = {
-    authorization: `Bearer ${bench.server.token}`,
-    accept: "application/vnd.ipld.car",
-  };
-  const response = await fetch(`${bench.server.url}/v1/actors/${id}/chain`, { headers });
-  const car = new Uint8Array(await response.arrayBuffer());
+  const car = await exported(bench, id);
   const exportMs = performance.now() - begun;
   note(`exported ${(car.length / 1e6).toFixed(0)} MB; memory of workerd ${await memory()}`);
   const at = performance.now();
-  const report = await verifyCar(chunksOf(car), { actor: id });
-  if (report.verdict !== "verified") throw new Error(JSON.stringify(report.firstBad));
+  const count = await verified(car, id);
   const verifyMs = performance.now() - at;
-  const events = report.events.toLocaleString("en");
+  const events = count.toLocaleString("en");
   return [
     {
       id: "chain.export",
       name: `export of ${events} events as CAR`,
-      value: (report.events * 1000) / exportMs,
+      value: (count * 1000) / exportMs,
       unit: "events/s",
     },
     {
       id: "chain.bytes",
       name: "size of an event in it, with its payload",
-      value: car.length / report.events,
+      value: car.length / count,
       unit: "bytes",
     },
     {
       id: "chain.verify",
       name: "its verification offline, on one core",
-      value: (report.events * 1000) / verifyMs,
+      value: (count * 1000) / verifyMs,
       unit: "events/s",
     },
   ];

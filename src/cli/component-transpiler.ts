@@ -1,10 +1,11 @@
 // Component bytes → a module set, on this machine: in a workerd of its own, by the code that serves uploads, so that an
 // actor's genesis names the same one whichever way its component came.
 
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { TheaterError, type ErrorCode } from "../lib/errors.ts";
 import { bundleWorker } from "./bundle.ts";
 import { asObject } from "./client.ts";
+import { loopback } from "./loopback.ts";
 import { readPlatform } from "./platform.ts";
 
 export interface MadeModules {
@@ -22,11 +23,7 @@ export interface ComponentTranspiler {
 export async function startTranspiler(): Promise<ComponentTranspiler> {
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      ...(await readPlatform()),
-      host: "127.0.0.1",
-      port: 0,
-      cf: false,
-      log: new Log(LogLevel.NONE),
+      ...loopback(await readPlatform()),
       modules: await bundleWorker({ entry: "src/bundle-worker.ts" }),
       workerLoaders: { LOADER: {} },
     }),

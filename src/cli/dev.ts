@@ -6,13 +6,14 @@ import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { TheaterError } from "../lib/errors.ts";
 import { bundleWorker } from "./bundle.ts";
 import { lockFolder, type FolderLock } from "./dev-lock.ts";
 import { migrate } from "./dev-migrations.ts";
 import { pluginBindings, pluginWorkers, readPlugins } from "./dev-plugins.ts";
 import { childrenNamed } from "./dev-process.ts";
+import { loopback, LOOPBACK } from "./loopback.ts";
 import { readPlatform, type Platform } from "./platform.ts";
 
 export interface DevOptions {
@@ -47,7 +48,6 @@ export interface DevServer {
   dispose(): Promise<void>;
 }
 
-const HOST = "127.0.0.1";
 const ROOT = join(import.meta.dirname, "../..");
 const WORKERD_POLL_MS = 10;
 
@@ -79,7 +79,7 @@ export async function startDevServer(options: DevOptions): Promise<DevServer> {
       // A socket of the Worker's own. Miniflare's entry socket would also answer
       // /cdn-cgi/local/r2/public/…, which shows every R2 object without a token, and takes twice as
       // long for each request (both measured with miniflare 5.20261102.0).
-      unsafeDirectSockets: [{ host: HOST, port: options.port }],
+      unsafeDirectSockets: [{ host: LOOPBACK, port: options.port }],
       durableObjects: { ACTOR: { className: "Actor", useSQLite: true } },
       ...(options.loader === false ? {} : { workerLoaders: { LOADER: {} } }),
       bindings: {
@@ -143,11 +143,7 @@ function common(
 ) {
   const more = Array.from({ length: shards - 1 }, (_, n) => `LEDGER_${n + 1}`);
   return {
-    ...platform,
-    host: HOST,
-    port: 0,
-    cf: false,
-    log: new Log(LogLevel.NONE),
+    ...loopback(platform),
     handleStructuredLogs: ({ message }: { message: string }) => note(message),
     d1Databases: ["LEDGER", ...more],
     r2Buckets: ["CONTENT"],
@@ -210,7 +206,7 @@ async function requireFreePort(port: number): Promise<void> {
   const probe = createServer();
   const taken = await new Promise<boolean>((settle) => {
     probe.once("error", () => settle(true));
-    probe.listen({ host: HOST, port }, () => settle(false));
+    probe.listen({ host: LOOPBACK, port }, () => settle(false));
   });
   if (taken) {
     throw new TheaterError("wrong-state", `port ${port} is taken; choose another with --port`, {

@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, Response } from "miniflare";
+import { convertV4MiniflareOptions, Miniflare, Response } from "miniflare";
 import { TheaterError, type ErrorCode } from "../lib/errors.ts";
 import { bundleWorker } from "./bundle.ts";
 import { indexCar, type CarIndex } from "./car-index.ts";
@@ -12,6 +12,7 @@ import { asObject, type JsonObject } from "./client.ts";
 import type { Context } from "./context.ts";
 import { childrenNamed, endProcess, type ProcessRef } from "./dev-process.ts";
 import { endWithThisProcess } from "./end-with-this.ts";
+import { loopback } from "./loopback.ts";
 import { readPlatform } from "./platform.ts";
 import type { ReplayOptions } from "./replay.ts";
 import { doorTo } from "./replay-door.ts";
@@ -20,7 +21,6 @@ import { describe } from "./replay-report.ts";
 import { verifyCarFile } from "./verify-car-file.ts";
 import * as verdict from "./verify-report.ts";
 
-const HOST = "127.0.0.1";
 /** Of one part: how often progress is shown and kept. */
 const PART_MS = 2_000;
 const WORKERD_POLL_MS = 10;
@@ -99,11 +99,7 @@ async function startRunner(
   const more = new Map(other === undefined ? [] : [[other.digest, other.bytes]]);
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      ...(await readPlatform()),
-      host: HOST,
-      port: 0,
-      cf: false,
-      log: new Log(LogLevel.NONE),
+      ...loopback(await readPlatform()),
       modules: await bundleWorker({ entry: "src/replay-worker.ts" }),
       workerLoaders: { LOADER: {} },
       serviceBindings: { FILE: doorTo(path, index, more) },
