@@ -61,10 +61,7 @@ const replaced = (actor: string, column: string, value: string) => {
 const publish = (actor: string, size: number) =>
   sql("INSERT INTO checkpoint VALUES (?1, ?2, ?3, 'note', 0)", actor, size, new Uint8Array(32));
 
-const COLUMNS = [
-  ...["actor", "seq", "cid", "parent", "turn", "type", "about", "time", "block"],
-  ...["payload_digest", "payload"],
-];
+const COLUMNS = "actor seq cid parent turn type about time block payload_digest payload".split(" ");
 
 /** The columns that never change, each with another value. */
 const OTHERS = {
