@@ -68,7 +68,29 @@ test("an actor under load sends one statement to D1 for ten turns at most", asyn
   expect(must(await theater.verify(actor.id)).verdict).toBe("verified");
 }, 60_000);
 
-/** Longer than the feeder ever waits: after it, an actor counts as quiet. */
+/** A turn now and then: so many, and the appends that they may take. */
+const PACE_MS = 200;
+const PACED_MS = 3_300;
+const PACED_MAX = 3;
+
+test("an actor with a few turns a second waits longer from one append to the next", async () => {
+  const actor = await start();
+  await caughtUp(actor);
+  await actor.alarm();
+  await actor.crash();
+  const statements = countStatements(actor);
+  const begun = Date.now();
+  await actor.ask([["log", "x"]]);
+  await until(() => statements.count === 1); // at once, after a quiet time
+  while (Date.now() - begun < PACED_MS) {
+    await actor.ask([["log", "x"]]);
+    await new Promise((resolve) => setTimeout(resolve, PACE_MS));
+  }
+  expect(statements.count).toBeGreaterThan(1);
+  expect(statements.count).toBeLessThanOrEqual(PACED_MAX); // after 1 s and 2 s more, not each second
+});
+
+/** Longer than a feeder waits that was quiet: after it, an actor counts as quiet. */
 const QUIET_MS = 1_100;
 
 /** A turn takes longer than a quiet feeder waits. */
