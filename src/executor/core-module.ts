@@ -1,7 +1,7 @@
 // What a core module inside a component may be: what a turn could use to outgrow or block the isolate that it shares is
 // refused or capped, and names are checked as they are read (core-sections.ts).
 
-import { BinaryReader, malformed, unsupported } from "./binary-reader.ts";
+import { BinaryReader, unsupported } from "./binary-reader.ts";
 import {
   leb,
   PREAMBLE_BYTES,
