@@ -73,8 +73,9 @@ export class Upkeep {
     );
   }
 
-  /** In a transaction: so that the next life knows how far the ledger is. */
+  /** In a transaction: so that the next life knows how far the ledger and the directory are. */
   noteAcknowledged(): void {
+    this.#listing.note();
     const { acknowledged } = this.feeder;
     if (this.#cell.get("acknowledged") === acknowledged) return;
     this.#cell.set("acknowledged", acknowledged);
