@@ -43,13 +43,9 @@ export class LoaderExecutor implements Executor {
     component: Uint8Array,
     description: ComponentDescription,
   ): Promise<TranspiledFile[]> {
-    const digest = await sha256Hex(component);
-    const files = await transpile(this.#loader, component, {
-      digest,
-      description,
-      isPure: this.#isPure,
-    });
-    await this.#checkLoads(digest, description, files);
+    const isPure = this.#isPure;
+    const files = await transpile(this.#loader, component, { description, isPure });
+    await this.#checkLoads(await sha256Hex(component), description, files);
     return files;
   }
 
@@ -216,7 +212,7 @@ function sizeOf({ input, answers }: ScriptedTurn): number {
 }
 
 /** Moves whenever src/isolate.ts or anything it bundles changes behaviour. */
-const ISOLATE_VERSION = "13";
+const ISOLATE_VERSION = "14";
 
 /**
  * Failed starts by module set, since this isolate began. Not a lock and not a turn's state: losing it
