@@ -3,6 +3,7 @@
 
 import { groupsOf, GROUP_ROWS_MAX, type Ledger } from "../../chain/ledger.ts";
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
+import { SteadyClock } from "../timers/steady-clock.ts";
 import type { History } from "./history.ts";
 import type { Journal } from "./journal.ts";
 
@@ -27,6 +28,8 @@ export class Feeder {
   readonly #history: History;
   readonly #ledger: Ledger;
   readonly #onFork: (error: TheaterError) => void;
+  /** A clock that was put back must not hold the ledger up for as long. */
+  readonly #clock = new SteadyClock();
   #acknowledged: number;
   #feeding: Promise<void> | undefined;
   #timer: { id: ReturnType<typeof setTimeout>; dueMs: number } | undefined;
@@ -76,7 +79,7 @@ export class Feeder {
   /** Says that there may be something new, or that a turn has ended. Never waits. */
   poke(): void {
     if (!this.isPending || this.#feeding !== undefined) return;
-    const nowMs = Date.now();
+    const nowMs = this.#clock.nowMs();
     this.#waitingMs ??= nowMs;
     const dueMs = this.#dueMs(nowMs);
     if (this.#timer !== undefined && this.#timer.dueMs <= dueMs) return;
@@ -93,7 +96,7 @@ export class Feeder {
 
   #onTimer(): void {
     this.#timer = undefined;
-    if (this.isTurning() && Date.now() < (this.#waitingMs ?? 0) + LAG_MAX_MS) {
+    if (this.isTurning() && this.#clock.nowMs() < (this.#waitingMs ?? 0) + LAG_MAX_MS) {
       this.poke(); // a turn has begun meanwhile
       return;
     }
@@ -108,7 +111,7 @@ export class Feeder {
       if (this.#fork !== undefined) throw this.#fork;
       this.#feeding ??= this.#feedOnce().finally(() => {
         this.#feeding = undefined;
-        this.#lastFedMs = Date.now();
+        this.#lastFedMs = this.#clock.nowMs();
         this.poke();
       });
       await this.#feeding;
