@@ -66,11 +66,18 @@ async function round(contender: Contender, counters: Counters): Promise<void> {
   }
 }
 
+const note = (line: string): void => void process.stderr.write(`${line}\n`);
+
+const seconds = ((ROUNDS + 1) * 2 * SHAPES.length * MS) / 1_000;
+note(`${ROUNDS} rounds and one before them, for two servers: about ${Math.ceil(seconds + 10)} s`);
 const contenders = [await start("by the Loader", false), await start("bundled", true)];
 const counters = contenders.map(() => new Counters(ACTORS));
 for (let n = -1; n < ROUNDS; n++) {
   for (const [index, contender] of contenders.entries()) {
     await round(contender, counters[index] ?? new Counters(ACTORS));
+    const rates = SHAPES.map(({ name }) => digits(contender.rounds[name]?.at(-1)?.rate ?? NaN));
+    const which = n === -1 ? "warm" : `round ${n + 1} of ${ROUNDS}`;
+    note(`${which}, ${contender.name}: ${rates.join(", ")} turns/s`);
     if (n === -1) contender.rounds = {}; // warm
   }
 }

@@ -4,9 +4,10 @@
 -- whatever program, an event must follow its predecessor and is never changed afterwards. A message of
 -- RAISE is `<code> <seq> <cid that the ledger holds, or -> <actor>`; `src/chain/d1-ledger.ts` reads it.
 
--- One row per event that is not sealed into a segment yet. `cid` and `parent` are the bare 32-byte
--- digests; `block` holds the exact bytes that were hashed. The other columns repeat what the block says
--- and serve queries only: a verifier reads the block.
+-- One row per event that is not sealed into a segment yet, its payload with it: a row is what D1 bills. `cid`,
+-- `parent` and `payload_digest` are bare 32-byte digests; `block` and `payload` hold the exact bytes that were
+-- hashed. A person may have a payload erased: `payload` becomes null, the digest and the row stay. The other
+-- columns repeat what the block says and serve queries only: a verifier reads the block.
 CREATE TABLE event (
   actor TEXT NOT NULL,
   seq INTEGER NOT NULL CHECK (seq >= 0),
@@ -17,19 +18,10 @@ CREATE TABLE event (
   about TEXT NOT NULL,
   time INTEGER NOT NULL, -- ms since the epoch
   block BLOB NOT NULL,
+  payload_digest BLOB NOT NULL CHECK (length(payload_digest) = 32),
+  payload BLOB,
   CHECK ((parent IS NULL) = (seq = 0)),
   PRIMARY KEY (actor, seq)
-) STRICT, WITHOUT ROWID;
-
--- Payloads stand apart because a person may have them erased: `block` becomes null, `digest` and the
--- row stay, so that a late repetition of an append cannot bring the bytes back.
-CREATE TABLE payload (
-  actor TEXT NOT NULL,
-  seq INTEGER NOT NULL,
-  digest BLOB NOT NULL CHECK (length(digest) = 32),
-  block BLOB,
-  PRIMARY KEY (actor, seq),
-  FOREIGN KEY (actor, seq) REFERENCES event (actor, seq) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
 -- Sealed ranges: first…last of an actor is in R2 under `r2_key`. Segments are contiguous from seq 0.
@@ -43,8 +35,9 @@ CREATE TABLE segment (
   PRIMARY KEY (actor, last)
 ) STRICT, WITHOUT ROWID;
 
--- The second statement looks at the row itself, because INSERT OR REPLACE fires neither the UPDATE nor
--- the DELETE trigger. A row that is already there, equal in every column, passes: appends repeat.
+-- The rules look at the row that is there already, because INSERT OR REPLACE fires neither the UPDATE nor the
+-- DELETE trigger. A row that is there, equal in every column but the payload's bytes, passes and is left as it
+-- is: appends repeat, and a late one must not bring erased bytes back.
 CREATE TRIGGER event_follows BEFORE INSERT ON event
 BEGIN
   SELECT RAISE(ABORT, 'chain-sealed ' || new.seq || ' - ' || new.actor)
@@ -54,6 +47,9 @@ BEGIN
   FROM event WHERE actor = new.actor AND seq = new.seq
     AND (cid, parent, turn, type, about, time, block)
       IS NOT (new.cid, new.parent, new.turn, new.type, new.about, new.time, new.block);
+
+  SELECT RAISE(ABORT, 'chain-fork ' || seq || ' ' || lower(hex(payload_digest)) || ' ' || actor)
+  FROM event WHERE actor = new.actor AND seq = new.seq AND payload_digest IS NOT new.payload_digest;
 
   SELECT RAISE(ABORT, 'chain-gap ' || new.seq || ' - ' || new.actor)
   WHERE new.seq > 0
@@ -65,9 +61,18 @@ BEGIN
 
   SELECT RAISE(ABORT, 'chain-fork ' || last || ' ' || lower(hex(last_cid)) || ' ' || actor)
   FROM segment WHERE actor = new.actor AND last = new.seq - 1 AND last_cid IS NOT new.parent;
+
+  SELECT RAISE(IGNORE)
+  WHERE EXISTS (SELECT 1 FROM event WHERE actor = new.actor AND seq = new.seq);
 END;
 
+-- Erasing its payload is the one change that an event knows.
 CREATE TRIGGER event_stays BEFORE UPDATE ON event
+WHEN new.payload IS NOT NULL
+  OR (new.actor, new.seq, new.cid, new.parent, new.turn, new.type, new.about, new.time, new.block,
+      new.payload_digest)
+    IS NOT (old.actor, old.seq, old.cid, old.parent, old.turn, old.type, old.about, old.time, old.block,
+      old.payload_digest)
 BEGIN
   SELECT RAISE(ABORT, 'chain-fork ' || old.seq || ' ' || lower(hex(old.cid)) || ' ' || old.actor);
 END;
@@ -75,31 +80,6 @@ END;
 CREATE TRIGGER event_leaves_sealed BEFORE DELETE ON event
 BEGIN
   SELECT RAISE(ABORT, 'chain-unsealed ' || old.seq || ' ' || lower(hex(old.cid)) || ' ' || old.actor)
-  WHERE NOT EXISTS (SELECT 1 FROM segment
-    WHERE actor = old.actor AND last >= old.seq AND first <= old.seq);
-END;
-
--- The same digest again is no news, also where the block was erased meanwhile; another one is a fork.
-CREATE TRIGGER payload_once BEFORE INSERT ON payload
-BEGIN
-  SELECT RAISE(ABORT, 'chain-fork ' || seq || ' ' || lower(hex(digest)) || ' ' || actor)
-  FROM payload WHERE actor = new.actor AND seq = new.seq AND digest IS NOT new.digest;
-
-  SELECT RAISE(IGNORE)
-  WHERE EXISTS (SELECT 1 FROM payload WHERE actor = new.actor AND seq = new.seq);
-END;
-
--- Erasing is the one change that a payload knows.
-CREATE TRIGGER payload_erased_only BEFORE UPDATE ON payload
-WHEN new.block IS NOT NULL
-  OR (new.actor, new.seq, new.digest) IS NOT (old.actor, old.seq, old.digest)
-BEGIN
-  SELECT RAISE(ABORT, 'chain-fork ' || old.seq || ' ' || lower(hex(old.digest)) || ' ' || old.actor);
-END;
-
-CREATE TRIGGER payload_leaves_sealed BEFORE DELETE ON payload
-BEGIN
-  SELECT RAISE(ABORT, 'chain-unsealed ' || old.seq || ' ' || lower(hex(old.digest)) || ' ' || old.actor)
   WHERE NOT EXISTS (SELECT 1 FROM segment
     WHERE actor = old.actor AND last >= old.seq AND first <= old.seq);
 END;

@@ -23,7 +23,7 @@ export interface Subject {
 
 const WORKER = {
   entry: join(import.meta.dirname, "objects-worker.ts"),
-  objects: { COUNTER: "Counter", JOURNALLED: "Journalled" },
+  objects: { COUNTER: "Counter", JOURNALLED: "Journalled", HOPPING: "Hopping" },
 };
 const TINY = join(import.meta.dirname, "../../test/fixtures/tiny.wasm");
 const COUNTER = join(import.meta.dirname, "../counter");
@@ -49,6 +49,13 @@ export const SUBJECTS: readonly Subject[] = [
     durable: "four rows in one transaction of the object's SQLite",
     isPeer: false,
     serve: () => serveWorker({ ...WORKER, prefix: "/journalled/" }),
+  },
+  {
+    id: "h",
+    name: "(b) with one hop into a dynamic isolate",
+    durable: "the same; what is counted comes from an isolate of the Worker Loader",
+    isPeer: false,
+    serve: () => serveWorker({ ...WORKER, prefix: "/hopping/" }),
   },
   {
     id: "c",

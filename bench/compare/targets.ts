@@ -21,6 +21,8 @@ interface Wanted {
 const WANTED: readonly Wanted[] = [
   { of: "e", to: "b", what: "rate", bound: 0.8 },
   { of: "e", to: "b", what: "p50", bound: 1.4 },
+  // What is Theater's own: the hop is the platform's, and what (h) does nobody can do without.
+  { of: "e", to: "h", what: "rate", bound: 0.8 },
   { of: "e", to: "c", what: "rate", bound: 1 },
   { of: "e", to: "d", what: "rate", bound: 2 },
   { of: "f", to: "c", what: "rate", bound: 0.7 },

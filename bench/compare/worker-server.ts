@@ -34,6 +34,7 @@ export async function serveWorker(options: WorkerOptions): Promise<Served> {
           { className, useSQLite: true },
         ]),
       ),
+      workerLoaders: { LOADER: {} },
       resourcePersistencePath: folder,
     }),
   );

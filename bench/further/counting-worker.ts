@@ -1,9 +1,5 @@
-// Theater's Worker with a counter at each of its exits, and two routes of its own: GET /bench/counts, and POST
-// /bench/transpile, which does to a component what an upload does first, and nothing else of it.
+// Theater's Worker with a counter at each of its exits, and a route of its own: GET /bench/counts.
 
-import { describeComponent } from "../../src/executor/describe-component.ts";
-import { transpile } from "../../src/executor/transpile.ts";
-import { toHex } from "../../src/lib/bytes.ts";
 import type { Environment } from "../../src/runtime/environment.ts";
 import theater, { Actor as RealActor } from "../../src/worker.ts";
 import { countedBucket, countedDatabase, countedLoader, countedObjects } from "./counted.ts";
@@ -71,15 +67,6 @@ export class Actor extends RealActor {
   }
 }
 
-async function transpiled(request: Request, { LOADER }: Environment): Promise<Response> {
-  const component = new Uint8Array(await request.arrayBuffer());
-  const digest = toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", component)));
-  const description = describeComponent(component);
-  if (LOADER === undefined) throw new Error("transpiling needs a Worker Loader");
-  const files = await transpile(LOADER, component, { digest, description, isPure: () => false });
-  return new Response(String(files.length));
-}
-
 export default {
   async fetch(
     request: Request,
@@ -87,7 +74,6 @@ export default {
     context: ExecutionContext,
   ): Promise<Response> {
     const { pathname } = new URL(request.url);
-    if (pathname === "/bench/transpile") return await transpiled(request, environment);
     if (pathname !== "/bench/counts") return theater.fetch(request, counted(environment), context);
     settle();
     return Response.json(counts);

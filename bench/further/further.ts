@@ -83,13 +83,10 @@ function heldAgainst({ id, name, sqliteRowsWritten, d1Statements }: PerTurn): Me
 async function uploads(options: FurtherOptions): Promise<Measurement[]> {
   const { component } = await buildActor(join(FOLDER, "counter"));
   const tiny = await readFile(TINY);
-  return await withBench(
-    async (counting) => [
-      ...(await uploadTimes(options, { counting, wasm: tiny, name: "C" })),
-      ...(await uploadTimes(options, { counting, wasm: component, name: "TypeScript" })),
-    ],
-    { worker: COUNTING },
-  );
+  return [
+    ...(await uploadTimes(options, { wasm: tiny, name: "C" })),
+    ...(await uploadTimes(options, { wasm: component, name: "TypeScript" })),
+  ];
 }
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {

@@ -40,5 +40,5 @@ export function atMost(bound: number, what: string, ratio: number): Measurement[
 /** A different component that does the same: with a custom section of its own at the end. */
 export function variant(wasm: Uint8Array, n: number): Uint8Array {
   const nonce = new TextEncoder().encode(`v${String(n).padStart(8, "0")}`);
-  return new Uint8Array([...wasm, 0, nonce.length + 1, nonce.length, ...nonce]);
+  return Buffer.concat([wasm, Uint8Array.of(0, nonce.length + 1, nonce.length), nonce]);
 }

@@ -27,7 +27,7 @@ export const PEAK = 5;
 const EVENTS_PER_TURN = 3;
 /** Of a deployment: one for each uploaded component that has a turn that day. */
 export const COMPONENTS = 20;
-/** An event in D1 has an index and its payload a row of its own: as a multiple of its size in a CAR. */
+/** Columns beside the block, and pages that are not full: as a multiple of its size in a CAR. */
 const D1_OVERHEAD = 2;
 /** Newest events of an actor that stay in D1; older ones are sealed in R2. */
 export const UNSEALED_EVENTS = 10_000;

@@ -20,25 +20,20 @@ const PARAMETER_CHARS_MAX = 1_900_000;
 /** Bytes of a block that become hex in one piece, both ways. */
 const PIECE_BYTES = 900_000;
 
-// The order matters: each row's trigger looks for the row before it. `WHERE true` keeps SQLite from
-// reading ON CONFLICT as part of a join. The update never happens: it is the second lock, behind the
-// insert's trigger, and turns a difference into `chain-fork` by way of the update's trigger.
-const INSERT_EVENTS = `
-  INSERT INTO event (actor, seq, cid, parent, turn, type, about, time, block)
+// In the order of the array, which matters: each row's trigger looks for the row before it. A row that is there
+// already never gets as far as the table: the trigger passes it over or refuses it.
+const INSERT = `
+  INSERT INTO event (actor, seq, cid, parent, turn, type, about, time, block, payload_digest, payload)
   SELECT value->>0, value->>1, unhex(value->>2), unhex(value->>3), value->>4, value->>5, value->>6,
-    value->>7, unhex(value->>8)
-  FROM json_each(?1) WHERE true ORDER BY value->>0, value->>1
-  ON CONFLICT (actor, seq) DO UPDATE SET cid = excluded.cid WHERE cid IS NOT excluded.cid`;
-
-const INSERT_PAYLOADS = `
-  INSERT INTO payload (actor, seq, digest, block)
-  SELECT value->>0, value->>1, unhex(value->>2), unhex(value->>3) FROM json_each(?1)`;
+    value->>7, unhex(value->>8), unhex(value->>9), unhex(value->>10)
+  FROM json_each(?1)`;
 
 // For a payload whose hex is longer than a parameter. || makes text of two BLOBs without changing a
 // byte; the cast makes it a BLOB again.
-const INSERT_LARGE_PAYLOAD = `
-  INSERT INTO payload (actor, seq, digest, block)
-  VALUES (?1, ?2, unhex(?3), CAST(unhex(?4) || unhex(?5) AS BLOB))`;
+const INSERT_LARGE = `
+  INSERT INTO event (actor, seq, cid, parent, turn, type, about, time, block, payload_digest, payload)
+  VALUES (?1, ?2, unhex(?3), unhex(?4), ?5, ?6, ?7, ?8, unhex(?9), unhex(?10),
+    CAST(unhex(?11) || unhex(?12) AS BLOB))`;
 
 const SELECT_HEAD = `
   SELECT seq, hex(cid) AS cid FROM (
@@ -51,8 +46,7 @@ const SELECT_HEAD = `
 // whole row into one record, and a large payload's is longer than a row may be.
 const SELECT_PAGE = `
   WITH candidate AS (
-    SELECT seq, length(block) + coalesce((SELECT length(payload.block) FROM payload
-      WHERE payload.actor = event.actor AND payload.seq = event.seq), 0) AS size
+    SELECT seq, length(block) + coalesce(length(payload), 0) AS size
     FROM event
     WHERE actor = ?1 AND seq BETWEEN ?2 AND ?3
       AND (?4 IS NULL OR type IN (SELECT value FROM json_each(?4)))
@@ -61,12 +55,9 @@ const SELECT_PAGE = `
   ), page AS (
     SELECT seq, size, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) AS total FROM candidate
   )
-  SELECT event.seq, hex(cid), hex(parent), turn, type, about, time, hex(event.block),
-    hex(digest), payload.block IS NULL,
-    hex(substr(payload.block, 1, ${PIECE_BYTES})), hex(substr(payload.block, ${PIECE_BYTES + 1}))
-  FROM page
-  CROSS JOIN event ON event.actor = ?1 AND event.seq = page.seq
-  LEFT JOIN payload ON payload.actor = ?1 AND payload.seq = page.seq
+  SELECT event.seq, hex(cid), hex(parent), turn, type, about, time, hex(block), hex(payload_digest),
+    payload IS NULL, hex(substr(payload, 1, ${PIECE_BYTES})), hex(substr(payload, ${PIECE_BYTES + 1}))
+  FROM page CROSS JOIN event ON event.actor = ?1 AND event.seq = page.seq
   WHERE total <= ?6 OR total = size`;
 
 // Binary search over the primary key, because time never runs backwards in a chain: some 50 rows read in
@@ -84,9 +75,9 @@ const SELECT_SEQ_AT = `
   SELECT max(low) AS low FROM search`;
 
 const ERASE_PAYLOADS = `
-  UPDATE payload SET block = NULL
-  WHERE actor = ?1 AND block IS NOT NULL
-    AND (seq, digest) IN (SELECT value->>0, unhex(value->>1) FROM json_each(?2))`;
+  UPDATE event SET payload = NULL
+  WHERE actor = ?1 AND payload IS NOT NULL
+    AND (seq, payload_digest) IN (SELECT value->>0, unhex(value->>1) FROM json_each(?2))`;
 
 type PageRow = [
   seq: number,
@@ -113,13 +104,9 @@ export class D1Ledger implements Ledger {
   async append(entries: readonly LedgerEntry[]): Promise<void> {
     assertGroup(entries);
     if (entries.length === 0) return;
-    const statements = [
-      this.#db.prepare(INSERT_EVENTS).bind(JSON.stringify(entries.map(eventRow))),
-      ...this.#payloads(entries),
-    ];
     try {
       // No error means that every row is in the ledger with exactly its CID; nothing is counted.
-      await this.#db.batch(statements);
+      await this.#db.batch(this.#inserts(entries));
     } catch (thrown) {
       throw explain(thrown, entries);
     }
@@ -162,25 +149,27 @@ export class D1Ledger implements Ledger {
     await this.#db.prepare(ERASE_PAYLOADS).bind(actor, JSON.stringify(rows)).run();
   }
 
-  #payloads(entries: readonly LedgerEntry[]): D1PreparedStatement[] {
+  /** In ascending order, one statement where it fits into a parameter. */
+  #inserts(entries: readonly LedgerEntry[]): D1PreparedStatement[] {
     const statements: D1PreparedStatement[] = [];
     let rows: string[] = [];
     let chars = 2;
     const flush = (): void => {
       if (rows.length === 0) return;
-      statements.push(this.#db.prepare(INSERT_PAYLOADS).bind(`[${rows.join(",")}]`));
+      statements.push(this.#db.prepare(INSERT).bind(`[${rows.join(",")}]`));
       rows = [];
       chars = 2;
     };
-    for (const { actor, seq, payload } of entries) {
-      const { digest, block } = payload;
+    for (const entry of entries.toSorted(inOrder)) {
+      const { block } = entry.payload;
       if (block !== null && block.length > PIECE_BYTES) {
-        const [start, rest] = [block.subarray(0, PIECE_BYTES), block.subarray(PIECE_BYTES)];
-        const values = [actor, seq, hex(digest), hex(start), hex(rest)];
-        statements.push(this.#db.prepare(INSERT_LARGE_PAYLOAD).bind(...values));
+        flush();
+        const pieces = [block.subarray(0, PIECE_BYTES), block.subarray(PIECE_BYTES)];
+        const values = [...columnsOf(entry), ...pieces.map(hex)];
+        statements.push(this.#db.prepare(INSERT_LARGE).bind(...values));
         continue;
       }
-      const row = JSON.stringify([actor, seq, hex(digest), block === null ? null : hex(block)]);
+      const row = JSON.stringify([...columnsOf(entry), block === null ? null : hex(block)]);
       if (chars + row.length + 1 > PARAMETER_CHARS_MAX) flush();
       rows.push(row);
       chars += row.length + 1;
@@ -190,8 +179,13 @@ export class D1Ledger implements Ledger {
   }
 }
 
-function eventRow(entry: LedgerEntry): (string | number | null)[] {
-  const { actor, seq, cid, parent, turn, type, about, time, block } = entry;
+function inOrder(a: LedgerEntry, b: LedgerEntry): number {
+  return a.actor === b.actor ? a.seq - b.seq : a.actor < b.actor ? -1 : 1;
+}
+
+/** All but the payload's bytes. */
+function columnsOf(entry: LedgerEntry): (string | number | null)[] {
+  const { actor, seq, cid, parent, turn, type, about, time, block, payload } = entry;
   return [
     actor,
     seq,
@@ -202,18 +196,12 @@ function eventRow(entry: LedgerEntry): (string | number | null)[] {
     about,
     time,
     hex(block),
+    hex(payload.digest),
   ];
 }
 
 function entryOf(actor: string, row: PageRow): LedgerEntry {
   const [seq, cid, parent, turn, type, about, time, block, digest, erased, start, rest] = row;
-  if (digest === "") {
-    throw new TheaterError(
-      "chain-broken",
-      "The ledger has lost the payload row of an event: refill it from the actor's journal or from R2.",
-      { actor, seq, reason: "payload-row-missing" },
-    );
-  }
   // All at once: five conversions and five buffers for each row were a tenth of what a replay costs.
   const [cidBytes, parentBytes, blockBytes, digestBytes, payload] = unhexAll([
     cid,

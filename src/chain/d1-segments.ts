@@ -40,11 +40,11 @@ export class D1Segments {
   /** In one transaction: the run is sealed, and its rows are gone. The same again is no error. */
   async seal(actor: string, segment: Segment, lastCid: Uint8Array): Promise<void> {
     const { first, last, key, stretches } = segment;
-    const rows = "WHERE actor = ?1 AND seq BETWEEN ?2 AND ?3";
     await this.#db.batch([
       this.#db.prepare(INSERT).bind(actor, first, last, toHex(lastCid), key, stretches),
-      this.#db.prepare(`DELETE FROM payload ${rows}`).bind(actor, first, last),
-      this.#db.prepare(`DELETE FROM event ${rows}`).bind(actor, first, last),
+      this.#db
+        .prepare("DELETE FROM event WHERE actor = ?1 AND seq BETWEEN ?2 AND ?3")
+        .bind(actor, first, last),
     ]);
   }
 

@@ -73,7 +73,7 @@ export interface Ledger {
 
   /**
    * Events in ascending order; D1Ledger alone gives the unsealed ones only. A page ends at `limit` or at READ_BYTES_MAX: only an empty one
-   * means that there are no more. Throws `chain-broken` where an event's payload row is missing.
+   * means that there are no more.
    */
   read(actor: string, range: ReadRange): Promise<LedgerEntry[]>;
 

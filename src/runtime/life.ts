@@ -340,7 +340,7 @@ export class Life {
   /** In every transaction that appends: if this object dies now, the alarm wakes it. */
   #arm(): void {
     this.upkeep.feeder.poke();
-    this.upkeep.noteAcknowledged();
+    this.upkeep.noteAcknowledged(false);
     this.#alarm.arm();
   }
 
@@ -355,7 +355,7 @@ export class Life {
         this.upkeep.feed(),
       ]);
       await this.upkeep.seal();
-      this.upkeep.noteAcknowledged(); // so that the next life knows that nothing is pending
+      this.upkeep.noteAcknowledged(true); // so that the next life knows that nothing is pending
       // An object with a request in it stays in memory: so wait, but not so long that all else waits too.
       await within(LINE_MS_MAX, this.#runner.run()).catch(() => undefined);
     });

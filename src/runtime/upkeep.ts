@@ -19,6 +19,9 @@ import { TreeKeeper } from "./record/tree-keeper.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { CurrentVersion } from "./upgrade/version.ts";
 
+/** Acknowledged events that a life may not know of: half of what one append takes. */
+const NOTED_EVENTS = 500;
+
 interface UpkeepParts {
   around: Surroundings;
   sql: SqlStorage;
@@ -73,10 +76,15 @@ export class Upkeep {
     );
   }
 
-  /** In a transaction: so that the next life knows how far the ledger is. */
-  noteAcknowledged(): void {
+  /**
+   * So that the next life knows how far the ledger is. In the transactions of turns it is not worth a row each
+   * time: the alarm, which comes before an object is idle for long, notes the rest, and a life that knows too
+   * little sends again what the ledger has, which is no error.
+   */
+  noteAcknowledged(now: boolean): void {
     const { acknowledged } = this.feeder;
-    if (this.#cell.get("acknowledged") === acknowledged) return;
+    const news = acknowledged - (this.#cell.get("acknowledged") ?? -1);
+    if (news === 0 || (!now && news > 0 && news < NOTED_EVENTS)) return;
     this.#cell.set("acknowledged", acknowledged);
   }
 

@@ -113,21 +113,47 @@ function reason(error: z.ZodError): string {
  * is absent, as soon as the bytes read pass the limit.
  */
 export async function readBody(request: Request, limit: BodyLimit): Promise<Uint8Array> {
-  if (Number(request.headers.get("content-length") ?? 0) > limit.bytesMax) throw tooLarge(limit);
+  const announced = Number(request.headers.get("content-length") ?? 0);
+  if (announced > limit.bytesMax) throw tooLarge(limit);
   if (request.body === null) return new Uint8Array();
-  const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();
+  const isSaid = Number.isInteger(announced) && announced > 0 && announced < PIECE_BYTES;
+  const reader = readerOf(request.body, isSaid ? announced : PIECE_BYTES);
   const parts: Uint8Array[] = [];
   let length = 0;
   for (;;) {
     const { done, value } = await reader.read().catch(brokenOff);
-    if (done) return concat(parts);
-    length += value.length;
-    if (length > limit.bytesMax) {
-      await reader.cancel();
-      throw tooLarge(limit);
+    if (value !== undefined && value.length > 0) {
+      length += value.length;
+      if (length > limit.bytesMax) {
+        await reader.cancel();
+        throw tooLarge(limit);
+      }
+      parts.push(value);
     }
-    parts.push(value);
+    if (done) return concat(parts);
   }
+}
+
+/** What a body is read in, unless its header says that it has less. */
+const PIECE_BYTES = 256 * 1024;
+
+interface BodyReader {
+  read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+  cancel(): Promise<void>;
+}
+
+/**
+ * Reads pieces of `bytes` where the stream can do that, because by itself it gives 4 KiB at a time: 20 ms for 1.7 MB, where
+ * this takes 8 (measured on workerd 1.20261102, 2026-11-23).
+ */
+function readerOf(body: ReadableStream<Uint8Array>, bytes: number): BodyReader {
+  const canSay = "ReadableStreamBYOBReader" in globalThis;
+  if (!canSay || !("readAtLeast" in ReadableStreamBYOBReader.prototype)) return body.getReader();
+  const reader = body.getReader({ mode: "byob" });
+  return {
+    read: () => reader.readAtLeast(bytes, new Uint8Array(bytes)),
+    cancel: () => reader.cancel(),
+  };
 }
 
 function brokenOff(): never {

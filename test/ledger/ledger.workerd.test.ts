@@ -177,7 +177,7 @@ test("the fullest group and the largest payload stay below the limit of a parame
   const runs = [
     await run(actors[0], GROUP_ROWS_MAX, full),
     await run(actors[1], 1, { payloadBytes: BLOCK_BYTES_MAX }),
-    await run(actors[2], 11, { payloadBytes: 90_000 }), // one append, its payloads in two parameters
+    await run(actors[2], 11, { payloadBytes: 90_000 }), // one append in two parameters
   ];
   for (const entries of runs) {
     await strict.append(entries);

@@ -274,7 +274,7 @@ test("a row of the ledger that is gone is found", async () => {
   const seq = present(segments.at(-1)).last + 20;
   const [check, verify] = await after("row", async (data) => {
     await inLedger(data, (ledger) => {
-      ledger.exec("DROP TRIGGER event_leaves_sealed; DROP TRIGGER payload_leaves_sealed");
+      ledger.exec("DROP TRIGGER event_leaves_sealed");
       ledger.prepare("DELETE FROM event WHERE actor = ? AND seq = ?").run(id, seq);
     });
   });

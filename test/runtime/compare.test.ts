@@ -63,14 +63,15 @@ test("a row that the ledger has lost is named", async () => {
   expect(await places()).toEqual([`${last + 7} ledger`]);
 });
 
-test("a payload row that the ledger has lost is named, and the rest is still compared", async () => {
-  await force("DELETE FROM payload WHERE actor = ? AND seq = ?", actor.id, last + 7);
+test("a payload whose digest was changed in the ledger is named, and the rest is still compared", async () => {
+  const digest = "UPDATE event SET payload_digest = zeroblob(32) WHERE actor = ? AND seq = ?";
+  await force(digest, actor.id, last + 7);
   await force("UPDATE event SET turn = 99 WHERE actor = ? AND seq = ?", actor.id, last + 9);
   expect(await places()).toEqual([`${last + 7} ledger`, `${last + 9} ledger`]);
 });
 
 test("a payload that is gone from the ledger alone is named", async () => {
-  await LEDGER.prepare("UPDATE payload SET block = NULL WHERE actor = ? AND seq = ?")
+  await LEDGER.prepare("UPDATE event SET payload = NULL WHERE actor = ? AND seq = ?")
     .bind(actor.id, last + 7)
     .run();
   expect(await places()).toEqual([`${last + 7} ledger`]);

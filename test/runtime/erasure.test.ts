@@ -85,7 +85,7 @@ function hexOf(value: unknown): string {
 /** What D1 has of a payload; undefined where there is no row. */
 async function inLedger(actor: Probe, seq: number): Promise<unknown> {
   const row = await bindings.LEDGER.prepare(
-    "SELECT block IS NULL AS gone FROM payload WHERE actor = ? AND seq = ?",
+    "SELECT payload IS NULL AS gone FROM event WHERE actor = ? AND seq = ?",
   )
     .bind(actor.id, seq)
     .first<{ gone: number }>();
@@ -114,9 +114,9 @@ test("an erased payload and its salt are nowhere, and the chain verifies with it
   const salts = (await actor.events())
     .filter(({ seq }) => seq === message || seq === commit)
     .map(({ fields }) => fields["salt"] as Uint8Array);
-  expect(await copies(actor, SECRET)).toEqual(["object: event", "D1: payload"]);
+  expect(await copies(actor, SECRET)).toEqual(["object: event", "D1: event"]);
   for (const salt of salts) {
-    expect(await copies(actor, salt)).toEqual(["object: event", "D1: payload"]);
+    expect(await copies(actor, salt)).toEqual(["object: event", "D1: event"]);
   }
   const before = await actor.sql("SELECT seq, cid, block, payload_digest FROM event ORDER BY seq");
 
@@ -242,7 +242,7 @@ test("an erasure while the ledger is down is done as soon as it is back, also by
   const seqs = [await newest(actor, "message.received"), await newest(actor, "turn.committed")];
   faults.ledger = down;
   expect((await erased(actor, seqs)).complete).toBe(false);
-  expect(await copies(actor, SECRET)).toEqual(["D1: payload"]);
+  expect(await copies(actor, SECRET)).toEqual(["D1: event"]);
   await actor.crash();
   clearFaults();
   await actor.alarm();
@@ -314,28 +314,27 @@ test("a ledger that was set back to before an erasure is erased again", async ()
   must(await theater.head(actor.id));
   const seqs = [await newest(actor, "message.received"), await newest(actor, "turn.committed")];
   const { LEDGER } = bindings;
-  const kept = await LEDGER.prepare("SELECT * FROM payload WHERE actor = ? AND seq = ?")
+  const kept = await LEDGER.prepare("SELECT payload FROM event WHERE actor = ? AND seq = ?")
     .bind(actor.id, seqs[1])
-    .first<{ block: number[] }>();
+    .first<{ payload: number[] }>();
   await erased(actor, seqs);
   // Time travel to the moment before.
-  const names = ["event_leaves_sealed", "payload_leaves_sealed", "payload_erased_only"];
+  const names = ["event_leaves_sealed", "event_stays"];
   const triggers = await LEDGER.prepare(
     `SELECT name, sql FROM sqlite_master WHERE name IN ('${names.join("','")}')`,
   ).all<{ name: string; sql: string }>();
   const last = await actor.nextSeq();
   await LEDGER.batch([
     ...names.map((name) => LEDGER.prepare(`DROP TRIGGER ${name}`)),
-    LEDGER.prepare("UPDATE payload SET block = ? WHERE actor = ? AND seq = ?").bind(
-      Uint8Array.from(kept?.block ?? []),
+    LEDGER.prepare("UPDATE event SET payload = ? WHERE actor = ? AND seq = ?").bind(
+      Uint8Array.from(kept?.payload ?? []),
       actor.id,
       seqs[1],
     ),
-    LEDGER.prepare("DELETE FROM payload WHERE actor = ? AND seq = ?").bind(actor.id, last - 1),
     LEDGER.prepare("DELETE FROM event WHERE actor = ? AND seq = ?").bind(actor.id, last - 1),
     ...triggers.results.map(({ sql }) => LEDGER.prepare(sql)),
   ]);
-  expect(await copies(actor, SECRET)).toEqual(["D1: payload"]);
+  expect(await copies(actor, SECRET)).toEqual(["D1: event"]);
   await actor.ask([["turns"]]);
   await theater.head(actor.id); // finds the gap
   must(await theater.head(actor.id));

@@ -155,15 +155,11 @@ async function fork(actor: Probe): Promise<void> {
   faults.ledger = down;
   await actor.ask([["log", "mine"]]);
   const next = [actor.id, Number(head?.["seq"]) + 1, new Uint8Array(32).fill(7)];
-  const { LEDGER } = bindings;
-  await LEDGER.batch([
-    LEDGER.prepare("INSERT INTO event VALUES (?1, ?2, ?3, ?4, 2, 'host.called', '', 0, ?5)").bind(
-      ...next,
-      head?.["cid"],
-      new Uint8Array([0]),
-    ),
-    LEDGER.prepare("INSERT INTO payload VALUES (?1, ?2, ?3, NULL)").bind(...next),
-  ]);
+  await bindings.LEDGER.prepare(
+    "INSERT INTO event VALUES (?1, ?2, ?3, ?4, 2, 'host.called', '', 0, x'00', ?3, NULL)",
+  )
+    .bind(...next, head?.["cid"])
+    .run();
   clearFaults();
   expect(await theater.head(actor.id)).toMatchObject({ ok: false, error: { code: "chain-fork" } });
 }

@@ -53,19 +53,12 @@ async function sealed(actor: Probe): Promise<number> {
   return Number(row?.["last"]);
 }
 
-async function counts(
-  actor: Probe,
-): Promise<{ events: number; payloads: number; segments: number }> {
+async function counts(actor: Probe): Promise<{ events: number; segments: number }> {
   const count = async (table: string): Promise<number> =>
     (await bindings.LEDGER.prepare(`SELECT count(*) AS n FROM ${table} WHERE actor = ?`)
       .bind(actor.id)
       .first<number>("n")) ?? -1;
-  const [events, payloads, segments] = [
-    await count("event"),
-    await count("payload"),
-    await count("segment"),
-  ];
-  return { events, payloads, segments };
+  return { events: await count("event"), segments: await count("segment") };
 }
 
 async function objects(actor: Probe): Promise<string[]> {
@@ -90,7 +83,7 @@ test("a sealed chain reads, filters, verifies and proves as it did before", asyn
   const last = await sealed(actor);
   expect(last).toBeGreaterThanOrEqual(KEPT);
   const unsealed = before.length - last - 1;
-  expect(await counts(actor)).toEqual({ events: unsealed, payloads: unsealed, segments: 1 });
+  expect(await counts(actor)).toEqual({ events: unsealed, segments: 1 });
   const [rows] = await actor.sql("SELECT count(*) AS n FROM event");
   expect(Number(rows?.["n"])).toBeLessThan(before.length - 200);
 
@@ -306,13 +299,13 @@ test("a ledger that was set back to before a sealing is filled from the archive 
   const before = shown(await whole(actor));
   await actor.alarm();
   const { LEDGER } = bindings;
-  const names = ["segment_never_leaves", "event_leaves_sealed", "payload_leaves_sealed"];
+  const names = ["segment_never_leaves", "event_leaves_sealed"];
   const { results } = await LEDGER.prepare(
     `SELECT name, sql FROM sqlite_master WHERE name IN ('${names.join("','")}')`,
   ).all<{ name: string; sql: string }>();
   await LEDGER.batch([
     ...names.map((name) => LEDGER.prepare(`DROP TRIGGER ${name}`)),
-    ...["payload", "event", "segment"].map((table) =>
+    ...["event", "segment"].map((table) =>
       LEDGER.prepare(`DELETE FROM ${table} WHERE actor = ?`).bind(actor.id),
     ),
     ...results.map(({ sql }) => LEDGER.prepare(sql)),
