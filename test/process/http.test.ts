@@ -1,10 +1,11 @@
 // What HTTP can do, against an actor that is a Hono application and one that is a wasi:http component, over real HTTP:
 // one server for all of it. And the guestbook as visitors see it.
 
+import { once } from "node:events";
 import { globSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, request as open, type IncomingHttpHeaders } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -648,6 +649,23 @@ test("an upgrade takes a token as a subprotocol, and answers with the event and 
   expect((await asked("chat")).status).toBe(401);
   const { status, headers } = await asked(`chat, theater.bearer.${token}`);
   expect([status, headers["sec-websocket-protocol"]]).toEqual([101, "chat"]);
+});
+
+test("a protocol ping is answered with what it carried, by an actor that sleeps too, and is no turn", async () => {
+  const asked = open(`${server.url}/a/web/socket`, { headers: UPGRADE });
+  asked.end();
+  const [, socket] = (await once(asked, "upgrade")) as [unknown, Socket];
+  const head = async (): Promise<unknown> => (await ask(`/v1/actors/${web}/chain/head`, {}))["seq"];
+  const before = await head();
+  for (const said of ["awake", "asleep"]) {
+    if (said === "asleep") await server.evict(web);
+    const payload = Buffer.from(said);
+    socket.write(Buffer.concat([Buffer.of(0x89, 0x80 | payload.length, 0, 0, 0, 0), payload]));
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    expect(answer).toEqual(Buffer.concat([Buffer.of(0x8a, payload.length), payload]));
+  }
+  expect(await head()).toBe(before);
+  socket.destroy();
 });
 
 test("the guestbook works in a browser, in an origin of its own", async ({ skip }) => {
