@@ -4,7 +4,8 @@
 import { TheaterError } from "../lib/errors.ts";
 import { BinaryReader, malformed, unsupported } from "./binary-reader.ts";
 import type { Declaration, Item } from "./component-syntax.ts";
-import { checkCoreModule, readCoreName } from "./core-module.ts";
+import { checkCoreModule } from "./core-module.ts";
+import { readCoreName } from "./core-sections.ts";
 import {
   ENTRIES_MAX,
   NESTING_MAX,

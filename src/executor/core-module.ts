@@ -1,8 +1,16 @@
-// What a core module inside a component may be. jco writes names of core code into JavaScript without
-// escaping them (jco-transpile 0.15.0), so a name is checked here before jco sees it; and what a turn
-// could use to outgrow or block the isolate that it shares is refused or capped.
+// What a core module inside a component may be: what a turn could use to outgrow or block the isolate that it shares is
+// refused or capped, and names are checked as they are read (core-sections.ts).
 
-import { BinaryReader, malformed, unsupported } from "./binary-reader.ts";
+import { BinaryReader, unsupported } from "./binary-reader.ts";
+import {
+  leb,
+  PREAMBLE_BYTES,
+  readImport,
+  readLimits,
+  readTable,
+  readValueType,
+  sections,
+} from "./core-sections.ts";
 import { concat } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 
@@ -11,21 +19,9 @@ const MEMORY_PAGES_MAX = 1024;
 /** Entries of all tables of an instance together; V8 keeps 16 bytes for one. */
 const TABLE_ENTRIES_MAX = 1_000_000;
 const ENTRIES_MAX = 100_000;
-const PREAMBLE_BYTES = 8;
-
-/** What compilers and wit-component make; no quote, no backslash, nothing that could end a line. */
-const CORE_NAME = /^[\w$.:/@#[\]|<>=,+~!-]*$/;
 
 /** Sections that are looked into; the others pass as they are. */
 const SECTION = { types: 1, imports: 2, tables: 4, memories: 5, start: 8, tags: 13 } as const;
-
-/** Reads a name of core code. Throws `bad-component` for one that JavaScript could take for code. */
-export function readCoreName(reader: BinaryReader): string {
-  const at = reader.at;
-  const name = reader.name();
-  if (CORE_NAME.test(name)) return name;
-  throw malformed(at, `${JSON.stringify(name)} is not a name that core code may have`);
-}
 
 /**
  * Throws `bad-component` for a module whose memory could not be bounded (garbage collection, shared and
@@ -68,22 +64,6 @@ export function capCoreModules(uses: readonly CoreUse[]): Uint8Array[] {
   return uses.map(({ bytes }) => capModule(bytes, { memory, table }));
 }
 
-interface Section {
-  id: number;
-  /** Offset of its id. */
-  at: number;
-  body: BinaryReader;
-}
-
-function* sections(module: BinaryReader): Generator<Section> {
-  module.skip(PREAMBLE_BYTES); // jco checks it
-  while (!module.done) {
-    const at = module.at;
-    const id = module.byte();
-    yield { id, at, body: module.part(module.u32()) };
-  }
-}
-
 function entries<T>(body: BinaryReader, read: () => T): T[] {
   return body.many(read, { what: "entries in a section of a core module", max: ENTRIES_MAX });
 }
@@ -94,57 +74,6 @@ function readFunctionType(reader: BinaryReader): void {
   for (const what of ["parameters", "results"]) {
     reader.many(() => readValueType(reader), { what, max: ENTRIES_MAX });
   }
-}
-
-function readValueType(reader: BinaryReader): number {
-  const code = reader.byte();
-  if (code === 0x63 || code === 0x64) reader.s33(); // a reference to a type that stands here
-  return code;
-}
-
-function readImport(reader: BinaryReader): void {
-  readCoreName(reader);
-  readCoreName(reader);
-  const at = reader.at;
-  switch (reader.byte()) {
-    case 0:
-      reader.u32();
-      return;
-    case 1:
-      readTable(reader);
-      return;
-    case 2:
-      readLimits(reader);
-      return;
-    case 3:
-      readValueType(reader);
-      reader.byte();
-      return;
-    case 4:
-      throw unsupported(at, "exceptions");
-    default:
-      throw malformed(at, "a core import is not of a known kind");
-  }
-}
-
-interface Limits {
-  min: number;
-  max: number | null;
-}
-
-function readTable(reader: BinaryReader): Limits {
-  const at = reader.at;
-  if (readValueType(reader) === 0x40) throw unsupported(at, "tables with an initial value");
-  return readLimits(reader);
-}
-
-function readLimits(reader: BinaryReader): Limits {
-  const at = reader.at;
-  const flags = reader.byte();
-  if (flags > 1) {
-    throw unsupported(at, flags & 2 ? "shared memories" : "memories of 64 bits or of other pages");
-  }
-  return { min: reader.u32(), max: flags === 1 ? reader.u32() : null };
 }
 
 function readerOf(bytes: Uint8Array): BinaryReader {
@@ -195,12 +124,4 @@ function rebuilt(id: number, old: BinaryReader, one: () => Uint8Array): Uint8Arr
   const list = entries(old, one);
   const body = concat([leb(list.length), ...list]);
   return concat([Uint8Array.of(id), leb(body.length), body]);
-}
-
-function leb(value: number): Uint8Array {
-  const bytes: number[] = [];
-  for (let left = value; ; left = Math.floor(left / 128)) {
-    if (left < 128) return Uint8Array.from([...bytes, left]);
-    bytes.push((left % 128) + 128);
-  }
 }

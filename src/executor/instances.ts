@@ -20,6 +20,7 @@ import {
 } from "./recorder.ts";
 import { failureOf } from "./failure.ts";
 import { ScriptHost, type ScriptedOutput, type ScriptedTurn } from "./script.ts";
+import { WasmStore, type WasmMaker } from "./wasm-store.ts";
 import { findFunction, type ComponentDescription } from "./wit-type.ts";
 
 /** Instances waiting for a turn. A QuickJS instance is about 0.4 MB (measured): far below 32 MB. */
@@ -28,14 +29,18 @@ const POOL_MAX = 4;
 /** Bytes of the outputs of one batch; the rest of it is run when it is asked for again. */
 const SCRIPTED_BYTES_MAX = 4 * 1024 * 1024;
 
-/** Environments that rest between two instances; see reusable-glue.ts. */
+/** Environments that rest between two instances (reusable-glue.ts), and bytes of the memories that rest with them. */
 const RESTING_MAX = 8;
+const RESTING_BYTES_MAX = 8 * 1024 * 1024;
 
 /** What one instance after the other can be made in. It keeps nothing of an instance: see reusable-glue.ts. */
 export interface Environment {
+  /** Whether the wasm of an instance can be put back to its beginning. */
+  readonly restorable: boolean;
   instantiate: (
     getCoreModule: (name: string) => WebAssembly.Module,
     imports: Imports,
+    wasm: WasmMaker,
   ) => Record<string, unknown>;
   /** Lets go of the newest instance. False where something of it may still run: then nobody may use it again. */
   rest: () => boolean;
@@ -71,6 +76,8 @@ interface Place {
   readonly environment: Environment;
   readonly imports: Imports;
   readonly slot: TurnSlot;
+  /** Of the last instance that was made in it. */
+  store: WasmStore;
 }
 
 interface Instance {
@@ -86,6 +93,7 @@ export class Instances {
   readonly #pure: PureHost;
   readonly #pool: Instance[] = [];
   readonly #resting: Place[] = [];
+  readonly #beginnings: Uint8Array[] = [];
   readonly #getCore: (name: string) => WebAssembly.Module;
   /** Set when the component calls an import while it starts: then it can only start inside its turn. */
   #startsInTurn = false;
@@ -156,7 +164,23 @@ export class Instances {
     // It holds what its guest does, so each instance has one of its own.
     const standIn = this.#pure.standIn(this.#code.description, slot);
     const all = standIn === undefined ? imports : { ...imports, ...(standIn.imports as Imports) };
-    return { exports: environment.instantiate(this.#getCore, all), place, standIn };
+    const link = (store: WasmStore): Record<string, unknown> => {
+      const exports = environment.instantiate(this.#getCore, all, store);
+      store.end();
+      return exports;
+    };
+    const kept = environment.restorable && place.store.begin();
+    if (kept) {
+      try {
+        return { exports: link(place.store), place, standIn };
+      } catch (thrown) {
+        if (!place.store.linksOtherwise) throw thrown; // as a new one would have
+      }
+    }
+    place.store = new WasmStore(this.#beginnings);
+    place.store.begin();
+    const exports = link(place.store);
+    return { exports, place, standIn };
   }
 
   /** A place for one instance: nobody else has it until it is given back. */
@@ -165,7 +189,12 @@ export class Instances {
     if (rested !== undefined) return rested;
     const slot: TurnSlot = { turn: undefined, calledEarly: false, open: 0 };
     const imports = wrapImports(this.#code.description, this.#pure.functions, slot);
-    return { environment: this.#code.environment(), imports, slot };
+    return {
+      environment: this.#code.environment(),
+      imports,
+      slot,
+      store: new WasmStore(this.#beginnings),
+    };
   }
 
   /**
@@ -176,7 +205,10 @@ export class Instances {
     const { environment, slot } = place;
     slot.turn = undefined;
     if (slot.open > 0 || slot.calledEarly || this.#resting.length >= RESTING_MAX) return;
-    if (environment.rest()) this.#resting.push(place);
+    if (!environment.rest()) return;
+    const bytes = this.#resting.reduce((sum, { store }) => sum + store.bytes, place.store.bytes);
+    if (bytes > RESTING_BYTES_MAX) place.store = new WasmStore(this.#beginnings);
+    this.#resting.push(place);
   }
 
   async #runTurn(

@@ -4,7 +4,8 @@
 //
 // Rule: everything that is not a definition is made again for each instance, before anything of it runs, and let go
 // behind it: a view of its memory would keep all of that. So the environment means nothing, and what jco may write in a
-// form that is not known here is refused.
+// form that is not known here is refused. Only the wasm may be there already: the glue asks a maker for it, which may
+// have put it back to its beginning (wasm-store.ts).
 
 import { bare, splitStatements, unknown } from "./glue-statements.ts";
 
@@ -37,6 +38,16 @@ const REGISTERS = /(?<![\w$.#])([\w$]+)\.register\(/g;
 /** Not a definition, and not worth a call: it prints where an environment variable says so, and a guest has none. */
 const DEBUG = /([;{}]\s*)_debugLog\(/g;
 
+/** What the glue makes wasm with, and what it asks for instead. */
+const MAKES: readonly (readonly [RegExp, string])[] = [
+  [/new WebAssembly\.Instance\(/g, "wasmMaker.instance("],
+  [/new WebAssembly\.Suspending\(/g, "wasmMaker.suspending("],
+  [/new (?:globalThis\.)?WebAssembly\.Global\(/g, "wasmMaker.global("],
+  [/(?<![\w$.])WebAssembly\.promising\(/g, "wasmMaker.promising("],
+];
+const MAKES_OTHERWISE =
+  /WebAssembly\.(?:Instance|Suspending|Global|Memory|Table|Tag|promising|instantiate\w*)\s*\(/;
+
 interface Parts {
   readonly definitions: string[];
   /** What each instance begins with, in jco's order. */
@@ -46,33 +57,43 @@ interface Parts {
   readonly component: string[];
 }
 
-/** `component.js` as jco wrote it becomes one that exports `environment()` instead of `instantiate`. */
-export function reusable(source: string): string {
-  const [before, after, ...more] = source.split(HEAD);
+/**
+ * `component.js` as jco wrote it becomes one that exports `environment()` instead of `instantiate`. `restorable` says
+ * whether all state of its core modules can be put back.
+ */
+export function reusable(source: string, restorable: boolean): string {
+  const [before, after, ...more] = source.split(HEAD).map(asking);
   if (before === undefined || after === undefined || more.length > 0) {
     throw unknown("an instantiate", source.slice(0, 200));
   }
   const { statements, end } = splitStatements(after, 0);
   const parts = sort(statements);
   const body = [
-    `let getCoreModule, imports, instantiateCore, timers = 0;`,
+    `let getCoreModule, imports, instantiateCore, wasmMaker, timers = 0;`,
     ...(parts.names.length === 0 ? [] : [`let ${parts.names.join(", ")};`]),
     ...parts.definitions,
-    `return { rest() {`,
+    `return { restorable: ${restorable}, rest() {`,
     `if (timers > 0) return false;`,
-    ...["getCoreModule", "imports", "instantiateCore", ...parts.names].map(
+    ...["getCoreModule", "imports", "instantiateCore", "wasmMaker", ...parts.names].map(
       (name) => `${name} = undefined;`,
     ),
     `return true;`,
-    `}, instantiate(getCoreModuleNow, importsNow) {`,
-    `getCoreModule = getCoreModuleNow; imports = importsNow;`,
-    `instantiateCore = (module, importObject) => new WebAssembly.Instance(module, importObject);`,
+    `}, instantiate(getCoreModuleNow, importsNow, wasmMakerNow) {`,
+    `getCoreModule = getCoreModuleNow; imports = importsNow; wasmMaker = wasmMakerNow;`,
+    `instantiateCore = (module, importObject) => wasmMakerNow.instance(module, importObject);`,
     ...parts.statics,
     ...parts.beginnings,
     ...parts.component,
     `} };`,
   ].map((text) => quiet(text));
   return `${before}export function environment() {\n${body.join("\n")}\n${after.slice(end)}`;
+}
+
+function asking(text: string): string {
+  const asked = MAKES.reduce((sum, [pattern, instead]) => sum.replaceAll(pattern, instead), text);
+  const otherwise = MAKES_OTHERWISE.exec(asked);
+  if (otherwise !== null) throw unknown("wasm", otherwise[0]);
+  return asked;
 }
 
 function quiet(text: string): string {

@@ -9,6 +9,7 @@ import transpilerSource from "../../build/transpiler.txt";
 import { fromUtf8, toHex, toUtf8 } from "../lib/bytes.ts";
 import { TheaterError } from "../lib/errors.ts";
 import { capCoreModules, startsItself } from "./core-module.ts";
+import { exportState } from "./core-state.ts";
 import type { TranspiledFile } from "./executor.ts";
 import { ISOLATE_BASE } from "./isolate-options.ts";
 import { lean } from "./lean-glue.ts";
@@ -19,7 +20,7 @@ import type { ComponentDescription } from "./wit-type.ts";
  * Part of every module set's key and of every genesis. Move it whenever jco's version, its options or
  * the lifting below change, because the same component may then behave differently.
  */
-export const TRANSPILER = "jco-transpile 0.15.0 / theater 6";
+export const TRANSPILER = "jco-transpile 0.15.0 / theater 7";
 
 /** Transpiling takes five to ten times the component's size in a 128 MB isolate (measured, 2026-11). */
 export const COMPONENT_BYTES_MAX = 8 * 1024 * 1024;
@@ -130,13 +131,13 @@ function fitForWorkerd(files: TranspiledFile[]): TranspiledFile[] {
     .replaceAll(LOOSE_DECODER, STRICT_DECODER)
     .replaceAll(LOOSE_UTF16_DECODER, STRICT_UTF16_DECODER)
     .replaceAll(MAKES_RESOURCE, MAKES_FEW);
-  const cores = [...capCores(files, source), ...lifted];
+  const { cores, restorable } = openCores([...capCores(files, source), ...lifted]);
   const starts = (core: string): boolean => {
     const file = files.find(({ name }) => name === core);
     return file === undefined || startsItself(file.bytes);
   };
   return [
-    { name: "component.js", bytes: fromUtf8(reusable(lean(exact, starts))) },
+    { name: "component.js", bytes: fromUtf8(reusable(lean(exact, starts), restorable)) },
     { name: "cores.js", bytes: fromUtf8(coresSource(cores)) },
     ...cores,
   ];
@@ -165,6 +166,17 @@ function capCores(files: TranspiledFile[], source: string): TranspiledFile[] {
   const uses = cores.map(({ name, bytes }) => ({ bytes, instances: instances.get(name) ?? 0 }));
   const capped = capCoreModules(uses);
   return cores.map(({ name, bytes }, index) => ({ name, bytes: capped[index] ?? bytes }));
+}
+
+/** All of them with their state exported, or none: an instance is put back as a whole. */
+function openCores(cores: TranspiledFile[]): { cores: TranspiledFile[]; restorable: boolean } {
+  const open: TranspiledFile[] = [];
+  for (const { name, bytes } of cores) {
+    const exported = exportState(bytes);
+    if (exported === undefined) return { cores, restorable: false };
+    open.push({ name, bytes: exported });
+  }
+  return { cores: open, restorable: true };
 }
 
 function coresSource(cores: readonly TranspiledFile[]): string {

@@ -10,7 +10,7 @@ import type {
   TypeDefinition,
   TypeRef,
 } from "./component-syntax.ts";
-import { readCoreName } from "./core-module.ts";
+import { readCoreName } from "./core-sections.ts";
 import type { Primitive } from "./wit-type.ts";
 import { camelCase } from "./wit-value.ts";
 

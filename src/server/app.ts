@@ -8,7 +8,7 @@ import { actorRoutes } from "./actors.ts";
 import { authenticate } from "./auth.ts";
 import { chainRoutes } from "./chains.ts";
 import { channelRoutes } from "./channels.ts";
-import { readHandshake } from "./handshake.ts";
+import { authorizationOf } from "./handshake.ts";
 import { erasureRoutes } from "./erasure.ts";
 import { followRoutes } from "./follow.ts";
 import { pastRoutes } from "./past.ts";
@@ -57,19 +57,19 @@ export function createApp<E extends ServerBindings>(
   );
   app.use(async (c, next) => {
     const address = siteAddress(new URL(c.req.url), c.env.ACTOR_HOSTS);
-    if (address === undefined) return await next();
-    const actors = actorsOf(c.env, c.executionCtx);
-    const tokens = c.env.THEATER_TOKEN_SHA256;
-    return await serveSite(c.req.raw, address, { actors, tokens });
-  });
-  app.use(async (c, next) => {
+    if (address !== undefined) {
+      const actors = actorsOf(c.env, c.executionCtx);
+      const tokens = c.env.THEATER_TOKEN_SHA256;
+      return await serveSite(c.req.raw, address, { actors, tokens });
+    }
     await next();
     // What a guest answers must never run as a page of this origin, and a chain is not to be cached.
     c.res.headers.set("x-content-type-options", "nosniff");
     c.res.headers.set("cache-control", "no-store");
+    return undefined;
   });
   app.use(async (c, next) => {
-    const { authorization } = readHandshake(c.req.raw);
+    const authorization = authorizationOf(c.req.raw);
     const open = openPaths.has(c.req.path);
     c.set("principal", open ? "" : authenticate(authorization, c.env.THEATER_TOKEN_SHA256));
     await next();

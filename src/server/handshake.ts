@@ -24,9 +24,21 @@ export interface Handshake {
   protocol: string | null;
 }
 
+/** Who asks. Throws `bad-request` for an upgrade that cannot be answered. */
+export function authorizationOf(request: Request): string | null {
+  return isUpgradeOf(request)
+    ? readHandshake(request).authorization
+    : request.headers.get("authorization");
+}
+
+function isUpgradeOf({ headers }: Request): boolean {
+  return headers.get("upgrade")?.toLowerCase() === "websocket";
+}
+
 /** Throws `bad-request` for an upgrade that cannot be answered. */
-export function readHandshake({ method, headers }: Request): Handshake {
-  const isUpgrade = headers.get("upgrade")?.toLowerCase() === "websocket";
+export function readHandshake(request: Request): Handshake {
+  const { method, headers } = request;
+  const isUpgrade = isUpgradeOf(request);
   const authorization = headers.get("authorization");
   if (!isUpgrade) return { isUpgrade, authorization, headers: [...headers], protocol: null };
   if (method !== "GET") {

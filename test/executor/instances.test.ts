@@ -42,6 +42,7 @@ function stage(run: Run, rest = (): boolean => true): Stage {
   const environment = (): Environment => {
     const own = made++;
     return {
+      restorable: false,
       rest,
       instantiate(_, imports: Imports) {
         used.push(own);

@@ -10,8 +10,10 @@ import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import type { Environment } from "../../src/executor/instances.ts";
+import { exportState } from "../../src/executor/core-state.ts";
 import { lean } from "../../src/executor/lean-glue.ts";
 import { reusable } from "../../src/executor/reusable-glue.ts";
+import { WasmStore } from "../../src/executor/wasm-store.ts";
 import { dummyComponent, quickjsComponent, RICH_WIT } from "./components.ts";
 
 type Exports = Record<string, Record<string, (...args: unknown[]) => unknown>>;
@@ -39,6 +41,8 @@ interface Opened {
   rest: () => string[] | null;
   /** What was held when a component began, one for each. */
   seen: string[];
+  /** Whether the wasm of an instance was that of the one before, put back; the first is new. */
+  restored: boolean[];
 }
 
 /** Without JSPI, which Node does not have yet: what jco writes into every instance is the same. */
@@ -56,7 +60,10 @@ async function jcoOutput(component: Uint8Array): Promise<Map<string, Uint8Array>
 
 async function open(component: Uint8Array): Promise<Opened> {
   const files = await jcoOutput(component);
-  const glue = reusable(lean(new TextDecoder().decode(files.get("component.js")), () => false));
+  const glue = reusable(
+    lean(new TextDecoder().decode(files.get("component.js")), () => false),
+    true,
+  );
   const [before = ""] = glue.split("return { rest");
   const held = [...before.matchAll(/^let ([\w$, ]+);$/gm)].flatMap(([, list = ""]) =>
     list.split(", "),
@@ -73,14 +80,21 @@ async function open(component: Uint8Array): Promise<Opened> {
       `globalThis.glueHeld = () => ({ ${held.join(", ")} });\nreturn { rest`,
     );
   const seen: string[] = [];
+  const restored: boolean[] = [];
   const { instantiate, rest } = (await loaded(text)).environment();
-  const core = (name: string) => new compiler.Module(files.get(name) ?? new Uint8Array());
+  const core = (name: string) => new compiler.Module(exported(files.get(name)));
+  let store = new WasmStore();
   const cores = new Map([...files.keys()].filter(isWasm).map((name) => [name, core(name)]));
   return {
     start(imports) {
       const glueTold = (all: unknown) => seen.push(inspect(all, { depth: 6 }));
       Object.assign(globalThis, { glueTold });
-      return instantiate((name) => cores.get(name) as WebAssembly.Module, imports) as Exports;
+      const isKept = store.begin();
+      if (!isKept) (store = new WasmStore()).begin();
+      restored.push(isKept);
+      const made = instantiate((name) => cores.get(name) as WebAssembly.Module, imports, store);
+      store.end();
+      return made as Exports;
     },
     rest() {
       if (!rest()) return null;
@@ -89,8 +103,11 @@ async function open(component: Uint8Array): Promise<Opened> {
       return now.flatMap(([name, value]) => (value === undefined || value === 0 ? [] : [name]));
     },
     seen,
+    restored,
   };
 }
+
+const exported = (bytes: Uint8Array = new Uint8Array()): Uint8Array => exportState(bytes) ?? bytes;
 
 async function loaded(text: string): Promise<{ environment: () => Environment }> {
   const folder = await mkdtemp(join(tmpdir(), "theater-glue-"));
@@ -125,18 +142,19 @@ test.each([
   ["in C, with every function of the host", () => readFile(join(FIXTURES, "abi.wasm"))],
   ["with resources, variants and flags", () => dummyComponent(RICH_WIT, "shop")],
 ])("a component %s begins as in an environment of its own", async (_, component) => {
-  const { start, seen, rest } = await open(await component());
+  const { start, seen, rest, restored } = await open(await component());
   const imports = anything();
   const first = useAll(start(imports));
   const second = useAll(start(imports));
   expect(second).toEqual(first);
+  expect(restored).toEqual([true, true]);
   expect(seen).toHaveLength(2);
   expect(seen[1]).toBe(seen[0]);
   expect(rest()).toEqual([]);
 });
 
 test("an instance in JavaScript finds nothing of the one before, which failed", async () => {
-  const { start, seen } = await open(await quickjsComponent(WIT, JS));
+  const { start, seen, restored } = await open(await quickjsComponent(WIT, JS));
   const lines: string[] = [];
   const run = (line: string): unknown => {
     const wait = (n: unknown): string => `${String(n)} `;
@@ -146,6 +164,7 @@ test("an instance in JavaScript finds nothing of the one before, which failed", 
   };
   expect([run("one"), run("bad"), run("two")]).toMatchObject(["7 one", expect.anything(), "7 two"]);
   expect(lines).toEqual(["one", "bad", "two"]);
+  expect(restored).toEqual([true, true, true]);
   expect(new Set(seen).size).toBe(1);
 }, 60_000);
 
@@ -164,12 +183,12 @@ test("what is of no known form is refused", async () => {
     ["class Kept extends made() { }", "a statement"],
   ] as const) {
     const changed = glue.replace(at, `${at}\n${added}`);
-    expect(() => reusable(changed)).toThrow(what);
+    expect(() => reusable(changed, true)).toThrow(what);
   }
-  expect(() => reusable(glue.replace("instantiate(getCoreModule", "begin(getCoreModule"))).toThrow(
-    "an instantiate",
-  );
-  expect(() => reusable(glue.slice(0, -40))).toThrow("statements");
+  expect(() =>
+    reusable(glue.replace("instantiate(getCoreModule", "begin(getCoreModule"), true),
+  ).toThrow("an instantiate");
+  expect(() => reusable(glue.slice(0, -40), true)).toThrow("statements");
 });
 
 test("a component needs no module between its own and the host, unless it calls as it starts", async () => {

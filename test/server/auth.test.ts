@@ -72,3 +72,11 @@ test("any of several tokens opens, and the principal names its digest", async ()
     expect(actors.argsOf("lifecycle")).toEqual(["a".repeat(32), "stop", principal, null]);
   }
 });
+
+test("what passed under one configuration does not pass under another", async () => {
+  const known = frontDoor();
+  const other = frontDoor(sha256Hex("another"));
+  expect((await known.ask("/v1/actors")).status).toBe(200);
+  expect((await other.ask("/v1/actors")).status).toBe(401);
+  expect((await known.ask("/v1/actors")).status).toBe(200);
+});
