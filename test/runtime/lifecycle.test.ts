@@ -83,6 +83,7 @@ test("a life that ends behind its line in the directory leaves no other line for
   await actor.change("restart");
   expect(await isListed("stopped")).toBe(false);
   expect(await isListed("running")).toBe(true);
+});
 
 test("a child that an operator deletes leaves its supervisor's list, whatever that does meanwhile", async () => {
   const [boss, named] = await family({ spawned: { restart: "permanent" } });
