@@ -1,10 +1,7 @@
 // What HTTP can do, against an actor that is a Hono application and one that is a wasi:http component, over real HTTP:
 // one server for all of it. And the guestbook as visitors see it.
 
-import { once } from "node:events";
 import { globSync } from "node:fs";
-import { request as open } from "node:http";
-import type { Socket } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -25,18 +22,11 @@ import {
 } from "./http-site.ts";
 import { calls, turnOf, writesOf } from "./http-record.ts";
 import { failures, plainTable, table, TEN_MB, type Row } from "./http-table.ts";
+import { pinged, UPGRADE } from "./raw-socket.ts";
 import { missingTool } from "../support/missing-tool.ts";
 
 beforeAll(serve, 120_000);
 afterAll(close);
-
-/** Of a WebSocket's handshake. */
-const UPGRADE = {
-  connection: "upgrade",
-  upgrade: "websocket",
-  "sec-websocket-key": Buffer.from("sixteen bytes!!!").toString("base64"),
-  "sec-websocket-version": "13",
-};
 
 async function holds(site: string, [, path, asked, expected, content]: Row): Promise<void> {
   const answer = await raw(`/a/${site}${path}`, asked);
@@ -366,20 +356,15 @@ test("an upgrade takes a token as a subprotocol, and answers with the event and 
 });
 
 test("a protocol ping is answered with what it carried, by an actor that sleeps too, and is no turn", async () => {
-  const asked = open(`${server.url}/a/web/socket`, { headers: UPGRADE });
-  asked.end();
-  const [, socket] = (await once(asked, "upgrade")) as [unknown, Socket];
   const head = async (): Promise<unknown> => (await ask(`/v1/actors/${web}/chain/head`, {}))["seq"];
-  const before = await head();
-  for (const said of ["awake", "asleep"]) {
-    if (said === "asleep") await server.evict(web);
-    const payload = Buffer.from(said);
-    socket.write(Buffer.concat([Buffer.of(0x89, 0x80 | payload.length, 0, 0, 0, 0), payload]));
-    const [answer] = (await once(socket, "data")) as [Buffer];
-    expect(answer).toEqual(Buffer.concat([Buffer.of(0x8a, payload.length), payload]));
-  }
-  expect(await head()).toBe(before);
-  socket.destroy();
+  const heads: unknown[] = [];
+  const before = async (text: string): Promise<void> => {
+    heads.push(await head());
+    if (text === "asleep") await server.evict(web);
+  };
+  const heard = await pinged(`${server.url}/a/web/socket`, ["awake", "asleep"], before);
+  expect(heard).toEqual(["\x8a\x05awake", "\x8a\x06asleep"]);
+  expect(heads[1]).toBe(heads[0]);
 });
 
 test("the guestbook works in a browser, in an origin of its own", async ({ skip }) => {
