@@ -307,8 +307,7 @@ test("the actor of docs/websockets.md refuses, answers and tells everybody", asy
 });
 
 const VISITORS = 1_000;
-/** Those that say something once more at the end. */
-const LAST = 50;
+const LAST = 50; // those that say something once more at the end
 
 test("1,000 WebSockets outlive two evictions, and each hears once, in order, what turns said", async () => {
   const begunMs = performance.now();
@@ -356,15 +355,12 @@ test("an upgrade takes a token as a subprotocol, and answers with the event and 
 });
 
 test("a protocol ping is answered with what it carried, by an actor that sleeps too, and is no turn", async () => {
-  const head = async (): Promise<unknown> => (await ask(`/v1/actors/${web}/chain/head`, {}))["seq"];
   const heads: unknown[] = [];
-  const before = async (text: string): Promise<void> => {
-    heads.push(await head());
+  const heard = await pinged(`${server.url}/a/web/socket`, ["awake", "asleep"], async (text) => {
+    heads.push((await ask(`/v1/actors/${web}/chain/head`, {}))["seq"]);
     if (text === "asleep") await server.evict(web);
-  };
-  const heard = await pinged(`${server.url}/a/web/socket`, ["awake", "asleep"], before);
-  expect(heard).toEqual(["\x8a\x05awake", "\x8a\x06asleep"]);
-  expect(heads[1]).toBe(heads[0]);
+  });
+  expect([heard, heads[1]]).toEqual([["\x8a\x05awake", "\x8a\x06asleep"], heads[0]]);
 });
 
 test("the guestbook works in a browser, in an origin of its own", async ({ skip }) => {
