@@ -1,9 +1,15 @@
 import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { build } from "esbuild";
 import { defineConfig } from "vitest/config";
 import { answerPage } from "./test/conformance/page.ts";
+import { LongFirst } from "./test/support/long-first.ts";
+
+// Hundreds of these tests start `node`, most for a second: what one of them has compiled serves the others.
+// Node keys the cache by content, so it is never out of date.
+process.env["NODE_COMPILE_CACHE"] ??= join(import.meta.dirname, "build/compiled");
 
 const migrations = await readD1Migrations(join(import.meta.dirname, "migrations"));
 
@@ -46,17 +52,20 @@ const settings = {
   ACTOR_SECRET_SHORT: "short",
 };
 
+/** More would be more workerds at once than tests with deadlines can take. */
+const WORKERS_MAX = 4;
+
 export default defineConfig({
   test: {
+    // Files of all projects side by side: one of the runtime keeps one core busy, and one of the others about as much.
+    maxWorkers: Math.min(Math.max(availableParallelism(), 2), WORKERS_MAX),
+    sequence: { sequencer: LongFirst },
     projects: [
       // Pure code and whole processes: formats, tidy, the command line.
       {
         test: {
           name: "node",
           testTimeout: 30_000,
-          // Mostly the command line, which waits for its server: two files at once take little more than one.
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
           include: ["test/**/*.test.ts"],
           exclude: [
             "test/**/*.workerd.test.ts",
@@ -120,13 +129,7 @@ export default defineConfig({
           isolate: false,
           include: ["test/runtime/*.test.ts", "test/conformance/*.test.ts"],
           globalSetup: [
-            "test/runtime/build-probe.ts",
-            "test/runtime/build-tools.ts",
-            "test/runtime/build-exchange-actor.ts",
-            "test/runtime/build-plugin-actor.ts",
-            "test/runtime/build-program-actor.ts",
-            "test/runtime/build-bundled.ts",
-            "test/runtime/build-upgrade-actor.ts",
+            "test/runtime/build-actors.ts",
             "test/runtime/origin-server.ts",
             "test/conformance/components.ts",
             "test/conformance/page.ts",
@@ -135,15 +138,13 @@ export default defineConfig({
           setupFiles: ["test/support/migrate.ts"],
         },
       },
-      // Whole servers as processes, started and killed: two files at once, because most of a start is waiting.
+      // Whole servers as processes, started and killed.
       {
         test: {
           name: "process",
           include: ["test/process/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
-          sequence: { groupOrder: 2 },
         },
       },
     ],

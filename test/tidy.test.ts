@@ -76,7 +76,21 @@ test("platform types and reminders stay where they belong", () => {
   expect(strays).toEqual([]);
 });
 
+/** Tests that are longer still, and by how much at most. This list may only shrink. */
+const LONG_TESTS: Record<string, number> = { "test/runtime/batch.test.ts": 464 };
+
 test("a file fits in the head", () => {
-  const long = files.filter(({ text }) => text.split("\n").length > LINES_MAX);
-  expect(long.map(({ path }) => path)).toEqual([]);
+  const tests = globSync("test/**/*.ts").map((path) => ({
+    path,
+    text: readFileSync(path, "utf8"),
+  }));
+  const lengths = [...files, ...tests].map(({ path, text }) => ({
+    path,
+    lines: text.split("\n").length - 1,
+  }));
+  const long = lengths.filter(({ path, lines }) => lines > (LONG_TESTS[path] ?? LINES_MAX));
+  expect(long).toEqual([]);
+  // Who shortened one takes it off the list.
+  const short = lengths.filter(({ path, lines }) => path in LONG_TESTS && lines <= LINES_MAX);
+  expect(short).toEqual([]);
 });

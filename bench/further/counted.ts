@@ -40,14 +40,13 @@ export function countedBucket(bucket: R2Bucket, counts: Counts): R2Bucket {
 }
 
 export function countedLoader(loader: WorkerLoader, counts: Counts): WorkerLoader {
+  const counted = (isolate: WorkerStub) => ({
+    getEntrypoint: (...names: Parameters<WorkerStub["getEntrypoint"]>) =>
+      watched(isolate.getEntrypoint(...names) as object, () => counts.loaderRequests++),
+  });
   const counting = {
-    get: (...args: Parameters<WorkerLoader["get"]>) => {
-      const isolate = loader.get(...args);
-      return {
-        getEntrypoint: (...names: Parameters<typeof isolate.getEntrypoint>) =>
-          watched(isolate.getEntrypoint(...names) as object, () => counts.loaderRequests++),
-      };
-    },
+    get: (...args: Parameters<WorkerLoader["get"]>) => counted(loader.get(...args)),
+    load: (code: WorkerLoaderWorkerCode) => counted(loader.load(code)),
   };
   return counting as unknown as WorkerLoader;
 }

@@ -3,7 +3,7 @@
 
 import { describeComponent } from "../../src/executor/describe-component.ts";
 import { LoaderExecutor } from "../../src/executor/loader-executor.ts";
-import { sha256Hex, transpile } from "../../src/executor/transpile.ts";
+import { transpile } from "../../src/executor/transpile.ts";
 import { HANDLERS, Registry } from "../../src/handlers/registry.ts";
 
 const { isPure } = new Registry(HANDLERS);
@@ -13,10 +13,9 @@ export default {
   async fetch(request, { LOADER }): Promise<Response> {
     const component = await request.bytes();
     const description = describeComponent(component);
-    const digest = await sha256Hex(component);
     const files = request.url.endsWith("/load")
       ? await new LoaderExecutor(LOADER, isPure).transpile(component, description)
-      : await transpile(LOADER, component, { digest, description, isPure });
+      : await transpile(LOADER, component, { description, isPure });
     return new Response(String(files.length));
   },
 } satisfies ExportedHandler<{ LOADER: WorkerLoader }>;

@@ -10,7 +10,7 @@ import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { TheaterError } from "../lib/errors.ts";
 import { bundleWorker } from "./bundle.ts";
 import { lockFolder, type FolderLock } from "./dev-lock.ts";
-import { migrate } from "./dev-migrations.ts";
+import { MIGRATOR, migrate } from "./dev-migrations.ts";
 import { pluginBindings, pluginWorkers, readPlugins } from "./dev-plugins.ts";
 import { childrenNamed } from "./dev-process.ts";
 import { loopback, LOOPBACK } from "./loopback.ts";
@@ -153,18 +153,17 @@ function common(
 
 /** In a runtime of its own, because the real one fires alarms as soon as it runs. */
 async function migrateLedgers(base: ReturnType<typeof common>, lock: FolderLock): Promise<void> {
-  const contents = "export default { fetch: () => new Response(null, { status: 404 }) };";
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       ...base,
       handleStructuredLogs: () => undefined,
-      modules: [{ type: "ESModule", path: "migrate.js", contents }],
+      modules: [{ type: "ESModule", path: "migrate.js", contents: MIGRATOR }],
     }),
   );
   try {
     await ready(miniflare, lock);
     for (const name of base.d1Databases) {
-      await migrate(await miniflare.getD1Database(name), join(ROOT, "migrations"));
+      await migrate(miniflare, name, join(ROOT, "migrations"));
     }
   } finally {
     await miniflare.dispose();

@@ -43,13 +43,9 @@ export class LoaderExecutor implements Executor {
     component: Uint8Array,
     description: ComponentDescription,
   ): Promise<TranspiledFile[]> {
-    const digest = await sha256Hex(component);
-    const files = await transpile(this.#loader, component, {
-      digest,
-      description,
-      isPure: this.#isPure,
-    });
-    await this.#checkLoads(digest, description, files);
+    const isPure = this.#isPure;
+    const files = await transpile(this.#loader, component, { description, isPure });
+    await this.#checkLoads(await sha256Hex(component), description, files);
     return files;
   }
 

@@ -77,11 +77,12 @@ export class Upkeep {
   }
 
   /**
-   * So that the next life knows how far the ledger is. In the transactions of turns it is not worth a row each
+   * So that the next life knows how far the ledger and the directory are. In the transactions of turns it is not worth a row each
    * time: the alarm, which comes before an object is idle for long, notes the rest, and a life that knows too
    * little sends again what the ledger has, which is no error.
    */
   noteAcknowledged(now: boolean): void {
+    this.#listing.note();
     const { acknowledged } = this.feeder;
     const news = acknowledged - (this.#cell.get("acknowledged") ?? -1);
     if (news === 0 || (!now && news > 0 && news < NOTED_EVENTS)) return;

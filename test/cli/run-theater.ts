@@ -29,10 +29,11 @@ export interface RunOptions {
 /** Runs `theater` with no settings but the given ones. */
 export async function theater(args: readonly string[], options: RunOptions = {}): Promise<Run> {
   const { url, token, stdin, cwd, env } = options;
-  const { PATH = "" } = process.env;
+  const { PATH = "", NODE_COMPILE_CACHE = "" } = process.env;
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: {
       PATH,
+      NODE_COMPILE_CACHE,
       THEATER_TRUST: NO_TRUST,
       ...(url === undefined ? {} : { THEATER_URL: url }),
       ...(token === undefined ? {} : { THEATER_TOKEN: token }),

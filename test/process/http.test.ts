@@ -2,164 +2,30 @@
 // one server for all of it. And the guestbook as visitors see it.
 
 import { globSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer, request as open, type IncomingHttpHeaders } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { buildActor } from "../../src/cli/build-actor.ts";
-import { startDevServer, type DevServer } from "../../src/cli/dev.ts";
 import { Crowd } from "./crowd.ts";
-import { WEB } from "../conformance/build-web.ts";
 import { chromiumPath, launchChromium } from "../browser/chromium.ts";
+import {
+  ask,
+  close,
+  folder,
+  origin,
+  plain,
+  plainManifest,
+  raw,
+  serve,
+  server,
+  web,
+  type Ask,
+} from "./http-site.ts";
+import { calls, turnOf, writesOf } from "./http-record.ts";
+import { failures, plainTable, table, TEN_MB, type Row } from "./http-table.ts";
 import { missingTool } from "../support/missing-tool.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
-const TEN_MB = 10_000_000;
-
-let folder: string;
-let server: DevServer;
-let web: string;
-let plain: string;
-/** What the component asks, "host:port". */
-let origin: string;
-const originServer = createServer((request, response) => {
-  request.setEncoding("utf8");
-  let body = "";
-  request.on("data", (part: string) => (body += part));
-  request.on("end", () => {
-    if (request.url !== "/slow") response.end(`${request.method} ${request.url} ${body}`);
-  });
-});
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "theater-http-"));
-  process.env["ACTOR_HOSTS"] = "localhost=guestbook";
-  const build = async (dir: string): Promise<Uint8Array> =>
-    (await buildActor(join(ROOT, dir), { write: false })).component;
-  const [up, own, example] = await Promise.all([
-    startDevServer({ port: 0, data: folder }),
-    build("test/process/http-actor"),
-    build("examples/guestbook"),
-  ]);
-  server = up;
-  web = await started(own, "web");
-  await started(example, "guestbook");
-  await started(await documented(), "room");
-  await new Promise<void>((done) => originServer.listen(0, "127.0.0.1", done));
-  origin = `127.0.0.1:${(originServer.address() as AddressInfo).port}`;
-  plain = await started(await readFile(WEB), "plain", plainManifest("plain"));
-}, 120_000);
-
-afterAll(async () => {
-  delete process.env["ACTOR_HOSTS"];
-  originServer.closeAllConnections();
-  originServer.close();
-  await server.dispose();
-  await rm(folder, { recursive: true, force: true });
-});
-
-/** The first actor in the document. */
-async function documented(): Promise<Uint8Array> {
-  const text = await readFile(join(ROOT, "docs/websockets.md"), "utf8");
-  const [, source = ""] = /```ts\n(.*?)```/s.exec(text) ?? [];
-  const dir = join(folder, "room");
-  await mkdir(dir);
-  await writeFile(join(dir, "actor.ts"), source);
-  const handler = ["http-framework", "runtime", "timing"].map(
-    (type) => `[[handler]]\ntype = "${type}"\n`,
-  );
-  const head = 'name = "room"\nversion = "1"\ncomponent = "./room.wasm"\n';
-  await writeFile(join(dir, "manifest.toml"), head + handler.join(""));
-  return (await buildActor(dir, { write: false })).component;
-}
-
-const ask = async (path: string, init: RequestInit): Promise<Record<string, unknown>> => {
-  const headers = { authorization: `Bearer ${server.token}` };
-  const response = await fetch(server.url + path, { ...init, headers });
-  return (await response.json()) as Record<string, unknown>;
-};
-
-/** Of the wasi:http component of test/fixtures/web.c: what it imports is granted, and no more. */
-const plainManifest = (name: string) => ({
-  limits: { turn_ms: 4_000, mailbox: 2 },
-  handler: [
-    {
-      type: "http-framework",
-      public_name: name,
-      public: true,
-      stream: ["/stream/{count}", "/broken/{count}"],
-    },
-    { type: "runtime" },
-    { type: "timing", max_sleep_duration: 5_000 },
-    { type: "random" },
-    { type: "environment" },
-    { type: "http-client", allowed_hosts: [`http://${origin}`], allowed_methods: ["GET", "POST"] },
-  ],
-});
-
-async function started(body: Uint8Array, name: string, more: object = {}): Promise<string> {
-  const { component } = await ask("/v1/components", { method: "PUT", body: body as BodyInit });
-  const site = { type: "http-framework", public_name: name, public: true, read_only: ["/"] };
-  const handler = [site, { type: "runtime" }, { type: "timing" }];
-  const manifest = { name, version: "1", component, handler, ...more };
-  const { id } = await ask("/v1/actors", { method: "POST", body: JSON.stringify({ manifest }) });
-  return String(id);
-}
-
-interface Answer {
-  status: number;
-  headers: IncomingHttpHeaders;
-  body: Buffer;
-}
-
-interface Ask {
-  method?: string;
-  headers?: Record<string, string>;
-  /** Several parts go in chunks, without a length. */
-  parts?: readonly (string | Uint8Array)[];
-}
-
-/** Past fetch, which hides lengths and chunks. */
-async function raw(
-  path: string,
-  { method = "GET", headers = {}, parts = [] }: Ask = {},
-): Promise<Answer> {
-  return await new Promise((resolve, reject) => {
-    const asked = open(server.url + path, { method, headers });
-    asked.on("upgrade", ({ statusCode: status = 0, headers: given }, socket) => {
-      socket.destroy();
-      resolve({ status, headers: given, body: Buffer.alloc(0) });
-    });
-    asked.on("response", (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("error", reject);
-      response.on("end", () => {
-        const { statusCode: status = 0, headers: given } = response;
-        resolve({ status, headers: given, body: Buffer.concat(chunks) });
-      });
-    });
-    asked.on("error", reject);
-    const [only] = parts;
-    if (parts.length === 1 && only !== undefined) {
-      asked.setHeader("content-length", Buffer.byteLength(only));
-    }
-    for (const part of parts) asked.write(part);
-    asked.end();
-  });
-}
-
-const ten = Buffer.alloc(TEN_MB, "abcdefghij");
-
-/** Of every 997th byte. */
-function sumOf(bytes: Uint8Array): number {
-  let sum = 0;
-  for (let at = 0; at < bytes.length; at += 997) sum = (sum * 31 + (bytes[at] ?? 0)) % 65_521;
-  return sum;
-}
+beforeAll(serve, 120_000);
+afterAll(close);
 
 /** Of a WebSocket's handshake. */
 const UPGRADE = {
@@ -168,109 +34,6 @@ const UPGRADE = {
   "sec-websocket-key": Buffer.from("sixteen bytes!!!").toString("base64"),
   "sec-websocket-version": "13",
 };
-
-const halves = [ten.subarray(0, TEN_MB / 2), ten.subarray(TEN_MB / 2)];
-
-const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-const STATUSES = [200, 201, 203, 206, 301, 400, 401, 404, 410, 418, 422, 429, 500, 503, 599];
-
-/** What is asked, and what of the answer must be so. */
-const table: readonly (readonly [string, string, Ask, Partial<Answer>, string | object])[] = [
-  ...METHODS.map(
-    (method) =>
-      [`method ${method}`, "/echo", { method }, { status: 200 }, { method, length: 0 }] as const,
-  ),
-  ...STATUSES.map(
-    (status) => [`status ${status}`, `/status/${status}`, {}, { status }, "body"] as const,
-  ),
-  ["no content", "/empty", {}, { status: 204 }, ""],
-  ["not modified", "/status/304", {}, { status: 304 }, ""],
-  [
-    "a text with its length",
-    "/text",
-    {},
-    { status: 200, headers: { "content-length": "7" } },
-    "grüße",
-  ],
-  [
-    "a query",
-    "/query?one=1&all=a&all=%C3%A4%20b",
-    {},
-    { status: 200 },
-    { one: "1", all: ["a", "ä b"] },
-  ],
-  ["HEAD", "/text", { method: "HEAD" }, { status: 200 }, ""],
-  ["an await", "/async", {}, { status: 200 }, "ab"],
-  [
-    "a middleware",
-    "/middleware/ada",
-    {},
-    { status: 200, headers: { "x-after": "yes" } },
-    "hello ada",
-  ],
-  [
-    "a middleware that answers",
-    "/middleware/ada",
-    { headers: { "x-stop": "1" } },
-    { status: 401 },
-    "stopped",
-  ],
-  [
-    "a range",
-    "/range",
-    { headers: { range: "bytes=2-4" } },
-    { status: 206, headers: { "content-range": "bytes 2-4/10" } },
-    "234",
-  ],
-  [
-    "chunks out",
-    "/chunked",
-    {},
-    { status: 200, headers: { "transfer-encoding": "chunked" } },
-    "in chunks",
-  ],
-  [
-    "bytes with an encoding",
-    "/gzip",
-    {},
-    { status: 200, headers: { "content-encoding": "gzip" } },
-    "not really",
-  ],
-  ["a redirect", "/redirect", {}, { status: 302, headers: { location: "/a/web/text" } }, ""],
-  ["no route of the application", "/none", {}, { status: 404 }, "404 Not Found"],
-  ["an error of the application", "/throws", {}, { status: 500 }, "Internal Server Error"],
-  [
-    "an empty body",
-    "/echo",
-    { method: "POST", headers: { "content-length": "0" } },
-    { status: 200 },
-    { length: 0 },
-  ],
-  ["chunks in", "/echo", { method: "POST", parts: ["ab", "cd"] }, { status: 200 }, { length: 4 }],
-  [
-    "10 MB in chunks",
-    "/echo",
-    { method: "PUT", parts: halves },
-    { status: 200 },
-    { length: TEN_MB, sum: sumOf(ten) },
-  ],
-  [
-    "a form",
-    "/form",
-    {
-      method: "POST",
-      headers: { "content-type": "application/x-www-form-urlencoded" },
-      parts: ["a=1+2&b=%C3%A4"],
-    },
-    { status: 200 },
-    [
-      ["a", "1 2"],
-      ["b", "ä"],
-    ],
-  ],
-];
-
-type Row = (typeof table)[number];
 
 async function holds(site: string, [, path, asked, expected, content]: Row): Promise<void> {
   const answer = await raw(`/a/${site}${path}`, asked);
@@ -286,18 +49,6 @@ test.for(table)("%s", async (row) => {
   expect.hasAssertions();
   await holds("web", row);
 });
-
-/** What the component in C does as the application does it. */
-const SHARED = /^\/(?:echo|status|empty|text|range|gzip)\b/;
-const plainTable: readonly Row[] = [
-  ...table.filter(([, path]) => SHARED.test(path)),
-  ["another method", "/echo", { method: "PROPFIND" }, { status: 200 }, { method: "PROPFIND" }],
-  ["a redirect", "/redirect", {}, { status: 302, headers: { location: "/a/plain/text" } }, ""],
-  ["a path that it has not", "/none", {}, { status: 404 }, "nothing here"],
-  ["the authority", "/authority", { headers: { host: "me.test" } }, { status: 200 }, "me.test"],
-  ["a query", "/query?a=%C3%A4%20b", {}, { status: 200 }, "?a=%C3%A4%20b"],
-  ["a body up and down", "/mirror", { method: "POST", parts: ["ab", "cd"] }, {}, "abcd"],
-];
 
 test.for(plainTable)("a wasi:http component: %s", async (row) => {
   expect.hasAssertions();
@@ -349,24 +100,6 @@ test("refusals of ours are problems: too large, too many headers, too long, and 
   expect(await problem(`/v1/actors/${web}/http/text`)).toEqual([401, "unauthorized"]);
 });
 
-interface Told {
-  type: string;
-  about: string;
-  fields: Record<string, unknown>;
-}
-
-/** The events of the turn that an answer names. */
-async function turnOf(id: string, { headers }: Answer): Promise<Told[]> {
-  const [end] = String(headers["theater-event"]).split(":");
-  const path = `/v1/actors/${id}/chain?from=${Number(end) - 40}&to=${end}`;
-  const { events } = (await ask(path, {})) as unknown as { events: { event: Told }[] };
-  const all = events.map(({ event }) => event);
-  return all.slice(all.findLastIndex(({ type }) => type === "message.received"));
-}
-
-const calls = (events: readonly Told[]): string[] =>
-  events.filter(({ type }) => type.startsWith("host.")).map(({ about }) => about);
-
 test("what a wasi:http component prints is its log, line by line", async () => {
   const events = await turnOf(plain, await raw("/a/plain/print"));
   const lines = events.flatMap(({ about, fields }) =>
@@ -409,18 +142,7 @@ test("requests of a wasi:http component are calls of http-client, in order, and 
   expect(denied.body.toString()).toBe("ready 2\nerror 15\nerror 15\nerror 15");
 });
 
-test.for([
-  ["/trap", 500, "guest-trap", "unreachable"],
-  ["/resources", 500, "guest-trap", "too many resources"],
-  ["/silent", 500, "guest-trap", "no-response"],
-  ["/unfinished", 500, "guest-trap", "incomplete-response"],
-  ["/short", 500, "guest-trap", "incomplete-response"],
-  ["/never", 500, "limit-exceeded", "never-ready"],
-  ["/forever", 500, "limit-exceeded", "a wait has at most 5000 ms"],
-  ["/fetch/ORIGIN/slow", 504, "too-slow", "turn-ms"],
-  ["/error", 422, "guest-error", "connection-refused"],
-  ["/big/11000000", 502, "bad-response", "max_response_bytes"],
-] as const)(
+test.for(failures)(
   "a wasi:http component that fails is told apart: %s",
   async ([path, status, code, why]) => {
     const answer = await raw(`/a/plain${path.replace("ORIGIN", origin)}`);
@@ -433,16 +155,6 @@ test.for([
     ]);
   },
 );
-
-const WRITE = "theater:edge/http-stream#write";
-
-/** What the chain has of the writes of a stream that began with the event of `response`. */
-async function writesOf(response: Response): Promise<(Told & { time: number })[]> {
-  const from = String(response.headers.get("theater-event")).split(":")[0];
-  const page = await ask(`/v1/actors/${plain}/chain?from=${from}&limit=1000`, {});
-  const { events } = page as unknown as { events: { event: Told & { time: number } }[] };
-  return events.map(({ event }) => event).filter(({ about }) => about === WRITE);
-}
 
 test("a streamed response leaves part by part, each in the chain before it leaves", async () => {
   const response = await fetch(`${server.url}/a/plain/stream/40`);

@@ -1,46 +1,22 @@
-// Channels between actors: opened by a decision, used by both ends in order and once in effect, closed for
-// both, and never left open by a turn that did not commit or by an end that is gone.
+// Channels between actors: opened by a decision, used by both ends in order, closed for both, and never left
+// open by a turn that did not commit or by an end that is gone. Crashes are in channel-faults.test.ts.
 
 import { afterEach, expect, test } from "vitest";
 import { actorId } from "../../src/chain/actor-id.ts";
 import { clearFaults, down, faults } from "./faults.ts";
-import { Gate, must, start, theater, until, type Probe, type Program, type Told } from "./stage.ts";
+import { Gate, start, until } from "./stage.ts";
+import {
+  heard,
+  hears,
+  stateOf,
+  closings,
+  open,
+  expectSound,
+  delivered,
+  received,
+} from "./channel-ends.ts";
 
 afterEach(clearFaults);
-
-const heard = async (actor: Probe): Promise<unknown[]> =>
-  ((await actor.state()) as { heard: unknown[] }).heard;
-
-const hears = (actor: Probe, words: unknown[]): Promise<void> =>
-  until(async () => JSON.stringify(await heard(actor)) === JSON.stringify(words));
-
-const stateOf = async (actor: Probe): Promise<unknown[]> =>
-  (await actor.sql("SELECT state FROM channel")).map(({ state }) => state);
-
-const closings = async (actor: Probe): Promise<unknown[]> =>
-  (await actor.events())
-    .filter(({ type }) => type === "channel.closed")
-    .map(({ fields: { by, reason } }) => [by, reason]);
-
-async function open(a: Probe, b: Probe, program: Program = []): Promise<string> {
-  const [channel] = (await a.ask([["open", b.id, program]])).gave as [string];
-  expect(channel).toMatch(/^ch_[0-9a-f]{32}$/);
-  return channel;
-}
-
-async function expectSound(...actors: Probe[]): Promise<void> {
-  for (const { id } of actors) {
-    expect(must(await theater.verify(id))).toMatchObject({ verdict: "verified" });
-    expect(must(await theater.replay(id, null))).toMatchObject({ verdict: "verified" });
-  }
-}
-
-async function delivered(actor: Probe): Promise<void> {
-  await until(async () => (await actor.sql("SELECT 1 FROM outbox")).length === 0);
-}
-
-const received = async (actor: Probe, kind: string): Promise<Told[]> =>
-  (await actor.events()).filter(({ about }) => about === kind);
 
 test("a channel is opened by a decision, and both ends speak on it in order", async () => {
   const [a, b] = [await start(), await start()];
@@ -273,120 +249,6 @@ test("both may close at the same time", async () => {
   expect(await received(a, "channel-close")).toEqual([]);
 });
 
-test("messages survive the objects, and come once where answers are lost", async () => {
-  const [a, b] = [await start(), await start()];
-  const channel = await open(a, b);
-  let calls = 0;
-  faults.peer = async ({ name }, go) => {
-    if (name !== `${b.id} deliver`) return await go();
-    if (++calls === 2) await go(); // arrives, and nobody is told
-    throw new Error("the connection broke");
-  };
-  await a.ask([
-    ["say", channel, [["echo", 1]]],
-    ["say", channel, [["echo", 2]]],
-    ["hangUp", channel],
-  ]);
-  await until(async () => {
-    await a.alarm();
-    return calls >= 2;
-  });
-  await a.crash();
-  await b.crash();
-  clearFaults();
-  await until(async () => {
-    await a.alarm();
-    return (await a.sql("SELECT 1 FROM outbox")).length === 0;
-  });
-  await hears(b, [`open ${channel}`, 1, 2, `close ${channel}`]);
-  expect((await received(b, "channel")).length).toBe(2);
-  await expectSound(a, b);
-});
-
-test("an opening that a crash interrupted goes on, and opens one channel", async () => {
-  for (const arrives of [false, true]) {
-    const [a, b] = [await start(), await start()];
-    const gate = new Gate();
-    faults.peer = async ({ name }, go) => {
-      if (name !== `${b.id} openChannel`) return await go();
-      if (arrives) await go();
-      await gate.wait();
-      return await go();
-    };
-    const program = [["openThen", b.id, [], [["say", "$", [["echo", "first"]]]]]];
-    const asked = a.ask(program, "key");
-    await gate.reached();
-    if (arrives) await until(async () => (await heard(b)).length === 1);
-    await a.crash();
-    clearFaults();
-    expect((await asked).gave).toBe("outcome-unknown");
-    const { gave } = await a.ask(program, "key");
-    const [[channel]] = gave as [[string]];
-    await hears(b, [`open ${channel}`, "first"]);
-    expect([await stateOf(a), await stateOf(b)]).toEqual([["open"], ["open"]]);
-    await expectSound(a, b);
-  }
-});
-
-test("an opening whose turn is closed for good is closed at the other end", async () => {
-  const [a, b] = [await start(), await start()];
-  const gate = new Gate();
-  faults.peer = async ({ name }, go) => {
-    const given = await go();
-    if (name === `${b.id} openChannel`) await gate.wait();
-    return given;
-  };
-  const asked = a.ask([["open", b.id, []]]);
-  await gate.reached();
-  const terminated = a.change("terminate");
-  expect((await asked).gave).toBe("too-slow");
-  await terminated;
-  await until(async () => (await heard(b)).length === 2);
-  expect(await closings(b)).toEqual([["peer", "turn-failed"]]);
-  gate.open();
-  expect([await stateOf(a), await stateOf(b)]).toEqual([["closed"], ["closed"]]);
-});
-
-test("a close that overtakes its opening keeps it from being opened", async () => {
-  const [a, b] = [await start({ limits: { turn_ms: 300 } }), await start()];
-  const gate = new Gate();
-  const opening: { go?: () => unknown } = {};
-  faults.peer = async ({ name }, go) => {
-    if (name !== `${b.id} openChannel`) return await go();
-    opening.go = go;
-    await gate.wait();
-    return await go();
-  };
-  expect((await a.ask([["open", b.id, []]])).gave).toBe("too-slow");
-  await delivered(a);
-  expect(await stateOf(b)).toEqual(["closed"]);
-  gate.open();
-  await until(async () => (await b.summary()).mailbox === 0);
-  expect(await heard(b)).toEqual([]);
-  expect(await stateOf(b)).toEqual(["closed"]);
-});
-
-test("a close that comes while the guest decides is told to the guest", async () => {
-  const [a, b] = [await start(), await start()];
-  const gate = new Gate();
-  faults.guest = async ({ args }, go) => {
-    const { about } = args[0] as { about: string };
-    if (about.endsWith("handle-channel-open")) await gate.wait();
-    return await go();
-  };
-  const asked = a.ask([["open", b.id, []]]);
-  await gate.reached();
-  await a.change("terminate");
-  expect((await asked).gave).toBe("too-slow");
-  await until(async () => (await stateOf(b))[0] === "closed");
-  gate.open();
-  await until(async () => (await heard(b)).length === 2);
-  const [opened, closed] = (await heard(b)) as string[];
-  expect(closed).toBe(opened?.replace("open", "close"));
-  expect(await stateOf(b)).toEqual(["closed"]);
-  await expectSound(a, b);
-});
-
 test("a slow end holds the other back, and nothing is lost or out of order", async () => {
   const [a, b] = [await start(), await start()];
   const channel = await open(a, b);
@@ -429,16 +291,4 @@ test("an actor with too many channels opens and takes no more", async () => {
     expect.stringContaining("err: too-many-channels"),
   ]);
   expect((await b.ask([["open", a.id, []]])).gave).toEqual([expect.stringContaining("err: busy")]);
-});
-
-test("a stopped actor whose channels a crash left open closes them when it wakes up", async () => {
-  const [a, b] = [await start(), await start()];
-  const channel = await open(a, b);
-  await a.inside((_, { storage }) => {
-    storage.sql.exec(`UPDATE cell SET value = '"stopped"' WHERE name = 'status'`);
-  });
-  await a.crash();
-  await a.summary();
-  await hears(b, [`open ${channel}`, `close ${channel}`]);
-  expect(await closings(a)).toEqual([["self", "stopped"]]);
 });

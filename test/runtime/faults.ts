@@ -127,6 +127,10 @@ export function withFaults(
     get: (id: DurableObjectId) => hooked(ACTOR.get(id), "peer", { prefix: `${id.name} ` }),
   };
   const loader = {
+    load: (code: WorkerLoaderWorkerCode) => {
+      if (LOADER === undefined) throw new Error("the tests have a Loader");
+      return LOADER.load(code);
+    },
     get: (...args: Parameters<WorkerLoader["get"]>) => {
       if (LOADER === undefined) throw new Error("the tests have a Loader");
       const isolate = LOADER.get(...args);

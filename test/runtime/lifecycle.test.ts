@@ -23,3 +23,18 @@ test("a deleted actor is a tombstone: nothing brings it back, and its chain stay
   );
   expect(listed.actors.map(({ id }) => id)).toContain(actor.id);
 });
+
+test("a life that ends behind its line in the directory leaves no other line for the newest", async () => {
+  const actor = await start();
+  const isListed = async (status: string): Promise<boolean> => {
+    const query = { status, parent: null, cursor: null, limit: 1000 };
+    return must(await theater.list(query)).actors.some(({ id }) => id === actor.id);
+  };
+  await actor.ask([["turns"]]); // notes that the directory shows it as running
+  await actor.change("stop");
+  expect(await isListed("stopped")).toBe(true);
+  await actor.crash();
+  await actor.change("restart");
+  expect(await isListed("stopped")).toBe(false);
+  expect(await isListed("running")).toBe(true);
+});

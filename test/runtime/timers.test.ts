@@ -1,27 +1,18 @@
 // Durable timers: each time of a timer becomes one turn, whatever ends the object in between, and what a
 // turn sets or takes back is real with its commit.
 
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { clearFaults, faults } from "./faults.ts";
+import { clockBack, pass } from "./passing-clock.ts";
 import { Gate, start, startAnswer, until, type Probe, type Program } from "./stage.ts";
-
-const realNow = Date.now.bind(Date);
-let passedMs = 0;
 
 afterEach(() => {
   clearFaults();
-  vi.restoreAllMocks();
-  passedMs = 0;
+  clockBack();
 });
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-
-/** The clock goes on by so much, for everything in this isolate. */
-function pass(ms: number): void {
-  passedMs += ms;
-  vi.spyOn(Date, "now").mockImplementation(() => realNow() + passedMs);
-}
 
 async function alarmMs(actor: Probe): Promise<number | null> {
   return await actor.inside((_, { storage }) => storage.getAlarm());

@@ -16,8 +16,11 @@ const LAG_MS = 1_000;
  * carried, and 0.03 ms for each event (local D1, 2026-11-23).
  */
 const COMPANY = 64;
-/** With fewer, the wait doubles from one append to the next, up to this. Below ALARM_MS, or the alarm would feed. */
-const LAG_MAX_MS = 4_000;
+/**
+ * With fewer, the wait doubles from one append to the next, up to this. Above ALARM_MS: the alarm of an actor at
+ * work comes every five seconds and feeds, so that a shorter wait would make two appends of one.
+ */
+const LAG_MAX_MS = 6_000;
 /**
  * After a quiet time the ledger follows at once, but for a turn that is running: what it has written so
  * far goes with its end, or one turn would cost two appends.
@@ -101,25 +104,21 @@ export class Feeder {
   }
 
   #dueMs(nowMs: number): number {
-    const latestMs = Math.max(nowMs, this.#latestMs(nowMs));
-    if (this.isTurning()) return latestMs;
-    return Math.min(latestMs, Math.max(nowMs + LAG_MIN_MS, this.#lastFedMs + this.#lag));
+    return Math.max(nowMs + (this.isTurning() ? 0 : LAG_MIN_MS), this.#readyMs(nowMs));
   }
 
-  /** When what waits goes, even in the middle of a turn. */
-  #latestMs(nowMs: number): number {
-    return (this.#waitingMs ?? nowMs) + this.#lag;
-  }
-
-  get #lag(): number {
-    return this.backlog < COMPANY ? this.#lagMs : LAG_MS;
+  /** When what waits may go: for a turn that is running it waits as long as it may. */
+  #readyMs(nowMs: number): number {
+    const lagMs = this.backlog < COMPANY ? this.#lagMs : LAG_MS;
+    const latestMs = (this.#waitingMs ?? nowMs) + lagMs;
+    return this.isTurning() ? latestMs : Math.min(latestMs, this.#lastFedMs + lagMs);
   }
 
   #onTimer(): void {
     this.#timer = undefined;
     const nowMs = Date.now();
-    if (this.isTurning() && nowMs < this.#latestMs(nowMs)) {
-      this.poke(); // a turn has begun meanwhile
+    if (!this.isPending || nowMs < this.#readyMs(nowMs)) {
+      this.poke(); // a turn has begun meanwhile, or somebody has fed what this timer was set for
       return;
     }
     const isFew = this.backlog < COMPANY;
