@@ -9,6 +9,7 @@ import { isMadeOf, makeComponent } from "../../src/cli/build-component.ts";
 import { composeWorld } from "../../src/cli/build-world.ts";
 import { writeBundled, writeRegistry } from "../../src/cli/bundled-folder.ts";
 import { startTranspiler } from "../../src/cli/component-transpiler.ts";
+import { TYPES } from "./handler-types.ts";
 
 const PROBE = "runtime-probe";
 const PROGRAMS = "program-actor";
@@ -34,19 +35,7 @@ const ACTORS: readonly Built[] = [
   {
     name: "tools-actor",
     folder: "tools-actor",
-    handlers: [
-      ...MESSAGES,
-      "store",
-      "random",
-      "environment",
-      "filesystem",
-      "http-client",
-      "http-framework",
-      "process",
-      "timing",
-      "timers",
-      "supervisor",
-    ],
+    handlers: TYPES,
   },
   { name: "exchange-actor", folder: "exchange-actor", handlers: MESSAGES },
   { name: "upgrade-plain", folder: "upgrade-actor", handlers: MESSAGES, without: "upgrade" },

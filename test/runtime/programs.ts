@@ -10,7 +10,8 @@ import { toGuest } from "../conformance/guest-values.ts";
 import { sha256 } from "../../src/chain/hash.ts";
 import { fromUtf8, toHex } from "../../src/lib/bytes.ts";
 import { bindings, must, Probe, theater, type Program } from "./stage.ts";
-import { childManifest, TYPES } from "./tools.ts";
+import { TYPES } from "./handler-types.ts";
+import { childManifest } from "./tools.ts";
 
 type Step = Program[number];
 

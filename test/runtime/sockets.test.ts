@@ -4,7 +4,8 @@
 import { afterEach, expect, test } from "vitest";
 import { clearFaults, faults } from "./faults.ts";
 import { Gate, must, Probe, theater, until } from "./stage.ts";
-import { gave, tools, TYPES } from "./tools.ts";
+import { TYPES } from "./handler-types.ts";
+import { gave, tools } from "./tools.ts";
 import { upgrade } from "./versions.ts";
 import { refused, visit } from "./visitor.ts";
 

@@ -1,5 +1,6 @@
 // Actors of the tests about capabilities: the tools actor with the grants that a test gives it.
 
+import { TYPES } from "./handler-types.ts";
 import { Probe, bindings, must, theater, type Program, type Told } from "./stage.ts";
 
 let uploaded: Promise<string> | undefined;
@@ -9,22 +10,6 @@ async function upload(): Promise<string> {
   const response = await TOOLS.fetch("http://tools/");
   return must(await theater.upload(await response.bytes())).component;
 }
-
-/** Of every built-in handler. */
-export const TYPES = [
-  "runtime",
-  "message-server",
-  "store",
-  "random",
-  "environment",
-  "filesystem",
-  "http-client",
-  "http-framework",
-  "process",
-  "timing",
-  "timers",
-  "supervisor",
-];
 
 /** Every handler, each with the keys that are given for it. */
 export async function tools(
