@@ -41,7 +41,10 @@ export async function uploadTimes(
   { isQuick }: FurtherOptions,
   { wasm, name }: { wasm: Uint8Array; name: string },
 ): Promise<Measurement[]> {
-  const [transpiled, uploaded] = await uploads(wasm, { rounds: isQuick ? 3 : 5, times: 3 });
+  const [transpiled, uploaded] = await uploads(wasm, {
+    rounds: isQuick ? 3 : 5,
+    times: isQuick ? 1 : 3,
+  });
   if (transpiled === undefined || uploaded === undefined) throw new Error("nothing was measured");
   const [alone, all] = [median(transpiled.ms), median(uploaded.ms)];
   const target = atMost(UPLOAD_TARGET, "transpiling alone", all / alone);

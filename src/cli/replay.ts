@@ -57,6 +57,11 @@ export async function replay(
     const message = "Give --every, --head and --checkpoint only with a file.";
     throw new TheaterError("bad-request", message);
   }
+  if (component === undefined && (options.from ?? options.since) !== undefined) {
+    const message =
+      "Give --from and --since with --component: a chain by itself is replayed as a whole.";
+    throw new TheaterError("bad-request", message);
+  }
   const { connection, output } = context;
   const digest =
     component === undefined ? null : await new ManifestUpload(context).component(component);

@@ -20,14 +20,15 @@ import { GuestCheck } from "./guest-answers.ts";
 import type { ScriptedOutput, ScriptedTurn } from "./script.ts";
 import type { ComponentDescription } from "./wit-type.ts";
 
-/** A turn that comes so soon behind another, a commit between them, probably has others behind it. */
-const BUSY_MS = 4;
+/** After so many turns in a row that had no company, one in so many looks whether some has come. */
+const ALONE = 8;
 
 export class BundledExecutor implements Executor {
   readonly #bundle: Bundle;
   readonly #others: Executor;
   readonly #isPure: (about: string) => boolean;
-  #endedMs = 0;
+  /** Turns without company since the last that had some. */
+  #alone = 0;
 
   constructor(bundle: Bundle, others: Executor, isPure: (about: string) => boolean) {
     this.#bundle = bundle;
@@ -54,13 +55,12 @@ export class BundledExecutor implements Executor {
     const instances = this.#bundle.instances(modules.digest);
     if (instances === undefined) return await this.#others.run(modules, input, host);
     const check = new GuestCheck({ hostCallsMax: input.hostCallsMax, isPure: this.#isPure });
-    await this.#letOthersIn();
+    await this.#letOthersIn(1);
     try {
       return check.output(await instances.run(input, check.door(host)));
     } finally {
       check.close();
       // Behind the commit and the reply, which follow from here without a pause.
-      this.#endedMs = Date.now();
       void instances.refill();
     }
   }
@@ -73,22 +73,23 @@ export class BundledExecutor implements Executor {
     const instances = this.#bundle.instances(modules.digest);
     if (instances === undefined) return await this.#others.runBatch(modules, turns, host);
     const check = new BatchCheck(turns, this.#isPure);
-    await this.#letOthersIn();
+    await this.#letOthersIn(turns.length);
     try {
       return check.outputs(await instances.runBatch(turns, check.door(host)));
     } finally {
       check.close();
-      this.#endedMs = Date.now();
       void instances.refill();
     }
   }
 
   /**
    * Messages reach an object only while it waits for something. A turn without a hop waits for nothing, so that a busy
-   * actor would take one message after the other, each with a commit of its own, and never several together.
+   * actor would take one message after the other, each with a commit of its own, and never several together. To wait for
+   * others is lost on one that has a single caller, though: it would begin each turn a moment later than it could.
    */
-  async #letOthersIn(): Promise<void> {
-    if (Date.now() - this.#endedMs > BUSY_MS) return;
+  async #letOthersIn(turns: number): Promise<void> {
+    this.#alone = turns > 1 ? 0 : this.#alone + 1;
+    if (this.#alone > ALONE && this.#alone % ALONE > 0) return;
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
 

@@ -20,6 +20,7 @@ import {
 } from "./recorder.ts";
 import { failureOf } from "./failure.ts";
 import { ScriptHost, type ScriptedOutput, type ScriptedTurn } from "./script.ts";
+import type { Beginning } from "./store-state.ts";
 import { WasmStore, type WasmMaker } from "./wasm-store.ts";
 import { findFunction, type ComponentDescription } from "./wit-type.ts";
 
@@ -93,7 +94,7 @@ export class Instances {
   readonly #pure: PureHost;
   readonly #pool: Instance[] = [];
   readonly #resting: Place[] = [];
-  readonly #beginnings: Uint8Array[] = [];
+  readonly #beginnings: Beginning[] = [];
   readonly #getCore: (name: string) => WebAssembly.Module;
   /** Set when the component calls an import while it starts: then it can only start inside its turn. */
   #startsInTurn = false;

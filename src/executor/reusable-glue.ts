@@ -19,6 +19,9 @@ const CLASS = /^class ([\w$]+) (?:extends [\w$]+ )?\{/;
 const ARROW = /^const ([\w$]+) = (?:\([\w$., ]*\)|[\w$]+) => /;
 const VARIABLE = /^(?:let|const) ([\w$]+) ?= ?([^]+);$/;
 const TAKEN = /^const \{ ([\w$:, ]+) \} = (imports(?:\.[\w$]+|\['[^'\n]+'\]));$/;
+/** The same for every instance: without `stream`, a decoder keeps nothing, and jco's never streams. */
+const CODER = /^new Text(?:De|En)coder\([^()]*\)$/;
+const STREAMS = /\bstream: true\b/;
 const CHECK = /^if \([\w$]+ ?=== undefined\) \{/;
 
 /** Static fields that are the same for ever. */
@@ -66,6 +69,7 @@ export function reusable(source: string, restorable: boolean): string {
   if (before === undefined || after === undefined || more.length > 0) {
     throw unknown("an instantiate", source.slice(0, 200));
   }
+  if (STREAMS.test(source)) throw unknown("a decoder that streams", "stream: true");
   const { statements, end } = splitStatements(after, 0);
   const parts = sort(statements);
   const body = [
@@ -122,7 +126,9 @@ function place(statement: string, parts: Parts): void {
   }
   const [, name, value] = VARIABLE.exec(text) ?? [];
   const [, fields, from] = TAKEN.exec(text) ?? [];
-  if (name !== undefined) {
+  if (name !== undefined && value !== undefined && CODER.test(value)) {
+    parts.definitions.push(`const ${name} = ${value};`);
+  } else if (name !== undefined) {
     parts.names.push(name);
     parts.beginnings.push(`${name} = ${value};`);
   } else if (fields !== undefined) {

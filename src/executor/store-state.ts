@@ -5,23 +5,58 @@ import { STATE_EXPORT } from "./core-state.ts";
 
 /** Bytes of memory that are worth copying for a turn; above, new instances cost less. 4 MiB take about 0.4 ms. */
 const RESTORED_BYTES_MAX = 4 * 1024 * 1024;
+const PART_BYTES = 4096;
 /** Entries of tables that are compared for a turn; a hundred take about 3 µs. */
 const RESTORED_ENTRIES_MAX = 8_192;
 
+/** What a memory holds at first. Most of it is zeros, and those are written without reading anything. */
+export class Beginning {
+  readonly length: number;
+  readonly #parts: { at: number; bytes: Uint8Array }[] = [];
+
+  constructor(buffer: ArrayBuffer) {
+    const all = new Uint8Array(buffer);
+    this.length = all.length;
+    for (let at = 0; at < all.length; at += PART_BYTES) {
+      const part = all.subarray(at, at + PART_BYTES);
+      if (part.every((byte) => byte === 0)) continue;
+      const last = this.#parts.at(-1);
+      if (last !== undefined && last.at + last.bytes.length === at) {
+        last.bytes = all.subarray(last.at, at + part.length);
+      } else {
+        this.#parts.push({ at, bytes: part });
+      }
+    }
+    // Only now, so that parts that follow each other are copied as one.
+    for (const part of this.#parts) part.bytes = part.bytes.slice();
+  }
+
+  writeTo(buffer: ArrayBuffer): void {
+    const all = new Uint8Array(buffer);
+    let from = 0;
+    for (const { at, bytes } of this.#parts) {
+      all.fill(0, from, at);
+      all.set(bytes, at);
+      from = at + bytes.length;
+    }
+    all.fill(0, from);
+  }
+}
+
 export class StoreState {
-  readonly #beginnings: Uint8Array[];
-  readonly #memories: { memory: WebAssembly.Memory; bytes: Uint8Array }[] = [];
+  readonly #beginnings: Beginning[];
+  readonly #memories: { memory: WebAssembly.Memory; beginning: Beginning }[] = [];
   readonly #tables: { table: WebAssembly.Table; entries: unknown[] }[] = [];
   readonly #globals: { global: WebAssembly.Global; value: unknown }[] = [];
 
-  constructor(beginnings: Uint8Array[]) {
+  constructor(beginnings: Beginning[]) {
     this.#beginnings = beginnings;
   }
 
   /** Undefined where it is too large to be worth it, or not all of it can be read. */
   static of(
     exports: readonly WebAssembly.Exports[],
-    beginnings: Uint8Array[],
+    beginnings: Beginning[],
   ): StoreState | undefined {
     const state = new StoreState(beginnings);
     for (const one of exports) {
@@ -35,17 +70,15 @@ export class StoreState {
   }
 
   get bytes(): number {
-    return this.#memories.reduce((sum, one) => sum + one.bytes.length, 0);
+    return this.#memories.reduce((sum, one) => sum + one.beginning.length, 0);
   }
 
   #add(value: unknown): boolean {
     if (value instanceof WebAssembly.Memory) {
       if (value.buffer.byteLength > RESTORED_BYTES_MAX) return false;
-      const bytes = (this.#beginnings[this.#memories.length] ??= new Uint8Array(
-        value.buffer.slice(0),
-      ));
-      if (bytes.length !== value.buffer.byteLength) return false;
-      this.#memories.push({ memory: value, bytes });
+      const beginning = (this.#beginnings[this.#memories.length] ??= new Beginning(value.buffer));
+      if (beginning.length !== value.buffer.byteLength) return false;
+      this.#memories.push({ memory: value, beginning });
     } else if (value instanceof WebAssembly.Table) {
       if (value.length > RESTORED_ENTRIES_MAX) return false;
       const entries = Array.from({ length: value.length }, (_, n): unknown => value.get(n));
@@ -76,11 +109,11 @@ export class StoreState {
 
   /** False where it cannot be had back: nothing that has grown shrinks. */
   restore(): boolean {
-    for (const { memory, bytes } of this.#memories) {
-      if (memory.buffer.byteLength !== bytes.length) return false;
+    for (const { memory, beginning } of this.#memories) {
+      if (memory.buffer.byteLength !== beginning.length) return false;
     }
     if (this.#tables.some(({ table, entries }) => table.length !== entries.length)) return false;
-    for (const { memory, bytes } of this.#memories) new Uint8Array(memory.buffer).set(bytes);
+    for (const { memory, beginning } of this.#memories) beginning.writeTo(memory.buffer);
     for (const { table, entries } of this.#tables) {
       for (const [n, entry] of entries.entries()) if (table.get(n) !== entry) table.set(n, entry);
     }

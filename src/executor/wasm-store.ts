@@ -6,7 +6,7 @@
 // Rule: what is not certain to be pristine is never used. A memory or table that grew, a module that called its imports
 // while it was linked, glue that links in another order: then a new store is made.
 
-import { StoreState } from "./store-state.ts";
+import { StoreState, type Beginning } from "./store-state.ts";
 
 type Callable = (...args: unknown[]) => unknown;
 type ImportObject = Record<string, Record<string, unknown>>;
@@ -52,7 +52,7 @@ const jspi = WebAssembly as unknown as {
 };
 
 export class WasmStore implements WasmMaker {
-  readonly #beginnings: Uint8Array[];
+  readonly #beginnings: Beginning[];
   readonly #linked: Linked[] = [];
   readonly #globals: MadeGlobal[] = [];
   readonly #promising = new Map<unknown, Callable>();
@@ -70,7 +70,7 @@ export class WasmStore implements WasmMaker {
    * `beginnings` is for all stores of one component: what their memories hold at first. They are linked alike and ask
    * nobody meanwhile, so the first store's beginning is every other's.
    */
-  constructor(beginnings: Uint8Array[] = []) {
+  constructor(beginnings: Beginning[] = []) {
     this.#beginnings = beginnings;
   }
 

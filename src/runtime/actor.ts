@@ -13,6 +13,7 @@ import { R2Store } from "../store/r2-store.ts";
 import { answer } from "./answers.ts";
 import { bear } from "./birth/birth.ts";
 import { Births } from "./birth/births.ts";
+import { ENDS } from "./control.ts";
 import { starterOf } from "./birth/starter-of.ts";
 import { callOff } from "./birth/stillborn.ts";
 import { Cell } from "./record/cell.ts";
@@ -214,7 +215,11 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
     return await answer(async () => {
       const life = this.#alive();
       const changed = await life.control.change(change, principal, key);
-      await life.upkeep.settle(false);
+      try {
+        await life.upkeep.settle(false);
+      } catch (thrown) {
+        if (!ENDS.has(change)) throw thrown; // whoever ends one that is forked has what he wanted
+      }
       return changed;
     });
   }

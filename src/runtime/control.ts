@@ -26,6 +26,9 @@ export interface Changed {
   event: EventRef;
 }
 
+/** After these an actor does nothing any more. */
+export const ENDS: ReadonlySet<LifecycleChange> = new Set(["stop", "terminate", "delete"]);
+
 /** What a change of status has in place of a body. */
 const NO_BODY = new Uint8Array(0);
 
@@ -36,7 +39,7 @@ export class Control {
     this.#parts = parts;
   }
 
-  /** A stop waits for the running turn, a terminate cuts it; whoever is deleted has no turn, and leaves no child behind. */
+  /** A stop and a pause wait for the running turn, a terminate cuts it; whoever is deleted has no turn, and leaves no child behind. */
   async change(change: LifecycleChange, principal: string, key: string | null): Promise<Changed> {
     const { cell, journal, idempotency, runner } = this.#parts;
     const keyed = key === null ? null : messageKey({ principal, key }, NO_BODY);
@@ -48,14 +51,17 @@ export class Control {
       return this.#apply(change, principal, keyed);
     };
     try {
-      if (known() !== undefined) return apply();
+      if (known() !== undefined) {
+        return change === "pause" ? await this.#pause(apply) : apply();
+      }
       statusAfter(change, cell.status);
       if (change === "restart") {
         this.#requireOneHistory();
         const event = await this.#parts.family?.subordinate.restart(principal, keyed);
         if (event != null) return { status: cell.status, event };
       }
-      if (change !== "stop" && change !== "terminate" && change !== "delete") return apply();
+      if (change === "pause") return await this.#pause(apply);
+      if (!ENDS.has(change)) return apply();
       // Children first, in the reverse of the order in which they started.
       const end = (): Promise<Changed> =>
         runner.between(apply, change === "terminate" ? "terminated" : undefined);
@@ -68,6 +74,16 @@ export class Control {
     }
   }
 
+  /**
+   * At once, so that no turn begins any more; and answered when the one that was running has ended, so that whoever is
+   * told "paused" has an actor that does nothing. A status that others set meanwhile stays.
+   */
+  async #pause(apply: () => Changed): Promise<Changed> {
+    const changed = apply();
+    await this.#parts.runner.between(() => undefined);
+    return changed;
+  }
+
   #apply(change: LifecycleChange, principal: string, key: MessageKey | null): Changed {
     const { cell, journal, idempotency } = this.#parts;
     const status = statusAfter(change, cell.status);
@@ -77,7 +93,7 @@ export class Control {
       cell.set("status", status);
       cell.set("reason", status === "stopped" ? change : "");
       if (key !== null) idempotency.keep(change, key, appended.seq);
-      if (status === "stopped") this.#parts.family?.onStopped(change, principal);
+      if (ENDS.has(change)) this.#parts.family?.onStopped(change, principal);
       return { seq: appended.seq, cid: appended.cid };
     });
     return { status, event };

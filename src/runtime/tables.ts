@@ -111,6 +111,7 @@ export const TABLES = `
     message INTEGER NOT NULL, -- seq of its message.received
     end INTEGER NOT NULL, -- seq of the turn.committed
     due INTEGER NOT NULL, -- the deadline, ms since the epoch
+    wait INTEGER NOT NULL, -- how far away that was, ms
     principal TEXT, -- with 'key': its Idempotency-Key, if it has one
     key TEXT
   ) STRICT, WITHOUT ROWID;

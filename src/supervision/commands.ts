@@ -103,13 +103,19 @@ export function discardChild(
 }
 
 /** Takes a child that is down off the list. */
-export function deleteChild(supervisor: Supervisor, id: string): Outcome {
+export function deleteChild(
+  supervisor: Supervisor,
+  { child: id, by }: { readonly child: string; readonly by: string | null },
+): Outcome {
   const child = findChild(supervisor, id);
   if (child === undefined) return unknown(supervisor, id);
   if (child.state !== "stopped" || child.alive !== null) {
     return refused(supervisor, `"${id}" is ${child.state}: stop it before you delete it.`);
   }
-  return quiet(withoutChild(supervisor, id), { verdict: "delete", reason: `"${id}" was deleted` });
+  return quiet(withoutChild(supervisor, id), {
+    verdict: "delete",
+    reason: `"${id}" was deleted${asked(by)}`,
+  });
 }
 
 const asked = (by: string | null): string => (by === null ? "" : ` by ${by}`);

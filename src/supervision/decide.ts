@@ -68,6 +68,9 @@ function outcomeOf(
   if (trigger.on === "shutdown" && trigger.brutal && isEndingGently(supervisor)) {
     return ending(spec, supervisor, trigger);
   }
+  if (supervisor.phase === "ended" && trigger.on === "delete-child") {
+    return deleteChild(supervisor, trigger); // or the next boot would start it
+  }
   if (supervisor.phase !== "up") return afterTheEnd(supervisor, trigger);
   switch (trigger.on) {
     case "exit":
@@ -83,7 +86,7 @@ function outcomeOf(
     case "restart-child":
       return restartChild(supervisor, trigger);
     case "delete-child":
-      return deleteChild(supervisor, trigger.child);
+      return deleteChild(supervisor, trigger);
   }
 }
 

@@ -51,7 +51,13 @@ export type Trigger =
       readonly from: StartFrom | null;
       readonly by: string | null;
     }
-  | { readonly on: "delete-child"; readonly child: string };
+  /** It leaves the list. `evidence`: where its chain ends, where somebody else has deleted the child itself. */
+  | {
+      readonly on: "delete-child";
+      readonly child: string;
+      readonly by: string | null;
+      readonly evidence?: Value;
+    };
 
 /**
  * `restart`: children are started again. `stop`: the child stays down. `escalate`, `shutdown`: the

@@ -66,6 +66,13 @@ test(
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("another replay") });
     const letter = await theater(["replay", ID, "--progress", "mine"], options);
     expect(letter).toMatchObject({ code: 1, stderr: expect.stringContaining("something else") });
+    for (const range of [
+      ["--from", "3"],
+      ["--since", "7d"],
+    ]) {
+      const alone = await theater(["replay", ID, ...range], options);
+      expect(alone.stderr).toContain("with --component");
+    }
     expect(server.received).toEqual([]);
     expect(JSON.parse(await readFile(join(cwd, "note"), "utf8"))).toEqual(other);
     expect(await readFile(join(cwd, "mine"), "utf8")).toBe("a letter");

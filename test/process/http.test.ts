@@ -22,18 +22,11 @@ import {
 } from "./http-site.ts";
 import { calls, turnOf, writesOf } from "./http-record.ts";
 import { failures, plainTable, table, TEN_MB, type Row } from "./http-table.ts";
+import { pinged, UPGRADE } from "./raw-socket.ts";
 import { missingTool } from "../support/missing-tool.ts";
 
 beforeAll(serve, 120_000);
 afterAll(close);
-
-/** Of a WebSocket's handshake. */
-const UPGRADE = {
-  connection: "upgrade",
-  upgrade: "websocket",
-  "sec-websocket-key": Buffer.from("sixteen bytes!!!").toString("base64"),
-  "sec-websocket-version": "13",
-};
 
 async function holds(site: string, [, path, asked, expected, content]: Row): Promise<void> {
   const answer = await raw(`/a/${site}${path}`, asked);
@@ -314,8 +307,7 @@ test("the actor of docs/websockets.md refuses, answers and tells everybody", asy
 });
 
 const VISITORS = 1_000;
-/** Those that say something once more at the end. */
-const LAST = 50;
+const LAST = 50; // those that say something once more at the end
 
 test("1,000 WebSockets outlive two evictions, and each hears once, in order, what turns said", async () => {
   const begunMs = performance.now();
@@ -360,6 +352,15 @@ test("an upgrade takes a token as a subprotocol, and answers with the event and 
   expect((await asked("chat")).status).toBe(401);
   const { status, headers } = await asked(`chat, theater.bearer.${token}`);
   expect([status, headers["sec-websocket-protocol"]]).toEqual([101, "chat"]);
+});
+
+test("a protocol ping is answered with what it carried, by an actor that sleeps too, and is no turn", async () => {
+  const heads: unknown[] = [];
+  const heard = await pinged(`${server.url}/a/web/socket`, ["awake", "asleep"], async (text) => {
+    heads.push((await ask(`/v1/actors/${web}/chain/head`, {}))["seq"]);
+    if (text === "asleep") await server.evict(web);
+  });
+  expect([heard, heads[1]]).toEqual([["\x8a\x05awake", "\x8a\x06asleep"], heads[0]]);
 });
 
 test("the guestbook works in a browser, in an origin of its own", async ({ skip }) => {

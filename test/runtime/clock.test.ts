@@ -3,9 +3,11 @@
 import { afterEach, expect, test, vi } from "vitest";
 import type { TurnHost, TurnOutput } from "../../src/executor/executor.ts";
 import { fromUtf8 } from "../../src/lib/bytes.ts";
+import { Silence } from "../../src/runtime/children/silence.ts";
 import { TurnDoor } from "../../src/runtime/turn/turn-door.ts";
-import { clearFaults, faults } from "./faults.ts";
-import { Gate, start, until, type Told } from "./stage.ts";
+import { SteadyClock } from "../../src/runtime/timers/steady-clock.ts";
+import { clearFaults, down, faults } from "./faults.ts";
+import { Gate, must, Probe, probeComponent, start, theater, until, type Told } from "./stage.ts";
 
 afterEach(() => {
   clearFaults();
@@ -100,6 +102,178 @@ test("a clock that jumps back does not take the chain along", async () => {
   expect(await actor.change("pause")).toBe("paused");
   const times = (await actor.events()).map(({ time }) => time);
   expect(times).toEqual(times.toSorted((a, b) => a - b));
+});
+
+const HOUR = 3_600_000;
+const machineNow = Date.now.bind(Date);
+
+/** From now on the clock is so far ahead of the machine's, for everything in this isolate. */
+function jumpTo(aheadMs: number): void {
+  vi.spyOn(Date, "now").mockImplementation(() => machineNow() + aheadMs);
+}
+
+/** Until then the platform would not have called, by the clock that was put back. */
+async function withoutAlarm(actor: Probe): Promise<void> {
+  await actor.inside(async (_, { storage }) => await storage.deleteAlarm());
+}
+
+test.for([45_000, HOUR])(
+  "a clock that is put back by %d ms holds up neither what is sent nor the ledger",
+  async (aheadMs) => {
+    const [a, b] = [await start(), await start()];
+    jumpTo(aheadMs);
+    let tries = 0;
+    faults.peer = ({ name }, go) => (name === `${b.id} deliver` && ++tries ? down() : go());
+    await a.ask([["send", b.id, [["echo", "late"]]]]);
+    await until(() => tries > 0);
+    await until(async () => (await a.summary()).ledgerSeq === (await a.nextSeq()) - 1);
+    jumpTo(0);
+    clearFaults();
+    await a.tell([["echo", 1]]);
+    await withoutAlarm(a);
+    const began = machineNow();
+    await until(async () => (await a.sql("SELECT * FROM outbox")).length === 0);
+    await until(async () => (await a.summary()).ledgerSeq === (await a.nextSeq()) - 1);
+    expect((await b.ask([["heard"]])).gave).toEqual([["late"]]);
+    expect(machineNow() - began).toBeLessThan(20_000);
+  },
+);
+
+test("an outbox that a life with a clock ahead has left behind is delivered by the next one's alarm", async () => {
+  const [a, b] = [await start(), await start()];
+  jumpTo(HOUR);
+  faults.peer = ({ name }, go) => (name === `${b.id} deliver` ? down() : go());
+  await a.ask([["send", b.id, [["echo", "late"]]]]);
+  await until(async () => Number((await a.sql("SELECT tries FROM outbox"))[0]?.["tries"]) > 0);
+  await a.crash();
+  jumpTo(0);
+  clearFaults();
+  await a.alarm();
+  expect(await a.sql("SELECT * FROM outbox")).toEqual([]);
+  expect((await b.ask([["heard"]])).gave).toEqual([["late"]]);
+});
+
+test("a deadline of a clock that was put back is as far away as it was, and no further", async () => {
+  const actor = await start({ limits: { reply_ms: 700 } });
+  jumpTo(HOUR);
+  const asked = actor.ask([["defer"]], "key");
+  await until(async () => (await actor.sql("SELECT id FROM deferred")).length === 1);
+  jumpTo(0);
+  await actor.alarm();
+  // Not settled by the jump itself: whoever answers has still his time.
+  expect(await actor.sql("SELECT id FROM deferred")).toHaveLength(1);
+  const settled = async (): Promise<boolean> => {
+    await actor.alarm();
+    return (await actor.sql("SELECT id FROM deferred")).length === 0;
+  };
+  await until(settled);
+  expect((await asked).gave).toBe("too-slow");
+});
+
+test("a restart that waits, and whoever is to be killed in time, do not wait for a clock that was put back", async () => {
+  const component = await probeComponent();
+  const types = ["runtime", "message-server", "store", "timing", "random", "timers"];
+  const handler = types.map((type) => ({ type }));
+  const handlers = handler.map(({ type }) => `[[handler]]\ntype = "${type}"\n`).join("");
+  const worker = `name = "worker"\nversion = "1"\ncomponent = "${component}"\n${handlers}`;
+  const stored = await theater.putContent("manifests", fromUtf8(worker), null);
+  const backoff = { min_ms: 600, max_ms: 600, factor: 1, jitter: 0 };
+  const child = [{ name: "a", manifest: must(stored).digest, shutdown: 600 }];
+  const manifest = { name: "boss", version: "1", component, handler, child };
+  const supervised = { ...manifest, supervisor: { intensity: 5, period_ms: 60_000, backoff } };
+  jumpTo(HOUR);
+  const given = { manifest: supervised, initState: null, parent: null, principal: "tester" };
+  const boss = new Probe(must(await theater.start(given)).id);
+  await until(async () => (await boss.sql("SELECT 1 FROM child WHERE born = 1")).length === 1);
+  const [row] = await boss.sql("SELECT actor FROM child");
+  const worked = new Probe(row?.["actor"] as string);
+  await until(async () => (await worked.summary()).status === "running");
+  await worked.ask([["trap"]]);
+  await until(async () => (await boss.lines()).at(-1) === "supervision.decided 0");
+  jumpTo(0);
+  await until(async () => {
+    await boss.alarm();
+    return (await worked.summary()).status === "running";
+  });
+  jumpTo(HOUR);
+  const gate = new Gate();
+  faults.guest = async (_, go) => {
+    await gate.wait();
+    return await go();
+  };
+  const stuck = worked.ask([["turns"]]);
+  await gate.reached();
+  const stopping = boss.change("stop");
+  await until(async () => (await boss.lines()).at(-1) === "supervision.decided 0");
+  jumpTo(0);
+  expect(await stopping).toBe("stopped");
+  expect((await stuck).gave).toBe("too-slow");
+  gate.open();
+});
+
+test("whoever is silent is given up after more than one try and a time, whatever the clock does", () => {
+  for (const jumps of [
+    [0, HOUR, HOUR],
+    [0, -HOUR, -HOUR],
+    [0, HOUR, -HOUR],
+  ]) {
+    const silence = new Silence(30_000);
+    let now = 1e12;
+    vi.spyOn(Date, "now").mockImplementation(() => now);
+    silence.begin("a");
+    const tooLong = jumps.map((jump) => {
+      now += 15_000 + jump;
+      return silence.isTooLong("a");
+    });
+    expect(tooLong[0]).toBe(false);
+    for (let n = 0; n < 3 && !tooLong.includes(true); n++) {
+      now += 15_000;
+      tooLong.push(silence.isTooLong("a"));
+    }
+    expect(tooLong).toContain(true);
+  }
+});
+
+test("the clock of waits goes on where the machine's is put back", () => {
+  let now = 1e12;
+  vi.spyOn(Date, "now").mockImplementation(() => now);
+  const clock = new SteadyClock();
+  expect(clock.nowMs()).toBe(1e12);
+  now -= HOUR;
+  expect(clock.nowMs()).toBe(1e12);
+  now += 5_000;
+  expect(clock.nowMs()).toBe(1e12 + 5_000);
+  expect(clock.nowMs(1e12 + 7_000)).toBe(1e12 + 7_000); // somebody has seen more of it
+  now += HOUR;
+  expect(clock.nowMs()).toBe(1e12 + 7_000 + HOUR);
+});
+
+test("a wait in a turn takes no longer where the clock is put back", async () => {
+  const actor = await start();
+  const asked = actor.ask([["sleep", 400]]);
+  await until(async () => (await actor.lines()).includes("host.intended timing#sleep 2"));
+  jumpTo(-HOUR);
+  expect((await asked).gave).toEqual([null]);
+});
+
+test("a timer that fired by a clock ahead does not fire again, and the next waits for its date", async () => {
+  const actor = await start();
+  const fired = async (): Promise<unknown[]> => {
+    await actor.alarm();
+    await actor.quiet();
+    const messages = (await actor.events()).filter(({ about }) => about === "timer");
+    return messages.map(({ fields }) => fields["id"]);
+  };
+  const due = Date.now() + HOUR / 2;
+  await actor.ask([["schedule", "once", { at: due }, []]]);
+  jumpTo(HOUR);
+  const once = `timer/${due}/once`;
+  expect(await fired()).toEqual([once]);
+  jumpTo(0);
+  await actor.ask([["schedule", "again", { at: due + HOUR }, []]]);
+  expect(await fired()).toEqual([once]);
+  jumpTo(HOUR + HOUR / 2);
+  expect(await fired()).toEqual([once, `timer/${due + HOUR}/again`]);
 });
 
 test("the same seed gives the same random bytes, and every turn has a seed of its own", async () => {

@@ -257,7 +257,7 @@ test("an actor with too much outstanding takes no more requests", async () => {
   await actor.inside((_, { storage }) => {
     storage.sql.exec(
       `INSERT INTO deferred WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-       SELECT 'x' || i, i, i, unixepoch() * 1000 + 3600000, NULL, NULL FROM n`,
+       SELECT 'x' || i, i, i, unixepoch() * 1000 + 3600000, 3600000, NULL, NULL FROM n`,
     );
   });
   await actor.evict();

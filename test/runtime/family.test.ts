@@ -367,7 +367,7 @@ test("a supervisor that is deleted leaves no child behind, in whatever state it 
   await fork(boss);
   await until(async () => (await boss.summary()).status === "failed");
   expect(await isRunning(a)).toBe(true); // its work need not stop for its supervisor's trouble
-  await boss.change("delete"); // answered with what the ledger says of its chain
+  expect(await boss.change("delete")).toBe("deleted"); // whatever the ledger says of its chain
   expect((await boss.summary()).status).toBe("deleted");
   expect((await a.summary()).status).toBe("stopped");
   expect(await a.change("restart")).toBe("wrong-state");

@@ -150,12 +150,15 @@ test("only its supervisor gives a child orders, and only a child gives notice", 
     detail: "",
     data: null,
     by: null,
+    isDeleted: false,
     head,
   } as const;
   expect(await boss.stub.notice(lie)).toMatchObject({ ok: false, error: { code: "not-found" } });
   // Nor is a child believed about what it never was: the ends that follow would count for old ones.
-  const future = { ...lie, child: a?.id ?? "", incarnation: 999 };
-  expect(await boss.stub.notice(future)).toMatchObject({ error: { code: "not-found" } });
+  for (const isDeleted of [false, true]) {
+    const future = { ...lie, child: a?.id ?? "", incarnation: 999, isDeleted };
+    expect(await boss.stub.notice(future)).toMatchObject({ error: { code: "not-found" } });
+  }
   await a?.ask([["trap"]]);
   await until(async () => (await ofType(boss, "child.exited")).length === 1);
   await quiet(boss);

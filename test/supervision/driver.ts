@@ -90,9 +90,7 @@ export class Driver {
           const trigger: Trigger =
             happening.do === "restart-child"
               ? { on: happening.do, child, from: null, by: null }
-              : happening.do === "stop-child"
-                ? { on: happening.do, child, by: null }
-                : { on: happening.do, child };
+              : { on: happening.do, child, by: null };
           this.#feed(parentOf(path), { trigger });
           this.#settle();
         }

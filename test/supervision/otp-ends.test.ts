@@ -113,8 +113,8 @@ row(
   "delete_child: refused while it runs, and for one that does not exist",
   () => {
     const stage = Stage.up({ children: ABC });
-    stage.trigger({ on: "delete-child", child: "a" });
-    stage.trigger({ on: "delete-child", child: "z" });
+    stage.trigger({ on: "delete-child", child: "a", by: null });
+    stage.trigger({ on: "delete-child", child: "z", by: null });
     return stage.decisions.slice(-2).map(({ verdict }) => verdict);
   },
   ["refused", "refused"],

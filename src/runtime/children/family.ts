@@ -179,8 +179,9 @@ export class Family {
     this.keeper.decide({ on: "shutdown", kind: "shutdown", reason, brutal: false });
   }
 
-  /** In the transaction that records that an operator stopped the actor. */
+  /** In the transaction that records that an operator stopped or deleted the actor. */
   onStopped(change: string, principal: string): void {
+    if (change === "delete") return this.subordinate.vanish(principal);
     this.subordinate.leave("stopped", `${change} by ${principal}`, null, principal);
   }
 

@@ -16,8 +16,8 @@ const ANSWER_MS_MAX = 30_000;
 /** For a question that an object answers whatever its guest does. */
 const ALIVE_MS_MAX = 2_000;
 /**
- * A child that is to be down and whose object answers nothing for so long is given up: whoever ends does not
- * wait for an object that may never come back. See Performer.
+ * A child whose object answers nothing for so long is given up: whoever ends, or begins, does not wait for an
+ * object that may never come back. See Performer.
  */
 export const UNREACHABLE_MS_MAX = 30_000;
 
@@ -27,15 +27,14 @@ interface Given<A = Exclude<Action, { do: "end" }>> {
   peer: (id: string) => ActorRpc;
   /** Who gives it. */
   parent: string;
-  /** How long to wait for a child that is to be down, ms. */
+  /** How long to wait for the child, ms. */
   patienceMs: number;
 }
 
 /** Throws the child's refusal, and `outcome-unknown` where it does not answer. */
 export async function give({ action, ...given }: Given): Promise<Obeyed> {
-  const ms = action.do === "start" ? ANSWER_MS_MAX : Math.min(ANSWER_MS_MAX, given.patienceMs);
   return await inTime(
-    ms,
+    Math.min(ANSWER_MS_MAX, given.patienceMs),
     action.do === "start" && !given.row.born
       ? giveBirth({ action, ...given })
       : giveOrder({ action, ...given }),

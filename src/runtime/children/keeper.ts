@@ -14,6 +14,7 @@ import type { Decision, Trigger } from "../../supervision/trigger.ts";
 import type { Deadlocks } from "../mail/deadlocks.ts";
 import type { ActorRpc } from "../protocol.ts";
 import type { Journal } from "../record/journal.ts";
+import { SteadyClock } from "../timers/steady-clock.ts";
 import type { ChildRow, ChildRows } from "./child-rows.ts";
 import { Exits } from "./exits.ts";
 import { evidenceOf } from "./give-order.ts";
@@ -54,6 +55,7 @@ export class Keeper {
   readonly #owed: OwedKills;
   readonly #exits: Exits;
   readonly #performer: Performer;
+  readonly #clock = new SteadyClock();
   #waiting: (() => void)[] = [];
   /** How many are in `ending`. */
   #orders = 0;
@@ -77,9 +79,19 @@ export class Keeper {
     return this.#row.supervisor;
   }
 
-  /** When the policy wants to be asked again, ms since the epoch. */
+  /** When the policy wants to be asked again, ms since the epoch by the machine's clock. */
   get wakeMs(): number | undefined {
-    return this.#row.wakeMs;
+    const { wakeMs } = this.#row;
+    if (wakeMs === undefined) return undefined;
+    return wakeMs - this.#nowMs() + Date.now();
+  }
+
+  /**
+   * Delays and times to end go on by it where the machine's clock was put back. Not the clock of a turn that may be
+   * running: that one stands still, and a child's time to end does not.
+   */
+  #nowMs(): number {
+    return this.#clock.nowMs(this.#parts.journal.head.time);
   }
 
   /** Kept in memory: every turn asks, and a thousand children are a third of a megabyte of JSON. */
@@ -149,8 +161,8 @@ export class Keeper {
 
   /** Time has passed, or a new life has begun. */
   tick(): void {
-    const { wakeMs } = this;
-    if (wakeMs !== undefined && wakeMs <= Date.now()) this.#inTransaction(null);
+    const { wakeMs } = this.#row;
+    if (wakeMs !== undefined && wakeMs <= this.#nowMs()) this.#inTransaction(null);
     this.act();
   }
 
@@ -166,12 +178,14 @@ export class Keeper {
     if (row === undefined) {
       throw new TheaterError("not-found", "This actor has no such child.", { child: notice.child });
     }
-    if (notice.incarnation <= row.exited) return this.#hold(row, notice);
+    const newest = Math.max(row.exited, findChild(this.state, row.name)?.incarnation ?? 0);
     // Or no later end of it would be taken any more.
-    if (notice.incarnation > (findChild(this.state, row.name)?.incarnation ?? 0)) {
+    if (notice.incarnation > newest) {
       const message = "This actor has not started the child as that incarnation.";
       throw new TheaterError("not-found", message, { incarnation: notice.incarnation });
     }
+    if (notice.isDeleted) return this.#strike(row, notice);
+    if (notice.incarnation <= row.exited) return this.#hold(row, notice);
     journal.transaction(() => {
       const { incarnation, kind, detail, head } = notice;
       // It has ended before the answer to its birth was heard here.
@@ -190,6 +204,21 @@ export class Keeper {
     const isToStart = child !== undefined && child.alive === null && child.state !== "stopped";
     if (kind !== "stopped" || incarnation !== exited || !isToStart) return;
     this.command({ on: "stop-child", child: name, by });
+  }
+
+  /** An operator has deleted it: whatever was meant to become of it, it leaves the list. */
+  #strike(row: ChildRow, { incarnation, head, by }: Notice): void {
+    const { name: child } = row;
+    const listed = (): boolean => findChild(this.state, child) !== undefined;
+    const { state, alive } = findChild(this.state, child) ?? { state: "stopped", alive: null };
+    this.#parts.journal.transaction(() => {
+      this.#exits.note(row, incarnation, { head, reason: "stopped" });
+      const isDown = state === "stopped" && alive === null;
+      if (!isDown) this.#step({ trigger: { on: "stop-child", child, by } });
+      const evidence = evidenceOf(head);
+      if (listed()) this.#step({ trigger: { on: "delete-child", child, by, evidence } });
+    });
+    this.#settle();
   }
 
   /** In a transaction: a spawned child was born, and is on the list unless the supervisor is ending. */
@@ -212,10 +241,10 @@ export class Keeper {
    * whether it has not.
    */
   async isQuiet(ms: number, child?: string): Promise<boolean> {
-    const deadline = Date.now() + ms;
+    const deadline = this.#nowMs() + ms;
     for (;;) {
       if (!this.#isBusy(child)) return true;
-      const left = deadline - Date.now();
+      const left = deadline - this.#nowMs();
       if (left <= 0) return false;
       await this.#change(left);
     }
@@ -257,11 +286,9 @@ export class Keeper {
 
   /** One move of the policy, in a transaction. */
   #step(input: Input): readonly Decision[] {
-    const { journal, spec, sql } = this.#parts;
+    const { spec, sql } = this.#parts;
     const before = this.state;
-    // Not the clock of a turn that may be running: that one stands still, and a child's time to end does not.
-    const nowMs = Math.max(journal.head.time, Date.now());
-    const moment = { nowMs, seed: crypto.getRandomValues(new Uint8Array(32)) };
+    const moment = { nowMs: this.#nowMs(), seed: crypto.getRandomValues(new Uint8Array(32)) };
     const { supervisor, decisions, actions, wakeMs } = advance(spec, before, input, moment);
     for (const decision of decisions) this.#record(decision);
     const state = JSON.stringify(supervisor);

@@ -42,8 +42,10 @@ export interface Notice {
   kind: ExitKind;
   /** A code or a few words. */
   detail: string;
-  /** The operator who ended it, where one did. */
+  /** The operator who ended or deleted it, where one did. */
   by: string | null;
+  /** It was down already, and never runs again. */
+  isDeleted: boolean;
   /** What the child gave to `shutdown`. */
   data: Uint8Array | null;
   head: HeadMark;

@@ -1,8 +1,8 @@
 // Carries out what the policy has decided: gives each order until the child has acknowledged it, in this life of the
 // object or in another.
 //
-// Invariant: without an answer nothing is noted, except that a child which is to be down and whose object answers
-// nothing for UNREACHABLE_MS_MAX is given up, on record, and its kill stays owed.
+// Invariant: without an answer nothing is noted, except that a child whose object answers nothing for
+// UNREACHABLE_MS_MAX is given up, on record, and its kill stays owed: it ends as unreachable, or could not start.
 
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
 import type { Action, Observation } from "../../supervision/execute.ts";
@@ -14,6 +14,7 @@ import type { ChildRow, ChildRows } from "./child-rows.ts";
 import { UNREACHABLE, type Exits } from "./exits.ts";
 import { answersAtAll, give, isFinal, kindOf, observed, settleKill } from "./give-order.ts";
 import type { OwedKill, OwedKills } from "./owed-kills.ts";
+import { Silence } from "./silence.ts";
 
 type Order = Exclude<Action, { do: "end" }>;
 
@@ -39,18 +40,16 @@ interface PerformerParts {
 export class Performer {
   readonly #parts: PerformerParts;
   readonly #performing = new Set<string>();
-  /** Since when a child that is to be down has not answered, by operation; ms since the epoch. */
-  readonly #silent = new Map<string, number>();
+  readonly #silence: Silence;
 
   constructor(parts: PerformerParts) {
     this.#parts = parts;
+    this.#silence = new Silence(parts.unreachableMs);
   }
 
   /** Does what is in flight, or owed, and not being done. */
   act(actions: readonly Action[]): void {
-    for (const operation of this.#silent.keys()) {
-      if (!actions.some((action) => action.operation === operation)) this.#silent.delete(operation);
-    }
+    this.#silence.keep(new Set(actions.map(({ operation }) => operation)));
     for (const action of actions) {
       if (action.do !== "end") this.#once(action.operation, () => this.#perform(action));
     }
@@ -70,7 +69,7 @@ export class Performer {
   async #perform(action: Order): Promise<void> {
     const { rows, journal, deadlocks, peer, unreachableMs } = this.#parts;
     const { child, operation } = action;
-    if (!this.#silent.has(operation)) this.#silent.set(operation, Date.now());
+    this.#silence.begin(operation);
     let row: ChildRow | undefined;
     try {
       row = rows.byName(child) ?? (await this.#conceived(action));
@@ -94,6 +93,7 @@ export class Performer {
       journal.transaction(() => {
         if (obeyed.saw !== "unborn") rows.noteBorn(child); // it has answered
         if (obeyed.saw === "stopped") exits.noteStopped(row, incarnation, obeyed);
+        if (obeyed.saw === "started") this.#settleStarts(row, incarnation);
         see(observed({ child, incarnation }, obeyed));
       });
     const data = obeyed.saw === "stopped" ? (obeyed.notice?.data ?? null) : null;
@@ -106,12 +106,11 @@ export class Performer {
     const { journal, see } = this.#parts;
     const { child, incarnation } = action;
     const { code, message } = ensureTheaterError(thrown);
-    if (action.do === "start") {
-      if (!isFinal(thrown)) return false;
+    if (action.do === "start" && isFinal(thrown)) {
       const detail = `${code}: ${message}`;
       const seen = { saw: "start-failed", child, incarnation, kind: kindOf(code), detail } as const;
       journal.transaction(() => see(seen));
-    } else if (code === "not-found") {
+    } else if (action.do !== "start" && code === "not-found") {
       const seen = { saw: "stopped", child, incarnation } as const; // it was never born
       journal.transaction(() => see(seen));
     } else if (row !== undefined && (await this.#isGivenUp(action, row))) {
@@ -122,25 +121,41 @@ export class Performer {
     return true;
   }
 
-  /** One that may take for ever is given up only where its object answers nothing else either. */
+  /** One that may take for ever, to end or to begin, is given up only where its object answers nothing else either. */
   async #isGivenUp(action: Order, { actor }: ChildRow): Promise<boolean> {
     const { peer, unreachableMs } = this.#parts;
     const { operation } = action;
-    const isPatient = action.do === "stop";
+    const isPatient = action.do !== "kill";
     if (isPatient && (await answersAtAll(peer(actor), unreachableMs))) {
-      this.#silent.set(operation, Date.now());
+      this.#silence.heard(operation);
       return false;
     }
-    return Date.now() - (this.#silent.get(operation) ?? Date.now()) >= unreachableMs;
+    return this.#silence.isTooLong(operation);
   }
 
-  #giveUp({ child, incarnation }: Order, row: ChildRow): void {
-    const { journal, exits, owed, see } = this.#parts;
+  /** Whether an order to start has arrived nobody knows: such a child has not started, and must not run either. */
+  #giveUp(action: Order, row: ChildRow): void {
+    const { journal, exits, owed, see, unreachableMs } = this.#parts;
+    const { child, incarnation } = action;
     journal.transaction(() => {
-      exits.note(row, incarnation, { head: null, reason: UNREACHABLE });
       owed.add(row, incarnation);
-      see({ saw: "stopped", child, incarnation });
+      if (action.do === "start") {
+        const detail = `${UNREACHABLE}: its object has not answered for ${unreachableMs} ms`;
+        see({ saw: "start-failed", child, incarnation, kind: "host", detail });
+      } else {
+        exits.note(row, incarnation, { head: null, reason: UNREACHABLE });
+        see({ saw: "stopped", child, incarnation });
+      }
     });
+  }
+
+  /** In a transaction: a later start has been obeyed, so those that were given up before it never will be. */
+  #settleStarts({ actor, exited }: ChildRow, incarnation: number): void {
+    const { owed } = this.#parts;
+    for (const kill of owed.all) {
+      const isStart = kill.actor === actor && kill.incarnation > exited;
+      if (isStart && kill.incarnation < incarnation) owed.settle(kill);
+    }
   }
 
   async #settleKill(kill: OwedKill, operation: string): Promise<void> {
@@ -148,8 +163,11 @@ export class Performer {
     try {
       const obeyed = await settleKill({ kill, operation, peer, parent: journal.actor });
       journal.transaction(() => {
+        const isOwed = owed.all.some(
+          ({ actor, incarnation }) => actor === kill.actor && incarnation === kill.incarnation,
+        );
         owed.settle(kill);
-        if (obeyed.saw === "stopped") exits.noteLate(kill.actor, obeyed);
+        if (isOwed && obeyed.saw === "stopped") exits.noteLate(kill.actor, obeyed);
       });
     } catch (thrown) {
       if (ensureTheaterError(thrown).code !== "not-found") return; // the alarm has it given again

@@ -212,17 +212,23 @@ export class Subordinate {
     if (!isUp(cell.status)) return;
     if (code === "terminated" || code === "superseded") return; // whoever cut it says the rest
     failActor({ journal, cell }, `${kind}: ${code}`);
-    this.#notify(exitKind(kind, code), code, { data: null, by: null });
+    this.#notify(exitKind(kind, code), code, { data: null, by: null, isDeleted: false });
   }
 
   /** In the transaction that records that the actor ended by itself, or that somebody else ended it. */
   leave(kind: ExitKind, detail: string, data: Value, by: string | null = null): void {
     if (this.#parts.cell.get("parent") == null) return;
     const [bytes = null] = (data ?? []) as readonly (null | readonly [Uint8Array])[];
-    this.#notify(kind, detail, { data: bytes === null ? null : bytes[0], by });
+    this.#notify(kind, detail, { data: bytes === null ? null : bytes[0], by, isDeleted: false });
   }
 
-  #notify(kind: ExitKind, detail: string, told: Pick<Notice, "data" | "by">): void {
+  /** In the transaction that records that an operator has deleted the actor, which was down. */
+  vanish(by: string): void {
+    if (this.#parts.cell.get("parent") == null) return;
+    this.#notify("stopped", `delete by ${by}`, { data: null, by, isDeleted: true });
+  }
+
+  #notify(kind: ExitKind, detail: string, told: Pick<Notice, "data" | "by" | "isDeleted">): void {
     const { journal, notices } = this.#parts;
     const { seq, digest } = journal.head;
     const head = { seq, digest };

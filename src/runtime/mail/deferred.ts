@@ -31,6 +31,8 @@ interface Opened {
   end: number;
   /** The deadline, ms since the epoch. */
   dueMs: number;
+  /** From the end of the turn to then. */
+  waitMs: number;
   key: MessageKey | null;
 }
 
@@ -115,14 +117,15 @@ export class Deferred {
   }
 
   /** In the transaction that commits the turn of the request. */
-  open({ id, message, end, dueMs, key }: Opened): void {
+  open({ id, message, end, dueMs, waitMs, key }: Opened): void {
     this.#known = undefined;
     this.#sql.exec(
-      "INSERT INTO deferred VALUES (?, ?, ?, ?, ?, ?)",
+      "INSERT INTO deferred VALUES (?, ?, ?, ?, ?, ?, ?)",
       id,
       message,
       end,
       dueMs,
+      waitMs,
       key?.principal ?? null,
       key?.key ?? null,
     );
@@ -166,10 +169,19 @@ export class Deferred {
   /** Settles what is past its deadline. */
   expire(): Promise<void> {
     return Promise.resolve().then(() => {
-      const [due, now] = [this.nextDueMs, Date.now()];
+      if (this.count === 0) return;
+      const now = Date.now();
+      this.#rebase(now);
+      const due = this.nextDueMs;
       if (due === undefined || due > now) return;
       this.#settleAll("expired", "SELECT id FROM deferred WHERE due <= ? ORDER BY due", now);
     });
+  }
+
+  /** A deadline that is further away than it ever was is of a clock that has been put back: the wait begins anew. */
+  #rebase(nowMs: number): void {
+    const query = "UPDATE deferred SET due = ?1 + wait WHERE due > ?1 + wait";
+    if (this.#sql.exec(query, nowMs).rowsWritten > 0) this.#known = undefined;
   }
 
   /** Nobody is left who could answer. */

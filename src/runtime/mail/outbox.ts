@@ -1,6 +1,7 @@
 // Sends on their way to other actors. Committed with the turn that made them, delivered afterwards: at
 // least once on the wire, once in effect, because the receiver knows the pair's count.
 
+import { SteadyClock } from "../timers/steady-clock.ts";
 import { pause } from "../timers/wait.ts";
 import type { Journal } from "../record/journal.ts";
 import type { ActorRpc, Answer, Refusal } from "../protocol.ts";
@@ -54,6 +55,18 @@ const FINAL: ReadonlySet<string> = new Set([
   "not-an-actor",
   "missing-handler",
 ]);
+
+/** Of a row: how often it was postponed, and until when, ms since the epoch. */
+type Waiting = Pick<Row, "tries" | "due">;
+
+/** The longest that the `tries`-th failure in a row makes wait. */
+const delayMs = (tries: number): number =>
+  tries === 0 ? 0 : Math.min(RETRY_MIN_MS * 2 ** (tries - 1), RETRY_MAX_MS);
+
+/** A time further away than any postponement was written by a clock that has been put back since: it has come. */
+function dueMsOf({ tries, due }: Waiting, nowMs: number): number {
+  return due - nowMs > delayMs(tries) ? nowMs : due;
+}
 
 export class Outbox {
   readonly #sql: SqlStorage;
@@ -123,11 +136,14 @@ export class Outbox {
   /** When the earliest row is due, ms; undefined if there is none. */
   nextDueMs(): number | undefined {
     if (this.#isEmpty) return undefined;
-    const [row] = this.#sql
-      .exec<{ due: number | null }>("SELECT min(due) AS due FROM outbox")
-      .toArray();
-    this.#isEmpty = row?.due == null;
-    return row?.due ?? undefined;
+    const query = "SELECT tries, min(due) AS due, max(due) AS latest FROM outbox GROUP BY tries";
+    const rows = this.#sql.exec<Waiting & { latest: number }>(query).toArray();
+    const nowMs = Date.now();
+    const dues = rows.flatMap(({ tries, due, latest }) =>
+      [due, latest].map((each) => dueMsOf({ tries, due: each }, nowMs)),
+    );
+    this.#isEmpty = dues.length === 0;
+    return this.#isEmpty ? undefined : Math.min(...dues);
   }
 
   /** Delivers what is due, in order for each recipient. Failures stay for a later round. */
@@ -142,10 +158,11 @@ export class Outbox {
    * turn is over.
    */
   async caughtUp(recipient: string, isLive: () => boolean): Promise<Refusal | null> {
-    const untilMs = Date.now() + CAUGHT_UP_MAX_MS;
+    const clock = new SteadyClock();
+    const untilMs = clock.nowMs() + CAUGHT_UP_MAX_MS;
     while (this.#first(recipient) !== undefined && isLive()) {
       const refusal = await this.#lane(recipient, Infinity);
-      if (refusal !== null && Date.now() >= untilMs) return refusal;
+      if (refusal !== null && clock.nowMs() >= untilMs) return refusal;
       if (this.#first(recipient) !== undefined) await pause(CAUGHT_UP_MS);
     }
     return null;
@@ -162,11 +179,12 @@ export class Outbox {
   #dueRecipients(): string[] {
     const recipients: string[] = [];
     const query =
-      "SELECT recipient, due FROM outbox WHERE recipient > ? ORDER BY recipient, n LIMIT 1";
+      "SELECT recipient, tries, due FROM outbox WHERE recipient > ? ORDER BY recipient, n LIMIT 1";
+    const nowMs = Date.now();
     for (let after = ""; ;) {
-      const [row] = this.#sql.exec<{ recipient: string; due: number }>(query, after).toArray();
+      const [row] = this.#sql.exec<Waiting & { recipient: string }>(query, after).toArray();
       if (row === undefined) return recipients;
-      if (row.due <= Date.now()) recipients.push(row.recipient);
+      if (dueMsOf(row, nowMs) <= nowMs) recipients.push(row.recipient);
       after = row.recipient;
     }
   }
@@ -204,7 +222,8 @@ export class Outbox {
   async #deliverInOrder(recipient: string, dueMs: number): Promise<Refusal | null> {
     for (;;) {
       const row = this.#first(recipient);
-      if (row === undefined || row.due > Math.max(dueMs, Date.now())) return null;
+      const nowMs = Date.now();
+      if (row === undefined || dueMsOf(row, nowMs) > Math.max(dueMs, nowMs)) return null;
       const refusal = await this.#deliverOne(row);
       if (refusal !== undefined) return refusal;
     }
@@ -214,7 +233,8 @@ export class Outbox {
   async #deliverOne(row: Row): Promise<Refusal | null | undefined> {
     const { recipient, n, cause, turn, place, channel, close } = row;
     const event = this.#journal.entries(cause, 1)[0];
-    const isEarly = row.due > Date.now();
+    const nowMs = Date.now();
+    const isEarly = dueMsOf(row, nowMs) > nowMs;
     const answer = await this.#send(row, event?.cid ?? new Uint8Array(32));
     if (answer === undefined || (!answer.ok && !FINAL.has(answer.error.code))) {
       if (!isEarly) this.#postpone(row, answer?.error.code);
@@ -237,7 +257,7 @@ export class Outbox {
     const maxMs = code !== undefined && PASSING.has(code) ? REFUSED_MAX_MS : RETRY_MAX_MS;
     this.#sql.exec(
       "UPDATE outbox SET tries = tries + 1, due = ? WHERE recipient = ? AND n = ?",
-      Date.now() + Math.min(RETRY_MIN_MS * 2 ** tries, maxMs),
+      Date.now() + Math.min(delayMs(tries + 1), maxMs),
       recipient,
       n,
     );

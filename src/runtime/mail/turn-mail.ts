@@ -87,7 +87,8 @@ export class TurnMail {
     const { id, kind, key, deadlineMs } = this.#message;
     if (kind === "request" && (this.#answers.has(id) || !hasReply(result))) {
       const dueMs = Math.min(nowMs + this.#limits.replyMs, deadlineMs ?? Number.MAX_SAFE_INTEGER);
-      this.#deferred.open({ id, message, end: seq, dueMs, key });
+      const waitMs = Math.max(0, dueMs - nowMs);
+      this.#deferred.open({ id, message, end: seq, dueMs, waitMs, key });
     }
     for (const [answered, reply] of this.#answers) {
       this.#deferred.settle(answered, reply === null ? "cancelled" : "answered", reply, turn);

@@ -71,6 +71,8 @@ export class Cell {
   readonly #values = new Map<keyof CellValues, unknown>();
   /** Whether a state that is set is written later, and whether there is one. */
   #isLater = false;
+  /** Rows of the state on disk; undefined: to be found out. */
+  #parts: number | undefined;
   #isUnwritten = false;
 
   constructor(sql: SqlStorage) {
@@ -115,7 +117,7 @@ export class Cell {
 
   /** After a transaction that was undone. */
   forget(): void {
-    this.#state = undefined;
+    this.#state = this.#parts = undefined;
     this.#values.clear();
     this.#isLater = this.#isUnwritten = false;
   }
@@ -123,7 +125,9 @@ export class Cell {
   /** The first part is written over: that is one row, where to delete and to insert it would be two. */
   #writeState(state: Uint8Array | null): void {
     const parts = state === null ? 0 : Math.max(1, Math.ceil(state.length / PART_BYTES_MAX));
-    this.#sql.exec("DELETE FROM state WHERE part >= ?", parts);
+    // Nearly every state has one part, as the one before had: to delete none would be a statement more for each turn.
+    if (this.#parts !== parts) this.#sql.exec("DELETE FROM state WHERE part >= ?", parts);
+    this.#parts = parts;
     for (let part = 0; part < parts; part++) {
       const bytes = state?.subarray(part * PART_BYTES_MAX, (part + 1) * PART_BYTES_MAX) ?? null;
       const query =

@@ -3,6 +3,7 @@
 
 import { groupsOf, GROUP_ROWS_MAX, type Ledger } from "../../chain/ledger.ts";
 import { ensureTheaterError, TheaterError } from "../../lib/errors.ts";
+import { SteadyClock } from "../timers/steady-clock.ts";
 import type { History } from "./history.ts";
 import type { Journal } from "./journal.ts";
 
@@ -37,6 +38,8 @@ export class Feeder {
   readonly #history: History;
   readonly #ledger: Ledger;
   readonly #onFork: (error: TheaterError) => void;
+  /** A clock that was put back must not hold the ledger up for as long. */
+  readonly #clock = new SteadyClock();
   #acknowledged: number;
   #feeding: Promise<void> | undefined;
   #timer: { id: ReturnType<typeof setTimeout>; dueMs: number } | undefined;
@@ -90,7 +93,7 @@ export class Feeder {
   /** Says that there may be something new, or that a turn has ended. Never waits. */
   poke(): void {
     if (!this.isPending || this.#feeding !== undefined) return;
-    const nowMs = Date.now();
+    const nowMs = this.#clock.nowMs();
     if (this.#waitingMs === undefined) {
       this.#waitingMs = nowMs;
       this.#wasQuiet = nowMs >= this.#lastFedMs + this.#lagMs;
@@ -116,7 +119,7 @@ export class Feeder {
 
   #onTimer(): void {
     this.#timer = undefined;
-    const nowMs = Date.now();
+    const nowMs = this.#clock.nowMs();
     if (!this.isPending || nowMs < this.#readyMs(nowMs)) {
       this.poke(); // a turn has begun meanwhile, or somebody has fed what this timer was set for
       return;
@@ -134,7 +137,7 @@ export class Feeder {
       if (this.#fork !== undefined) throw this.#fork;
       this.#feeding ??= this.#feedOnce().finally(() => {
         this.#feeding = undefined;
-        this.#lastFedMs = Date.now();
+        this.#lastFedMs = this.#clock.nowMs();
         this.poke();
       });
       await this.#feeding;

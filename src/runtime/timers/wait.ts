@@ -2,6 +2,9 @@
 
 import { err, ok, type HandlerAnswer } from "../../handlers/handler.ts";
 
+/** Timers may be early by a fraction of a millisecond. */
+const EARLY_MS_MAX = 10;
+
 /** Answers at `ms` or, where the turn would be cut before, at once with an err. Both since the epoch. */
 export async function waitUntil(ms: number, turnEndsMs: number): Promise<HandlerAnswer> {
   const leftMs = turnEndsMs - Date.now();
@@ -12,9 +15,10 @@ export async function waitUntil(ms: number, turnEndsMs: number): Promise<Handler
         "timer (theater:edge/timers), which needs no turn to wait in",
     );
   }
-  // Timers may be early by a fraction of a millisecond.
-  for (let rest = waitMs; rest > 0; rest = ms - Date.now()) {
-    await new Promise((resolve) => setTimeout(resolve, rest));
+  for (let rest = waitMs; rest > 0;) {
+    await pause(rest);
+    rest = ms - Date.now();
+    if (rest > EARLY_MS_MAX) break; // the clock was put back meanwhile: the time has passed all the same
   }
   return ok(null);
 }

@@ -22,7 +22,8 @@ export async function findSite(
   anew: boolean,
 ): Promise<SiteRef> {
   const kept = anew ? undefined : known.get(named);
-  const isKept = kept !== undefined && kept.untilMs >= Date.now();
+  const leftMs = (kept?.untilMs ?? 0) - Date.now();
+  const isKept = kept !== undefined && leftMs >= 0 && leftMs <= KEPT_MS; // more: the clock was put back
   const site = isKept ? kept.site : await directory.site(named);
   if (!isKept) {
     if (known.size >= NAMES_MAX) known.clear();
