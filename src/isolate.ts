@@ -41,14 +41,19 @@ export default class Guest extends WorkerEntrypoint {
   }
 
   async run(input: TurnInput, host: TurnHost | null): Promise<TurnOutput & { asksHost?: false }> {
-    this.ctx.waitUntil(instances.refill());
+    this.#refill();
     const output = await instances.run(input, host ?? NOBODY);
     return asksHost ? output : { ...output, asksHost };
   }
 
   async runBatch(turns: readonly TurnInput[], host: BatchHost | null): Promise<TurnOutput[]> {
-    this.ctx.waitUntil(instances.refill());
+    this.#refill();
     return await instances.runBatch(turns, host ?? NOBODY);
+  }
+
+  #refill(): void {
+    const refilled = instances.refill();
+    if (refilled !== undefined) this.ctx.waitUntil(refilled);
   }
 
   async runScripted(turns: readonly ScriptedTurn[]): Promise<ScriptedOutput[]> {

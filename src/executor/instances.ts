@@ -27,6 +27,9 @@ import { findFunction, type ComponentDescription } from "./wit-type.ts";
 /** Instances waiting for a turn. A QuickJS instance is about 0.4 MB (measured): far below 32 MB. */
 const POOL_MAX = 4;
 
+/** An instance with this much memory is put back in less time than a timer takes: nothing of it is prepared ahead. */
+const QUICK_BYTES_MAX = 256 * 1024;
+
 /** Bytes of the outputs of one batch; the rest of it is run when it is asked for again. */
 const SCRIPTED_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -139,9 +142,15 @@ export class Instances {
 
   /**
    * Prepares instances for the next turns, from the next moment on, and with a pause behind each: a turn that comes
-   * meanwhile waits for one of them at most. Resolves when there are enough.
+   * meanwhile waits for one of them at most. Resolves when there are enough; undefined where nothing is to be done.
    */
-  async refill(): Promise<void> {
+  refill(): Promise<void> | undefined {
+    if (this.#startsInTurn || this.#pool.length >= POOL_MAX) return undefined;
+    const rested = this.#resting.at(-1)?.store.bytes ?? 0;
+    return rested > 0 && rested <= QUICK_BYTES_MAX ? undefined : this.#prepareAll();
+  }
+
+  async #prepareAll(): Promise<void> {
     do await later();
     while (this.#prepare());
   }
