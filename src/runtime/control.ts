@@ -39,7 +39,10 @@ export class Control {
     this.#parts = parts;
   }
 
-  /** A stop and a pause wait for the running turn, a terminate cuts it; whoever is deleted has no turn, and leaves no child behind. */
+  /**
+   * A stop waits for the running turn, and a terminate cuts it; a pause lets it end and waits for nothing. Whoever is deleted
+   * has no turn, and leaves no child behind.
+   */
   async change(change: LifecycleChange, principal: string, key: string | null): Promise<Changed> {
     const { cell, journal, idempotency, runner } = this.#parts;
     const keyed = key === null ? null : messageKey({ principal, key }, NO_BODY);
@@ -51,16 +54,13 @@ export class Control {
       return this.#apply(change, principal, keyed);
     };
     try {
-      if (known() !== undefined) {
-        return change === "pause" ? await this.#pause(apply) : apply();
-      }
+      if (known() !== undefined) return apply();
       statusAfter(change, cell.status);
       if (change === "restart") {
         this.#requireOneHistory();
         const event = await this.#parts.family?.subordinate.restart(principal, keyed);
         if (event != null) return { status: cell.status, event };
       }
-      if (change === "pause") return await this.#pause(apply);
       if (!ENDS.has(change)) return apply();
       // Children first, in the reverse of the order in which they started.
       const end = (): Promise<Changed> =>
@@ -72,16 +72,6 @@ export class Control {
       runner.start();
       this.#parts.family?.open();
     }
-  }
-
-  /**
-   * At once, so that no turn begins any more; and answered when the one that was running has ended, so that whoever is
-   * told "paused" has an actor that does nothing. A status that others set meanwhile stays.
-   */
-  async #pause(apply: () => Changed): Promise<Changed> {
-    const changed = apply();
-    await this.#parts.runner.between(() => undefined);
-    return changed;
   }
 
   #apply(change: LifecycleChange, principal: string, key: MessageKey | null): Changed {

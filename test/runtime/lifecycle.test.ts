@@ -130,7 +130,7 @@ test("a child that is deleted while it waits for its restart is not started any 
   expect((await boss.summary()).status).toBe("running");
 });
 
-test("whoever is told that an actor is paused has one that does nothing any more", async () => {
+test("a pause is answered at once; the turn that runs goes on to its end, and none begins behind it", async () => {
   const [actor, peer] = [await start(), await start()];
   const gate = new Gate();
   faults.guest = async (_, go) => {
@@ -139,53 +139,22 @@ test("whoever is told that an actor is paused has one that does nothing any more
   };
   const running = actor.ask([["send", peer.id, [["echo", "said"]]]]);
   await gate.reached();
-  let answered = 0;
-  const pauses = ["first", "first"].map(async (key) => {
-    const status = await actor.change("pause", key);
-    answered++;
-    return status;
-  });
-  // At once for all that comes behind the turn that runs.
-  await until(async () => (await actor.lines()).includes("actor.paused 0"));
-  expect((await actor.summary()).status).toBe("paused");
-  await actor.tell([["echo", "behind"]]);
-  expect(answered).toBe(0);
-  gate.open();
+  const pauses = ["first", "first"].map((key) => actor.change("pause", key));
   expect(await Promise.all(pauses)).toEqual(["paused", "paused"]);
+  expect((await actor.lines()).filter((line) => line === "actor.paused 0")).toHaveLength(1);
+  await actor.tell([["echo", "behind"]]);
+  gate.open();
+  expect((await running).gave).toHaveLength(1);
   const lines = await actor.lines();
   expect(lines.filter((line) => line.startsWith("turn."))).toEqual([
     "turn.committed 1",
     "turn.committed 2",
   ]);
-  expect((await running).gave).toHaveLength(1);
   await actor.alarm();
   expect(await actor.lines()).toEqual(lines);
   expect(await actor.change("resume")).toBe("running");
   await actor.quiet();
   expect((await actor.lines()).at(-1)).toBe("turn.committed 3");
-});
-
-test("a pause does not keep anybody from ending the actor, or from resuming it", async () => {
-  for (const [change, status] of [
-    ["terminate", "stopped"],
-    ["resume", "running"],
-  ] as const) {
-    const actor = await start();
-    const gate = new Gate();
-    faults.guest = async (_, go) => {
-      await gate.wait();
-      return await go();
-    };
-    const running = actor.ask([["turns"]]);
-    await gate.reached();
-    const pausing = actor.change("pause");
-    await until(async () => (await actor.summary()).status === "paused");
-    expect(await actor.change(change)).toBe(status);
-    gate.open();
-    await Promise.all([running, pausing]);
-    expect((await actor.summary()).status).toBe(status);
-    clearFaults();
-  }
 });
 
 /** From now on the actor's supervisor hears nothing from its object: what that is asked arrives once the gate is open. */
