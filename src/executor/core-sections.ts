@@ -13,7 +13,8 @@ const CORE_NAME = /^[\w$.:/@#[\]|<>=,+~!-]*$/;
 export function readCoreName(reader: BinaryReader): string {
   const at = reader.at;
   const name = reader.name();
-  if (CORE_NAME.test(name)) return name;
+  // `__proto__` in an object literal, as jco writes it, is no property: the imports would be looked up elsewhere.
+  if (CORE_NAME.test(name) && name !== "__proto__") return name;
   throw malformed(at, `${JSON.stringify(name)} is not a name that core code may have`);
 }
 

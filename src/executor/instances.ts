@@ -217,7 +217,9 @@ export class Instances {
     if (slot.open > 0 || slot.calledEarly || this.#resting.length >= RESTING_MAX) return;
     if (!environment.rest()) return;
     const bytes = this.#resting.reduce((sum, { store }) => sum + store.bytes, place.store.bytes);
-    if (bytes > RESTING_BYTES_MAX) place.store = new WasmStore(this.#beginnings);
+    // Whatever cannot be used again would keep its memory, of up to 64 MiB, for as long as the place rests.
+    const isKept = environment.restorable && place.store.rest();
+    if (!isKept || bytes > RESTING_BYTES_MAX) place.store = new WasmStore(this.#beginnings);
     this.#resting.push(place);
   }
 

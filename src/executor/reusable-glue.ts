@@ -34,8 +34,11 @@ const CONSTANT_STATICS: ReadonlySet<string> = new Set([
 ]);
 const STATIC = /\bstatic (?:(#?[\w$]+) = ([^;{[]*)|(?!\w+\())/g;
 const COUNTER = /^(\d+n?)$/;
-/** What would run after its turn. An environment that has done so is never used again. */
-const TIMER = /(?<![\w$.])(setTimeout|setInterval)\(/g;
+/**
+ * What could run after its turn. An environment that has done so is never used again. A call to the host begins as a
+ * microtask, and a guest that cannot wait for it (in `cabi_realloc`) may go on without it.
+ */
+const TIMER = /(?<![\w$.])(setTimeout|setInterval|queueMicrotask)\(/g;
 /** Of a FinalizationRegistry: the garbage collector would call back. */
 const REGISTERS = /(?<![\w$.#])([\w$]+)\.register\(/g;
 /** Not a definition, and not worth a call: it prints where an environment variable says so, and a guest has none. */

@@ -64,9 +64,7 @@ export class StoreState {
         if (name.startsWith(STATE_EXPORT) && !state.#add(value)) return undefined;
       }
     }
-    const entries = state.#tables.reduce((sum, one) => sum + one.entries.length, 0);
-    const isSmall = state.bytes <= RESTORED_BYTES_MAX && entries <= RESTORED_ENTRIES_MAX;
-    return isSmall ? state : undefined;
+    return state;
   }
 
   get bytes(): number {
@@ -75,18 +73,29 @@ export class StoreState {
 
   #add(value: unknown): boolean {
     if (value instanceof WebAssembly.Memory) {
-      if (value.buffer.byteLength > RESTORED_BYTES_MAX) return false;
+      // All of them together, and before anything is copied: what is copied stays.
+      if (this.bytes + value.buffer.byteLength > RESTORED_BYTES_MAX) return false;
       const beginning = (this.#beginnings[this.#memories.length] ??= new Beginning(value.buffer));
       if (beginning.length !== value.buffer.byteLength) return false;
       this.#memories.push({ memory: value, beginning });
     } else if (value instanceof WebAssembly.Table) {
-      if (value.length > RESTORED_ENTRIES_MAX) return false;
-      const entries = Array.from({ length: value.length }, (_, n): unknown => value.get(n));
-      this.#tables.push({ table: value, entries });
+      return this.#addTable(value);
     } else if (value instanceof WebAssembly.Global) {
       return this.#addGlobal(value);
     }
     return true;
+  }
+
+  #addTable(table: WebAssembly.Table): boolean {
+    const before = this.#tables.reduce((sum, { entries }) => sum + entries.length, 0);
+    if (before + table.length > RESTORED_ENTRIES_MAX) return false;
+    try {
+      const entries = Array.from({ length: table.length }, (_, n): unknown => table.get(n));
+      this.#tables.push({ table, entries });
+      return true;
+    } catch {
+      return false; // of a kind that JavaScript cannot read
+    }
   }
 
   /** False for a vector, which JavaScript cannot read, and for a NaN, of which it could not keep the bits. */
@@ -107,15 +116,22 @@ export class StoreState {
     return true;
   }
 
+  get hasGrown(): boolean {
+    return (
+      this.#memories.some(
+        ({ memory, beginning: { length } }) => memory.buffer.byteLength !== length,
+      ) || this.#tables.some(({ table, entries }) => table.length !== entries.length)
+    );
+  }
+
   /** False where it cannot be had back: nothing that has grown shrinks. */
   restore(): boolean {
-    for (const { memory, beginning } of this.#memories) {
-      if (memory.buffer.byteLength !== beginning.length) return false;
-    }
-    if (this.#tables.some(({ table, entries }) => table.length !== entries.length)) return false;
+    if (this.hasGrown) return false;
     for (const { memory, beginning } of this.#memories) beginning.writeTo(memory.buffer);
     for (const { table, entries } of this.#tables) {
-      for (const [n, entry] of entries.entries()) if (table.get(n) !== entry) table.set(n, entry);
+      for (const [n, entry] of entries.entries()) {
+        if (!Object.is(table.get(n), entry)) table.set(n, entry);
+      }
     }
     for (const { global, value } of this.#globals) global.value = value;
     return true;

@@ -131,7 +131,8 @@ function fitForWorkerd(files: TranspiledFile[]): TranspiledFile[] {
     .replaceAll(LOOSE_DECODER, STRICT_DECODER)
     .replaceAll(LOOSE_UTF16_DECODER, STRICT_UTF16_DECODER)
     .replaceAll(MAKES_RESOURCE, MAKES_FEW);
-  const { cores, restorable } = openCores([...capCores(files, source), ...lifted]);
+  const uses = instancesIn(source);
+  const { cores, restorable } = openCores([...capCores(files, uses), ...lifted], uses);
   const starts = (core: string): boolean => {
     const file = files.find(({ name }) => name === core);
     return file === undefined || startsItself(file.bytes);
@@ -146,8 +147,10 @@ function fitForWorkerd(files: TranspiledFile[]): TranspiledFile[] {
 const INSTANTIATION = /\binstantiateCore\(module(\d+)\b/g;
 const MODULE_NAME = /\bconst module(\d+) = getCoreModule\('([\w.]+)'\)/g;
 
-/** How much memory a component can get depends on how often each of its modules is instantiated. */
-function capCores(files: TranspiledFile[], source: string): TranspiledFile[] {
+type Instances = ReadonlyMap<string | undefined, number>;
+
+/** How often each core module is instantiated, by its file. */
+function instancesIn(source: string): Instances {
   const names = new Map([...source.matchAll(MODULE_NAME)].map(([, n, name]) => [n, name]));
   const instances = new Map<string | undefined, number>();
   let found = 0;
@@ -162,18 +165,32 @@ function capCores(files: TranspiledFile[], source: string): TranspiledFile[] {
       "jco's output instantiates core modules in a way that is not known here",
     );
   }
+  return instances;
+}
+
+/** How much memory a component can get depends on how often each of its modules is instantiated. */
+function capCores(files: TranspiledFile[], instances: Instances): TranspiledFile[] {
   const cores = files.filter(({ name }) => name.endsWith(".wasm"));
   const uses = cores.map(({ name, bytes }) => ({ bytes, instances: instances.get(name) ?? 0 }));
   const capped = capCoreModules(uses);
   return cores.map(({ name, bytes }, index) => ({ name, bytes: capped[index] ?? bytes }));
 }
 
+/** Bytes of what all core instances export in addition: an export has some 20, and V8 makes an object for each. */
+const ADDED_BYTES_MAX = 64 * 1024;
+
 /** All of them with their state exported, or none: an instance is put back as a whole. */
-function openCores(cores: TranspiledFile[]): { cores: TranspiledFile[]; restorable: boolean } {
+function openCores(
+  cores: TranspiledFile[],
+  instances: Instances,
+): { cores: TranspiledFile[]; restorable: boolean } {
   const open: TranspiledFile[] = [];
+  let added = 0;
   for (const { name, bytes } of cores) {
     const exported = exportState(bytes);
     if (exported === undefined) return { cores, restorable: false };
+    added += (exported.length - bytes.length) * (instances.get(name) ?? 1);
+    if (added > ADDED_BYTES_MAX) return { cores, restorable: false };
     open.push({ name, bytes: exported });
   }
   return { cores: open, restorable: true };

@@ -100,6 +100,17 @@ export class WasmStore implements WasmMaker {
     );
   }
 
+  /**
+   * After the turn of its instance: lets go of what the instance was given, which holds all of the turn. False where
+   * the store cannot be used again: then nobody may keep it, however large its memory has become.
+   */
+  rest(): boolean {
+    for (const { imports } of this.#linked) {
+      for (const one of imports) if ("to" in one) one.to = nobody;
+    }
+    return this.#state?.hasGrown === false;
+  }
+
   instance(module: WebAssembly.Module, imports: ImportObject = {}): Pick<Linked, "exports"> {
     const known = this.#linked[this.#at.instance++];
     if (known !== undefined) {
@@ -169,6 +180,10 @@ export class WasmStore implements WasmMaker {
     this.linksOtherwise = true;
     throw new Error("jco's glue does not link as it did before");
   }
+}
+
+function nobody(): never {
+  throw new Error("an import was called between two turns");
 }
 
 /** Gives an instance the functions that its imports mean from now on. False where they are other imports. */

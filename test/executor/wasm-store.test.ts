@@ -251,3 +251,26 @@ test("a module that may drop a segment, or uses the names of exported state, sta
   expect(exportState(await parse(plain))).toBeDefined();
   expect(exportState(await parse(`(module (func (export "f")))`))).toBeDefined();
 });
+
+test("a store that rests keeps neither its last turn nor a memory that it cannot give back", async () => {
+  const modules = [await open(HOLDER), await open(USER)];
+  const store = new WasmStore();
+  const exports = link(store, modules, { host: { say: () => 1 } });
+  expect(store.rest()).toBe(true);
+  expect(outcome(() => exports?.["ask"]?.(0))).toContain("between two turns");
+  expect(link(store, modules, { host: { say: () => 2 } })?.["ask"]?.(0)).toBe(2);
+  link(store, modules, { host: { say: () => 1 } })?.["grow"]?.();
+  expect(store.rest()).toBe(false);
+  const large = new WasmStore();
+  link(large, [await open(`(module (memory 65))`)]);
+  expect(large.rest()).toBe(false);
+});
+
+test("what would cost more to export than a new instance stays as it is", async () => {
+  const many = (n: number, one: string): string => `(module ${one.repeat(n)})`;
+  const global = "(global (mut i32) (i32.const 0))";
+  expect(exportState(await parse(many(1_000, global)))).toBeDefined();
+  expect(exportState(await parse(many(1_001, global)))).toBeUndefined();
+  // A name may be longer than any that Theater reads.
+  expect(exportState(await parse(`(module (func (export "${"x".repeat(600)}")))`))).toBeDefined();
+});
