@@ -212,7 +212,7 @@ function sizeOf({ input, answers }: ScriptedTurn): number {
 }
 
 /** Moves whenever src/isolate.ts or anything it bundles changes behaviour. */
-const ISOLATE_VERSION = "18";
+const ISOLATE_VERSION = "20";
 
 /**
  * Failed starts by module set, since this isolate began. Not a lock and not a turn's state: losing it

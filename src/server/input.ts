@@ -150,11 +150,21 @@ interface BodyReader {
 function readerOf(body: ReadableStream<Uint8Array>, bytes: number): BodyReader {
   const canSay = "ReadableStreamBYOBReader" in globalThis;
   if (!canSay || !("readAtLeast" in ReadableStreamBYOBReader.prototype)) return body.getReader();
-  const reader = body.getReader({ mode: "byob" });
+  const reader = byteReader(body);
+  if (reader === undefined) return body.getReader();
   return {
     read: () => reader.readAtLeast(bytes, new Uint8Array(bytes)),
     cancel: () => reader.cancel(),
   };
+}
+
+/** Undefined for a stream that another Worker made in JavaScript: it gives whatever pieces it likes. */
+function byteReader(body: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | undefined {
+  try {
+    return body.getReader({ mode: "byob" });
+  } catch {
+    return undefined;
+  }
 }
 
 function brokenOff(): never {
