@@ -25,7 +25,8 @@ const SECTION = { types: 1, imports: 2, tables: 4, memories: 5, start: 8, tags: 
 
 /**
  * Throws `bad-component` for a module whose memory could not be bounded (garbage collection, shared and
- * 64-bit memories) or whose traps a guest could catch (exceptions).
+ * 64-bit memories), and for tags of its own. A `catch_all` needs none and may stay: it catches no trap, and what the
+ * host throws ends the turn whether the guest sees it or not (recorder.ts).
  */
 export function checkCoreModule(module: BinaryReader): void {
   for (const { id, at, body } of sections(module)) {
