@@ -52,7 +52,7 @@ export const SUBJECTS: readonly Subject[] = [
   },
   {
     id: "h",
-    name: "(b) with one hop into a dynamic isolate",
+    name: "the same with one hop into a dynamic isolate",
     durable: "the same; what is counted comes from an isolate of the Worker Loader",
     isPeer: false,
     serve: () => serveWorker({ ...WORKER, prefix: "/hopping/" }),
