@@ -24,10 +24,13 @@ import type { Beginning } from "./store-state.ts";
 import { WasmStore, type WasmMaker } from "./wasm-store.ts";
 import { findFunction, type ComponentDescription } from "./wit-type.ts";
 
-/** Instances waiting for a turn. A QuickJS instance is about 0.4 MB (measured): far below 32 MB. */
+/** Instances waiting for a turn. One of QuickJS has 1.5 MB of memory: far below 32 MB. */
 const POOL_MAX = 4;
 
-/** An instance with this much memory is put back in less time than a timer takes: nothing of it is prepared ahead. */
+/**
+ * An instance with this much memory is put back (3 µs for its bytes) in less time than a timer takes (30 µs, see
+ * docs/performance.md): nothing of it is prepared ahead.
+ */
 const QUICK_BYTES_MAX = 256 * 1024;
 
 /** Bytes of the outputs of one batch; the rest of it is run when it is asked for again. */

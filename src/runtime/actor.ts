@@ -218,7 +218,7 @@ export class Actor extends DurableObject<Environment> implements ActorRpc {
       try {
         await life.upkeep.settle(false);
       } catch (thrown) {
-        if (!ENDS.has(change)) throw thrown; // whoever ends one that is forked has what he wanted
+        if (!ENDS.has(change)) throw thrown; // it has ended; what the ledger lacks, or refuses, is the alarm's
       }
       return changed;
     });
